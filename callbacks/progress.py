@@ -1,0 +1,87 @@
+"""A progress line for perturbations: done, rate, time left."""
+
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+import torch.distributed
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch.distributed import PrefixStore
+from torch.distributed.distributed_c10d import _get_default_store
+
+from datamodules.replicas import ReplicaBatch, ReplicaDataModule
+
+LINE_EVERY = 10.0
+"""Seconds between lines where the output is no terminal."""
+
+
+class PerturbationProgress(pl.Callback):
+    """Shows, on the first process, how many perturbations all processes have made, the rate, and the time left."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bar: Progress | None = None
+        self._store: PrefixStore | None = None
+        self._done = 0
+
+    def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(data, ReplicaDataModule)
+        self._total = len(data.plan) and data.plan.models * data.plan.pairs
+        self._before = sum(data.plan.rows(i) for i in data.done.nonzero()[:, 0].tolist())
+        self._started = self._said = time.monotonic()
+        if torch.distributed.is_initialized():
+            self._store = PrefixStore("perturbations-done", _get_default_store())
+        if not trainer.is_global_zero:
+            return
+        workers = f"{trainer.world_size} processes" if trainer.world_size > 1 else "1 process"
+        self._say(f"{self._total} perturbations: {data.plan.models} models × {data.plan.images} images × {data.plan.copies} copies, {workers}")
+        if self._before:
+            self._say(f"{self._before} of them are done already; continuing")
+        if self._console.is_terminal:
+            self._bar = Progress(
+                TextColumn("perturbations"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]}/s"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                console=self._console,
+            )
+            self._bar.add_task("", total=self._total, completed=self._before, rate="–")
+            self._bar.start()
+
+    def on_predict_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: ReplicaBatch, *_: Any
+    ) -> None:
+        rows = len(batch.label)
+        self._done = self._store.add("rows", rows) if self._store is not None else self._done + rows
+        if not trainer.is_global_zero:
+            return
+        now = time.monotonic()
+        rate = self._done / (now - self._started)
+        done = self._before + self._done
+        if self._bar is not None:
+            self._bar.update(TaskID(0), completed=done, rate=f"{rate:.0f}")
+        elif now - self._said >= LINE_EVERY:
+            self._said = now
+            self._say(f"{done} of {self._total} perturbations, {rate:.0f}/s, {(self._total - done) / rate:.0f} s left")
+
+    def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._stop()
+        if trainer.is_global_zero:
+            seconds = time.monotonic() - self._started
+            self._say(f"this process is done after {seconds:.0f} s")
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, highlight=False)

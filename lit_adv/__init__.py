@@ -1,0 +1,1 @@
+"""lit-adv: the human-recognizable information hidden in adversarial perturbations."""

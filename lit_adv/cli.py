@@ -1,0 +1,112 @@
+"""The command line: Lightning's verbs, packaged configurations by name, and errors in one line."""
+
+import logging
+import sys
+import time
+import warnings
+from argparse import ArgumentError, ArgumentParser
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Never
+
+from lit_adv.configs import expand
+from lit_adv.errors import AlreadyDone, InputError
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Runs `lightning`, `lit-adv` or `python -m lit_adv`.
+
+    Args:
+        args: the words after the program's name; left out, `sys.argv[1:]`.
+    """
+    words = list(sys.argv[1:] if args is None else args)
+    if words[:1] == ["report"]:
+        run_guarded(_report, words[1:])
+    else:
+        run_guarded(_lightning, words)
+
+
+def run_command(function: Callable[..., None], args: Sequence[str] | None = None) -> None:
+    """Runs a function with its parameters as command-line options."""
+    from jsonargparse import auto_cli
+
+    run_guarded(lambda: auto_cli(function, args=args, exit_on_error=False, as_positional=False))
+
+
+def run_guarded(function: Callable[..., Any], *args: Any) -> None:
+    """Calls a function; bad input becomes one line on standard error and exit code 2."""
+    try:
+        function(*args)
+    except AlreadyDone as done:
+        print(done)
+    except Exception as error:
+        # jsonargparse wraps what a constructor raises.
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, (InputError, ArgumentError)):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        _fail(cause)
+
+
+def _fail(error: BaseException) -> Never:
+    from lightning_utilities.core.rank_zero import rank_zero_only
+
+    if getattr(rank_zero_only, "rank", 0):
+        # Every process finds the same mistake. The first one says it and ends the others; were another to end before
+        # it, Lightning would kill the first without a word.
+        time.sleep(30)
+    print(f"lit-adv: {' '.join(str(error).split())}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _lightning(words: list[str]) -> None:
+    from lightning_utilities.core.rank_zero import rank_zero_only
+    from pytorch_lightning import LightningDataModule, LightningModule
+    from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+
+    class Command(LightningCLI):
+        @staticmethod
+        def subcommands() -> dict[str, set[str]]:
+            return {verb: LightningCLI.subcommands()[verb] for verb in ("predict", "test")}
+
+        def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+            parser.add_argument("--zoo", required=True, help="the folder of the trained models")
+            parser.add_argument("--out", required=True, help="the run's folder: its perturbation set and evaluation")
+            parser.link_arguments("zoo", "model.init_args.zoo")
+            parser.link_arguments("out", "trainer.default_root_dir")
+            parser.link_arguments("model", "data.init_args.costs", compute_fn=_costs, apply_on="instantiate")
+
+        def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+            self.config = parser.parse_args(args)
+
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    Command(
+        LightningModule,
+        LightningDataModule,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        save_config_callback=None,
+        seed_everything_default=False,
+        auto_configure_optimizers=False,
+        load_from_checkpoint_support=False,
+        parser_kwargs={verb: {"exit_on_error": False} for verb in ("predict", "test")} | {"exit_on_error": False},
+        args=expand(words),
+    )
+
+
+def _report(words: list[str]) -> None:
+    parser = ArgumentParser("lit-adv report", description="Writes a page with the table and pictures of evaluated sets.")
+    parser.add_argument("sets", nargs="+", type=Path, help="folders of perturbation sets of the same images")
+    parser.add_argument("--out", required=True, type=Path, help="the page's folder")
+    chosen = parser.parse_args(words)
+    from lit_adv.report.page import report
+
+    report(chosen.sets, chosen.out)
+
+
+def _costs(model: Any) -> list[float]:
+    from lit_adv.attack_module import AttackModule
+
+    return [spec.macs for spec in model.sources] if isinstance(model, AttackModule) else []

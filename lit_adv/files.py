@@ -1,0 +1,69 @@
+"""Atomic writes and checksums."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lit_adv.errors import InputError
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; what was written there becomes `path` when the block ends well.
+
+    Raises:
+        InputError: the folder cannot be made or written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}; free or choose another folder") from error
+
+
+def check_writable(folder: Path) -> None:
+    """Makes `folder` if need be and writes a file there, to find out before long work starts.
+
+    Raises:
+        InputError: that fails.
+    """
+    with atomic_path(folder / ".writable") as temporary:
+        temporary.touch()
+    (folder / ".writable").unlink()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes `content` as indented JSON, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Reads a JSON file.
+
+    Raises:
+        InputError: the file is missing or not JSON.
+    """
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise InputError(f"no file {path}") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {path}: {error}; it is damaged or not JSON") from error
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256 as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,71 @@
+"""The result of a run: averaged perturbations with their images, in a folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from lit_adv.errors import InputError
+from lit_adv.files import atomic_path, read_json, sha256, write_json
+
+TENSORS = "perturbations.safetensors"
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerturbationSet:
+    """Averaged perturbations δ(x) of Eq. 4.1. On disk complete or absent: the manifest is written last.
+
+    Attributes:
+        perturbation: `[N, C, H, W]` float32, the averages.
+        image: `[N, C, H, W]` float32 in [0, 1], the clean images.
+        label: `[N]` int64.
+        target: `[N]` int64 where the attack was targeted.
+        count: `[N]` int64, how many perturbations were averaged: m·n.
+        manifest: setting, attack and parameters, σ, n, source models with checksums, data set, seed, versions.
+    """
+
+    perturbation: Tensor
+    image: Tensor
+    label: Tensor
+    count: Tensor
+    manifest: dict[str, Any]
+    target: Tensor | None = None
+
+    def save(self, folder: Path) -> None:
+        """Writes the set into `folder`.
+
+        Raises:
+            InputError: the folder cannot be written.
+        """
+        tensors = {name: getattr(self, name) for name in ("perturbation", "image", "label", "target", "count")}
+        with atomic_path(folder / TENSORS) as temporary:
+            save_file({name: t.contiguous() for name, t in tensors.items() if t is not None}, temporary)
+        write_json(folder / MANIFEST, {**self.manifest, "sha256": sha256(folder / TENSORS)})
+
+    @classmethod
+    def load(cls, folder: Path) -> "PerturbationSet":
+        """Reads a finished set.
+
+        Raises:
+            InputError: there is none in `folder`, or it is damaged.
+        """
+        if not (folder / MANIFEST).is_file():
+            raise InputError(f"no finished perturbation set in {folder}; make one with lightning predict --out {folder}")
+        manifest = read_json(folder / MANIFEST)
+        path = folder / TENSORS
+        if not path.is_file() or sha256(path) != manifest.get("sha256"):
+            raise InputError(f"{path} is missing or not the file that {MANIFEST} names; make the set again")
+        try:
+            return cls(**load_file(path), manifest=manifest)
+        except (SafetensorError, TypeError) as error:
+            raise InputError(f"{path} is damaged: {error}; make the set again") from error
+
+
+def first_of_each_class(label: Tensor) -> Tensor:
+    """Positions of the first image of each class, in the order of the classes; label `[N]`."""
+    return torch.stack([(label == c).nonzero()[0, 0] for c in label.unique()])

@@ -1,0 +1,93 @@
+"""The fixed list of batches that a run must do, and how processes share it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lit_adv.errors import InputError
+
+
+@dataclass(frozen=True)
+class PlannedBatch:
+    """One source model and one slice of its (image, copy) pairs.
+
+    Attributes:
+        index: the batch's number in the plan.
+        model: the source model's position.
+        image: `[B]`, positions in the selection of images.
+        copy: `[B]`, numbers of the noisy copies.
+    """
+
+    index: int
+    model: int
+    image: npt.NDArray[np.int64]
+    copy: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class WorkPlan:
+    """m·n perturbations for each image, model by model, in batches that depend on these four numbers alone.
+
+    Attributes:
+        models: m, the number of source models.
+        images: the number of images.
+        copies: n, the number of noisy copies of each image for each model.
+        batch_size: pairs (image, copy) in a batch; a model's last batch may be smaller.
+    """
+
+    models: int
+    images: int
+    copies: int
+    batch_size: int
+
+    def __post_init__(self) -> None:
+        for name in ("models", "images", "copies", "batch_size"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+
+    @property
+    def pairs(self) -> int:
+        """Perturbations that each model contributes."""
+        return self.images * self.copies
+
+    @property
+    def batches_per_model(self) -> int:
+        return -(-self.pairs // self.batch_size)
+
+    def __len__(self) -> int:
+        return self.models * self.batches_per_model
+
+    def batch(self, index: int) -> PlannedBatch:
+        """The batch number `index`, 0 ≤ index < len(plan)."""
+        model, part = divmod(index, self.batches_per_model)
+        pairs = np.arange(part * self.batch_size, min((part + 1) * self.batch_size, self.pairs))
+        image, copy = np.divmod(pairs, self.copies)
+        return PlannedBatch(index, model, image, copy)
+
+    def rows(self, index: int) -> int:
+        """How many perturbations batch `index` makes."""
+        part = index % self.batches_per_model
+        return min((part + 1) * self.batch_size, self.pairs) - part * self.batch_size
+
+
+def share(
+    plan: WorkPlan, todo: Sequence[int], costs: Sequence[float], *, rank: int, world_size: int
+) -> npt.NDArray[np.int64]:
+    """The batches that process `rank` of `world_size` does: a contiguous piece of `todo`, weighted by model cost.
+
+    Every batch falls to exactly one process, and with at least as many batches as processes none goes without.
+
+    Args:
+        plan: the whole plan.
+        todo: batch numbers still to do, ascending.
+        costs: one weight for each model (its multiply-accumulates, say).
+    """
+    numbers = np.asarray(todo, dtype=np.int64)
+    weights = np.array([plan.rows(i) * costs[i // plan.batches_per_model] for i in numbers.tolist()])
+    bounds = np.searchsorted(np.cumsum(weights) - weights / 2, weights.sum() * np.arange(world_size + 1) / world_size)
+    if len(numbers) >= world_size:
+        ranks = np.arange(world_size + 1)
+        bounds = ranks + np.clip(np.maximum.accumulate(bounds - ranks), 0, len(numbers) - world_size)
+    return numbers[bounds[rank] : bounds[rank + 1]]

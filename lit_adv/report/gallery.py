@@ -1,0 +1,35 @@
+"""Galleries of images and perturbations."""
+
+from collections.abc import Sequence
+from io import BytesIO
+
+from matplotlib.figure import Figure
+from torch import Tensor
+
+
+def gallery(rows: Sequence[tuple[str, Tensor]], columns: int) -> bytes:
+    """A labelled grid of pictures as PNG; long rows are broken into bands of `columns`, the bands kept together.
+
+    Args:
+        rows: name and pictures `[N, C, H, W]`, C 1 or 3; values are clipped to [0, 1]. All rows have the same N.
+        columns: pictures side by side.
+    """
+    total = len(rows[0][1])
+    bands = -(-total // columns)
+    figure = Figure(figsize=(0.75 * columns + 1.1, bands * (0.75 * len(rows) + 0.12)), dpi=110)
+    heights = [h for _ in range(bands) for h in (*[1.0] * len(rows), 0.16)]
+    grid = figure.add_gridspec(len(heights), columns, height_ratios=heights, wspace=0.05, hspace=0.05)
+    figure.subplots_adjust(left=1.1 / (0.75 * columns + 1.1), right=0.998, top=0.998, bottom=0.002)
+    for place in range(total):
+        band, column = divmod(place, columns)
+        for row, (name, pictures) in enumerate(rows):
+            axes = figure.add_subplot(grid[band * (len(rows) + 1) + row, column])
+            picture = pictures[place].detach().cpu().clamp(0, 1).permute(1, 2, 0).numpy()
+            axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axes.set_xticks([])
+            axes.set_yticks([])
+            if column == 0:
+                axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    png = BytesIO()
+    figure.savefig(png, format="png")
+    return png.getvalue()

@@ -1,0 +1,90 @@
+"""The page that shows what perturbation sets hold: table, pictures, how they were made."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lit_adv.errors import InputError
+from lit_adv.evaluation.module import EVALUATION
+from lit_adv.evaluation.table import HEADINGS, print_table, rows
+from lit_adv.files import atomic_path, read_json
+from lit_adv.perturbation_set import PerturbationSet, first_of_each_class
+from lit_adv.render import DATA_STATISTICS, show_untargeted
+from lit_adv.report.gallery import gallery
+
+
+def report(sets: list[Path], out: Path) -> None:
+    """Writes a page with the table and the pictures of perturbation sets of the same images.
+
+    Writes `index.html`, which needs no other file, and the two galleries as PNG beside it; prints the table.
+
+    Args:
+        sets: folders of evaluated perturbation sets, in the order of the gallery's rows.
+        out: the page's folder.
+
+    Raises:
+        InputError: a set is missing or not evaluated, or the sets are of different images.
+    """
+    loaded = [PerturbationSet.load(folder) for folder in sets]
+    evaluations = [read_evaluation(folder, one) for folder, one in zip(sets, loaded, strict=True)]
+    for folder, one in zip(sets[1:], loaded[1:], strict=True):
+        if not torch.equal(one.image, loaded[0].image):
+            raise InputError(f"{folder} and {sets[0]} are of different images; a gallery needs the same ones")
+    pictures = {"digits": one_of_each(loaded), "all": everything(loaded)}
+    for name, png in pictures.items():
+        with atomic_path(out / f"{name}.png") as temporary:
+            temporary.write_bytes(png)
+    page = Environment(loader=PackageLoader("lit_adv.report"), autoescape=True, undefined=StrictUndefined)
+    html = page.get_template("page.html").render(
+        headings=HEADINGS,
+        rows=list(rows(evaluations)),
+        evaluation=evaluations[0],
+        manifests=[one.manifest for one in loaded],
+        pictures={name: b64encode(png).decode() for name, png in pictures.items()},
+    )
+    with atomic_path(out / "index.html") as temporary:
+        temporary.write_text(html, encoding="utf-8")
+    print_table(evaluations)
+    print(f"page: {out / 'index.html'}")
+
+
+def read_evaluation(folder: Path, evaluated: PerturbationSet) -> dict[str, Any]:
+    """The set's evaluation.
+
+    Raises:
+        InputError: there is none, or it is of another set.
+    """
+    path = folder / EVALUATION
+    if not path.is_file():
+        raise InputError(f"no {path}; make it with lightning test --config mnist-test --zoo ZOO --out {folder}")
+    evaluation: dict[str, Any] = read_json(path)
+    if evaluation.get("sha256") != evaluated.manifest["sha256"]:
+        raise InputError(f"{path} is of another perturbation set; run lightning test on {folder} again")
+    return evaluation
+
+
+def picture_rows(sets: Sequence[PerturbationSet], index: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
+    """The images at `index` and what each set shows for them (thesis 4.6.6)."""
+    statistics = DATA_STATISTICS[sets[0].manifest["data"]["name"]]
+    shown = [
+        (f"{s.manifest['setting']} {s.manifest['attack']['name']}", show_untargeted(s.perturbation[index], *statistics))
+        for s in sets
+    ]
+    return [("image", sets[0].image[index]), *shown]
+
+
+def one_of_each(sets: Sequence[PerturbationSet]) -> bytes:
+    """The gallery of the first image of each class."""
+    index = first_of_each_class(sets[0].label)
+    return gallery(picture_rows(sets, index), columns=len(index))
+
+
+def everything(sets: Sequence[PerturbationSet]) -> bytes:
+    """The gallery of all images, a class to a band where the classes are of one size."""
+    label = sets[0].label
+    columns = min(10, len(label) // len(label.unique()))
+    return gallery(picture_rows(sets, torch.arange(len(label))), columns=max(columns, 1))
