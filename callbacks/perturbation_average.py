@@ -69,8 +69,10 @@ class PerturbationAverage(pl.Callback):
             self.mean.add(batch.image, outputs)
         except ValueError as error:
             assert isinstance(pl_module, AttackModule)
-            raise InputError(f"source model {pl_module.sources[batch.model].name}, batch {batch.index}: {error}") from error
-        self.done[batch.index] = 1
+            raise InputError(
+                f"source model {pl_module.sources[batch.model].name}, batch {batch.number}: {error}"
+            ) from error
+        self.done[batch.number] = 1
         if time.monotonic() - self._saved >= self.save_every:
             self._save()
 

@@ -6,7 +6,15 @@ from typing import Any
 import pytorch_lightning as pl
 import torch.distributed
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from torch.distributed import PrefixStore
 from torch.distributed.distributed_c10d import _get_default_store
 
@@ -28,15 +36,17 @@ class PerturbationProgress(pl.Callback):
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         data = trainer.datamodule  # type: ignore[attr-defined]
         assert isinstance(data, ReplicaDataModule)
-        self._total = len(data.plan) and data.plan.models * data.plan.pairs
+        self._total = data.plan.models * data.plan.pairs
         self._before = sum(data.plan.rows(i) for i in data.done.nonzero()[:, 0].tolist())
         self._started = self._said = time.monotonic()
         if torch.distributed.is_initialized():
             self._store = PrefixStore("perturbations-done", _get_default_store())
         if not trainer.is_global_zero:
             return
+        plan = data.plan
         workers = f"{trainer.world_size} processes" if trainer.world_size > 1 else "1 process"
-        self._say(f"{self._total} perturbations: {data.plan.models} models × {data.plan.images} images × {data.plan.copies} copies, {workers}")
+        parts = f"{plan.models} models × {plan.images} images × {plan.copies} copies"
+        self._say(f"{self._total} perturbations: {parts}, {workers}")
         if self._before:
             self._say(f"{self._before} of them are done already; continuing")
         if self._console.is_terminal:

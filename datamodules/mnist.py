@@ -55,7 +55,9 @@ def load_mnist(source: Source, root: Path | None = None) -> MNISTData:
         images = read_idx(folder, f"{stem}-images-idx3-ubyte", dimensions=3)
         labels = read_idx(folder, f"{stem}-labels-idx1-ubyte", dimensions=1).long()
         if images.shape != (len(labels), 28, 28):
-            raise InputError(f"{folder}: {stem} images {list(images.shape)} and labels {list(labels.shape)} do not match")
+            raise InputError(
+                f"{folder}: {stem} images {list(images.shape)} and labels {list(labels.shape)} do not match"
+            )
         check_labels(labels, CLASSES)
         parts += [images.unsqueeze(1).float() / 255, labels]
     return MNISTData(*parts)
@@ -99,14 +101,20 @@ def read_idx(folder: Path, name: str, dimensions: int) -> Tensor:
     """
     path = next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None)
     if path is None:
-        raise InputError(f"no file {name} or {name}.gz in {folder}; --root must be the folder that holds MNIST's idx files")
+        raise InputError(
+            f"no file {name} or {name}.gz in {folder}; --root must be the folder that holds MNIST's idx files"
+        )
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]
         raise InputError(f"{path} is damaged: {error}; fetch it again") from error
     header = 4 + 4 * dimensions
     shape = np.frombuffer(content[4:header], ">u4").astype(int).tolist()
-    if content[:4] != bytes([0, 0, 8, dimensions]) or len(shape) != dimensions or len(content) != header + np.prod(shape):
+    if (
+        content[:4] != bytes([0, 0, 8, dimensions])
+        or len(shape) != dimensions
+        or len(content) != header + np.prod(shape)
+    ):
         raise InputError(f"{path} is damaged: not an idx file of {dimensions}-dimensional bytes; fetch it again")
     return torch.from_numpy(np.frombuffer(content, np.uint8, offset=header).copy()).view(shape)
 
@@ -140,6 +148,8 @@ class MNIST(ReplicaDataModule):
         costs: Sequence[float] = (1.0,),
     ) -> None:
         super().__init__(copies=copies, sigma=sigma, seed=seed, batch_size=batch_size, costs=costs)
+        if per_class < 1:
+            raise InputError(f"per_class is {per_class}; it must be at least 1")
         self.source = source
         self.root = root
         self.per_class = per_class

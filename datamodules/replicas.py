@@ -19,7 +19,7 @@ class ReplicaBatch(NamedTuple):
     """One batch of the plan.
 
     Attributes:
-        index: the batch's number in the plan.
+        number: the batch's number in the plan.
         model: the source model's position.
         image: `[B]` int64, positions in the selection, ascending.
         clean: `[B, C, H, W]` in [0, 1], x.
@@ -27,7 +27,7 @@ class ReplicaBatch(NamedTuple):
         label: `[B]` int64.
     """
 
-    index: int
+    number: int
     model: int
     image: Tensor
     clean: Tensor
@@ -78,7 +78,12 @@ class ReplicaDataModule(pl.LightningDataModule):
 
     def __init__(self, *, copies: int, sigma: float, seed: int, batch_size: int, costs: Sequence[float]) -> None:
         super().__init__()
-        for name, value, least in (("copies", copies, 1), ("sigma", sigma, 0), ("seed", seed, 0), ("batch_size", batch_size, 1)):
+        for name, value, least in (
+            ("copies", copies, 1),
+            ("sigma", sigma, 0),
+            ("seed", seed, 0),
+            ("batch_size", batch_size, 1),
+        ):
             if not value >= least:
                 raise InputError(f"{name} is {value}; it must be {least} or more")
         self.copies = copies

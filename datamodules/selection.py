@@ -29,18 +29,18 @@ def first_per_class(images: Tensor, labels: Tensor, per_class: int, classes: int
     Args:
         images: `[N, C, H, W]` float32 in [0, 1].
         labels: `[N]` int64, 0 ≤ label < `classes`.
-        per_class: how many of each.
+        per_class: how many of each, at least 1.
         classes: the number of classes.
 
     Raises:
-        InputError: `per_class` is below 1, a label is out of range, or a class has too few images.
+        InputError: a label is out of range, or a class has too few images.
     """
-    if per_class < 1:
-        raise InputError(f"per_class is {per_class}; it must be at least 1")
     check_labels(labels, classes)
     counts = torch.bincount(labels, minlength=classes)
     if (fewest := int(counts.min())) < per_class:
-        raise InputError(f"class {int(counts.argmin())} has {fewest} test images, per_class asks for {per_class}; lower it")
+        raise InputError(
+            f"class {int(counts.argmin())} has {fewest} test images, per_class asks for {per_class}; lower it"
+        )
     index = torch.cat([(labels == c).nonzero()[:per_class, 0] for c in range(classes)])
     return Selection(index, images[index], labels[index])
 

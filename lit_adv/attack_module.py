@@ -38,7 +38,9 @@ class AttackModule(pl.LightningModule):
         if sources is not None and sources < 1:
             raise InputError(f"sources is {sources}; it must be at least 1, or left out for all")
         if len(available) < (sources or 1):
-            raise InputError(f"zoo {zoo} has {len(available)} source models, {sources or 1} are needed; train more with --count")
+            raise InputError(
+                f"zoo {zoo} has {len(available)} source models, {sources or 1} are needed; train more with --count"
+            )
         self.sources: tuple[ModelSpec, ...] = available[:sources]
         self.attack = attack
         self.exact = exact
@@ -64,9 +66,8 @@ class AttackModule(pl.LightningModule):
 
     def describe(self) -> dict[str, Any]:
         """Attack and source models, for the manifest."""
-        parameters = {name: value for name, value in vars(self.attack).items()}
         return {
-            "attack": {"name": type(self.attack).__name__, **parameters},
+            "attack": {"name": type(self.attack).__name__, **vars(self.attack)},
             "exact": self.exact,
             "sources": [{"name": spec.name, "sha256": spec.sha256} for spec in self.sources],
         }

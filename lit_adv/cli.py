@@ -1,6 +1,7 @@
 """The command line: Lightning's verbs, packaged configurations by name, and errors in one line."""
 
 import logging
+import os
 import sys
 import time
 import warnings
@@ -26,11 +27,11 @@ def main(args: Sequence[str] | None = None) -> None:
         run_guarded(_lightning, words)
 
 
-def run_command(function: Callable[..., None], args: Sequence[str] | None = None) -> None:
-    """Runs a function with its parameters as command-line options."""
+def run_command(function: Callable[..., None]) -> None:
+    """Runs a function with its parameters as the script's command-line options."""
     from jsonargparse import auto_cli
 
-    run_guarded(lambda: auto_cli(function, args=args, exit_on_error=False, as_positional=False))
+    run_guarded(lambda: auto_cli(function, exit_on_error=False, as_positional=False))
 
 
 def run_guarded(function: Callable[..., Any], *args: Any) -> None:
@@ -38,7 +39,8 @@ def run_guarded(function: Callable[..., Any], *args: Any) -> None:
     try:
         function(*args)
     except AlreadyDone as done:
-        print(done)
+        if process_number() == 0:
+            print(done)
     except Exception as error:
         # jsonargparse wraps what a constructor raises.
         cause: BaseException | None = error
@@ -49,19 +51,26 @@ def run_guarded(function: Callable[..., Any], *args: Any) -> None:
         _fail(cause)
 
 
-def _fail(error: BaseException) -> Never:
-    from lightning_utilities.core.rank_zero import rank_zero_only
+def process_number() -> int:
+    """This process's number among those of the run, 0 for the first."""
+    from lightning_fabric.utilities.rank_zero import _get_rank
 
-    if getattr(rank_zero_only, "rank", 0):
-        # Every process finds the same mistake. The first one says it and ends the others; were another to end before
-        # it, Lightning would kill the first without a word.
-        time.sleep(30)
+    return _get_rank() or 0
+
+
+def _fail(error: BaseException) -> Never:
+    # Most mistakes are found by every process, and the first one, which launched the others, shall say them once. A
+    # process that fails alone sees its parent live on, speaks for itself, and Lightning then ends the run.
+    parent, deadline = os.getppid(), time.monotonic() + 10
+    while process_number() > 0 and time.monotonic() < deadline:
+        if os.getppid() != parent:
+            raise SystemExit(2)
+        time.sleep(0.1)
     print(f"lit-adv: {' '.join(str(error).split())}", file=sys.stderr)
     raise SystemExit(2)
 
 
 def _lightning(words: list[str]) -> None:
-    from lightning_utilities.core.rank_zero import rank_zero_only
     from pytorch_lightning import LightningDataModule, LightningModule
     from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
@@ -81,7 +90,8 @@ def _lightning(words: list[str]) -> None:
             self.config = parser.parse_args(args)
 
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # the batches are made in memory
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch
     Command(
         LightningModule,
         LightningDataModule,
@@ -97,7 +107,9 @@ def _lightning(words: list[str]) -> None:
 
 
 def _report(words: list[str]) -> None:
-    parser = ArgumentParser("lit-adv report", description="Writes a page with the table and pictures of evaluated sets.")
+    parser = ArgumentParser(
+        "lit-adv report", description="Writes a page with the table and pictures of evaluated sets."
+    )
     parser.add_argument("sets", nargs="+", type=Path, help="folders of perturbation sets of the same images")
     parser.add_argument("--out", required=True, type=Path, help="the page's folder")
     chosen = parser.parse_args(words)

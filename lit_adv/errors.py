@@ -1,4 +1,4 @@
-"""The one exception for mistakes in what the user gave."""
+"""Exceptions that the command line turns into one line."""
 
 
 class InputError(Exception):
@@ -6,6 +6,9 @@ class InputError(Exception):
 
     The command line prints it and exits with code 2.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
 
 
 class AlreadyDone(Exception):

@@ -55,7 +55,9 @@ class PerturbationSet:
             InputError: there is none in `folder`, or it is damaged.
         """
         if not (folder / MANIFEST).is_file():
-            raise InputError(f"no finished perturbation set in {folder}; make one with lightning predict --out {folder}")
+            raise InputError(
+                f"no finished perturbation set in {folder}; make one with lightning predict --out {folder}"
+            )
         manifest = read_json(folder / MANIFEST)
         path = folder / TENSORS
         if not path.is_file() or sha256(path) != manifest.get("sha256"):

@@ -106,7 +106,9 @@ class Zoo:
             model.load_state_dict(load_file(path))
         except (SafetensorError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{path} does not fit {spec.name}'s architecture (width {spec.width}): {reason}") from error
+            raise InputError(
+                f"{path} does not fit {spec.name}'s architecture (width {spec.width}): {reason}"
+            ) from error
         return model.eval().requires_grad_(False)
 
     @staticmethod

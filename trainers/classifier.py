@@ -21,7 +21,7 @@ class Classifier(pl.LightningModule):
 
     def __init__(self, network: nn.Module, classes: int, learning_rate: float, weight_decay: float) -> None:
         super().__init__()
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(memory_format=torch.channels_last)
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.accuracy = MulticlassAccuracy(classes, average="micro")

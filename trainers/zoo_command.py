@@ -47,4 +47,5 @@ def train_mnist_zoo(
     )
     zoo = train_zoo(recipe, count, root, out, processes)
     accuracies = [spec.accuracy for spec in zoo.models]
-    print(f"zoo {out}: {len(accuracies)} models, test accuracy {100 * min(accuracies):.2f} to {100 * max(accuracies):.2f} %")
+    worst, best = 100 * min(accuracies), 100 * max(accuracies)
+    print(f"zoo {out}: {len(accuracies)} models, test accuracy {worst:.2f} to {best:.2f} %")

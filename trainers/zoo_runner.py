@@ -74,7 +74,9 @@ def train_zoo(recipe: Recipe, count: int, root: Path | None, out: Path, processe
     names = [f"model-{i:03d}" for i in range(count)]
     todo = [i for i, name in enumerate(names) if not (out / f"{name}.json").exists()]
     for name in names:
-        if (manifest := out / f"{name}.json").exists() and (made := read_spec(manifest).data["recipe"]) != asdict(recipe):
+        if (manifest := out / f"{name}.json").exists() and (made := read_spec(manifest).data["recipe"]) != asdict(
+            recipe
+        ):
             key = next(k for k, v in asdict(recipe).items() if made.get(k) != v)
             raise InputError(
                 f"zoo {out}: {name} was trained with {key} {made.get(key)}, asked is {asdict(recipe)[key]}; "
@@ -85,7 +87,7 @@ def train_zoo(recipe: Recipe, count: int, root: Path | None, out: Path, processe
         check_writable(out)
         data = load_mnist(recipe.source, root)
         workers = min(processes or torch.cuda.device_count() or os.cpu_count() or 1, len(todo))
-        multiprocessing.spawn(_work, (workers, recipe, todo, data, out), nprocs=workers)  # type: ignore[no-untyped-call]
+        multiprocessing.spawn(_work, (workers, recipe, todo, data, out), nprocs=workers)
     return Zoo.open(out)
 
 

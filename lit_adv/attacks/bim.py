@@ -30,7 +30,9 @@ class BIM(Attack):
 
     def __post_init__(self) -> None:
         if not self.epsilon > 0:
-            raise InputError(f"BIM: epsilon is {self.epsilon}; it must be above 0 (MNIST 0.2, in pixel values of [0, 1])")
+            raise InputError(
+                f"BIM: epsilon is {self.epsilon}; it must be above 0 (MNIST 0.2, in pixel values of [0, 1])"
+            )
         if self.steps < 0:
             raise InputError(f"BIM: steps is {self.steps}; it must be 0 or more")
         if self.step_size is not None and not self.step_size > 0:

@@ -47,7 +47,10 @@ class EvaluationModule(pl.LightningModule):
         self.accuracies = nn.ModuleDict(
             {
                 spec.name: nn.ModuleDict(
-                    {name: MulticlassAccuracy(spec.classes, average="micro") for name in ("clean", "noise", "attack", "recognized")}
+                    {
+                        name: MulticlassAccuracy(spec.classes, average="micro")
+                        for name in ("clean", "noise", "attack", "recognized")
+                    }
                 )
                 for spec in self.zoo.judges
             }
@@ -92,5 +95,3 @@ class EvaluationModule(pl.LightningModule):
                 for spec in self.zoo.judges
             },
         }
-
-

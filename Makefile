@@ -1,0 +1,34 @@
+# make demo: digits appear in averaged perturbations.  make test: the tests.  Both install what they need first.
+# VENV is the environment's folder; one environment can serve several checkouts.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(abspath $(VENV))/bin
+RUN := runs/demo
+export PYTHONPATH := $(CURDIR)
+
+.PHONY: install demo test lint
+
+install: $(VENV)/.lit-adv-installed
+
+$(VENV)/.lit-adv-installed: pyproject.toml
+	@echo "Installing into $(VENV): some minutes and about 5 GB the first time, most of it torch"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+demo: install
+	$(BIN)/python scripts/train_mnist_zoo.py --count 11 --source digits --out $(RUN)/zoo --seed 0
+	$(BIN)/lightning predict --config mnist-sm-bim --zoo $(RUN)/zoo --out $(RUN)/sm-bim
+	$(BIN)/lightning predict --config mnist-nmm-bim --zoo $(RUN)/zoo --out $(RUN)/nmm-bim \
+		--data.copies 10 --model.attack.steps 10 --trainer.devices 2
+	$(BIN)/lightning test --config mnist-test --zoo $(RUN)/zoo --out $(RUN)/sm-bim
+	$(BIN)/lightning test --config mnist-test --zoo $(RUN)/zoo --out $(RUN)/nmm-bim
+	$(BIN)/lit-adv report $(RUN)/sm-bim $(RUN)/nmm-bim --out $(RUN)/report
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy

@@ -1,0 +1,67 @@
+"""Sums of several processes and starts merge without loss or double counting."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from callbacks.perturbation_average import State, compare, merge_states, merged_file, save_state, setting
+from lit_adv.errors import InputError
+
+
+def state(value: int, *batches: int) -> State:
+    done = torch.zeros(6, dtype=torch.uint8)
+    done[list(batches)] = 1
+    return {"total": torch.full((2, 1, 2, 2), value), "count": torch.tensor([value, value]), "done": done}
+
+
+def merged(partial: Path) -> State:
+    from safetensors.torch import load_file
+
+    merge_states(partial)
+    path = merged_file(partial)
+    assert path is not None
+    assert list(partial.iterdir()) == [path]
+    return load_file(path)
+
+
+def test_processes_then_starts_add_up(tmp_path: Path) -> None:
+    save_state(tmp_path / "start-0-process-0.safetensors", state(1, 0))
+    save_state(tmp_path / "start-0-process-1.safetensors", state(10, 3, 4))
+    first = merged(tmp_path)
+    assert first["total"].unique().tolist() == [11]
+    save_state(tmp_path / "start-1-process-0.safetensors", state(100, 1, 2, 5))
+    second = merged(tmp_path)
+    assert second["total"].unique().tolist() == [111]
+    assert second["count"].tolist() == [111, 111]
+    assert second["done"].all()
+
+
+def test_a_crash_before_deleting_counts_nothing_twice(tmp_path: Path) -> None:
+    save_state(tmp_path / "start-0-process-0.safetensors", state(1, 0))
+    merged(tmp_path)
+    save_state(tmp_path / "start-0-process-0.safetensors", state(1, 0))
+    assert merged(tmp_path)["total"].unique().tolist() == [1]
+
+
+def test_repeated_batches_are_refused(tmp_path: Path) -> None:
+    save_state(tmp_path / "start-0-process-0.safetensors", state(1, 0))
+    save_state(tmp_path / "start-0-process-1.safetensors", state(1, 0))
+    with pytest.raises(InputError, match="repeats batches"):
+        merge_states(tmp_path)
+
+
+def test_nothing_to_merge(tmp_path: Path) -> None:
+    merge_states(tmp_path)
+    assert merged_file(tmp_path) is None
+
+
+def test_settings() -> None:
+    assert [setting(1, 0), setting(1, 0.2), setting(3, 0), setting(3, 0.2)] == ["SM", "NSM", "MM", "NMM"]
+
+
+def test_compare_names_what_differs() -> None:
+    there = {"attack": {"name": "BIM", "epsilon": 0.2}, "copies": 20, "sources": ["a"]}
+    assert compare(there, there) == ""
+    here = {"attack": {"name": "BIM", "epsilon": 0.1}, "copies": 5, "sources": ["b"]}
+    assert compare(there, here) == "attack.epsilon: 0.2 there, 0.1 here; copies: 20 there, 5 here; other sources"

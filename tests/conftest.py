@@ -1,0 +1,49 @@
+"""A tiny zoo and the real command line, shared by the tests."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from datamodules.mnist import MNISTData, embedded_digits
+from lit_adv.zoo import Zoo
+from trainers.zoo_runner import Recipe, train_zoo
+
+REPOSITORY = Path(__file__).parent.parent
+TINY = Recipe(source="digits", seed=0, width=2, epochs=1, batch_size=64, learning_rate=0.1, weight_decay=5e-4)
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def digits() -> MNISTData:
+    return embedded_digits()
+
+
+@pytest.fixture(scope="session")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
+    """A test model and three sources, two channels wide, trained for one epoch."""
+    return train_zoo(TINY, 4, None, tmp_path_factory.mktemp("zoo"), processes=2)
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    """Runs a Python module or script in the repository, as a user would."""
+
+    def start(*words: str | Path, timeout: float = 240) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, *map(str, words)]
+        return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=timeout, check=False)
+
+    return start
+
+
+@pytest.fixture
+def linear_model() -> Callable[[torch.Tensor], torch.Tensor]:
+    """Logits W·x + b of 1×4×4 images for three classes, float64."""
+    generator = torch.Generator().manual_seed(3)
+    weight = torch.randn(3, 16, generator=generator, dtype=torch.float64)
+    bias = torch.randn(3, generator=generator, dtype=torch.float64)
+    return lambda x: x.flatten(1) @ weight.to(x).T + bias.to(x)

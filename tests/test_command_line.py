@@ -1,0 +1,228 @@
+"""The real command line on tiny settings: predict, test, report, restarts, processes, bad input."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional
+
+from datamodules.mnist import CLASSES, MNISTData
+from datamodules.selection import first_per_class
+from lit_adv.cli import main
+from lit_adv.noise import gaussian_noise
+from lit_adv.perturbation_set import PerturbationSet
+from lit_adv.zoo import Zoo
+from tests.conftest import Run
+
+TINY = ["--trainer.accelerator", "cpu", "--data.per_class", "1", "--data.batch_size", "8"]
+BIM = [*TINY, "--data.copies", "3", "--model.attack.steps", "4"]
+
+
+def predict(name: str, zoo: Zoo, out: Path, *words: str) -> PerturbationSet:
+    main(["predict", "--config", name, "--zoo", str(zoo.folder), "--out", str(out), *words])
+    return PerturbationSet.load(out)
+
+
+@pytest.fixture(scope="module")
+def nmm(zoo: Zoo, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An undisturbed run of one process."""
+    out = tmp_path_factory.mktemp("nmm")
+    predict("mnist-nmm-bim", zoo, out, *BIM)
+    return out
+
+
+def same(a: Path, b: Path) -> bool:
+    return torch.equal(PerturbationSet.load(a).perturbation, PerturbationSet.load(b).perturbation)
+
+
+def test_from_images_to_the_page(zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sm = predict("mnist-sm-bim", zoo, tmp_path / "sm", *TINY, "--model.attack.steps", "4")
+    assert sm.count.tolist() == [1] * 10
+    assert sm.manifest["setting"] == "SM"
+    assert [s["name"] for s in sm.manifest["sources"]] == ["model-001"]
+    found = PerturbationSet.load(nmm)
+    assert found.count.tolist() == [9] * 10
+    assert found.label.tolist() == list(range(10))
+    assert found.manifest["attack"] == {"name": "BIM", "epsilon": 0.2, "steps": 4, "step_size": None, "clip": None}
+    assert (found.manifest["setting"], found.manifest["copies"], found.manifest["sigma"]) == ("NMM", 3, 0.2)
+    assert [s["name"] for s in found.manifest["sources"]] == ["model-001", "model-002", "model-003"]
+    assert 0 < found.perturbation.abs().max() <= 0.2
+    assert sorted(p.name for p in nmm.iterdir() if p.name != "evaluation.json") == [
+        "manifest.json",
+        "perturbations.safetensors",
+    ]
+
+    for out in (tmp_path / "sm", nmm):
+        main(["test", "--config", "mnist-test", "--zoo", str(zoo.folder), "--out", str(out)])
+    evaluation = json.loads((nmm / "evaluation.json").read_text())
+    judge = zoo.load(zoo.judges[0])
+    expected = (judge(found.image + 0.2 * found.perturbation.sign()).argmax(1) == found.label).float().mean().item()
+    assert evaluation["judges"]["model-000"]["attack"] == pytest.approx(expected)
+    assert evaluation["judges"]["model-000"]["white_box"] is False
+
+    main(["report", str(tmp_path / "sm"), str(nmm), "--out", str(tmp_path / "report")])
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert re.findall(r'(?:src|href)="(?!data:)', page) == []
+    assert page.count("data:image/png;base64,") == 2
+    assert "NMM BIM" in page
+    assert "NMM BIM" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("exact", ["true", "false"])
+def test_gradient_against_a_plain_double_loop_in_float64(
+    zoo: Zoo, digits: MNISTData, tmp_path: Path, exact: str
+) -> None:
+    found = predict(
+        "mnist-nmm-gradient", zoo, tmp_path, *TINY, "--data.copies", "2", "--model.exact", exact, "--data.seed", "5"
+    )
+    chosen = first_per_class(digits.test_images, digits.test_labels, 1, CLASSES)
+    expected = torch.zeros_like(chosen.images, dtype=torch.float64)
+    for m, spec in enumerate(zoo.sources):
+        model = zoo.load(spec).double()
+        for j in range(2):
+            for row in range(10):
+                x, y = chosen.images[row : row + 1].double(), chosen.labels[row : row + 1]
+                z = 0.2 * gaussian_noise(5, [(m, int(chosen.index[row]), j)], (1, 28, 28)).double()
+                with torch.no_grad():
+                    calib = model(x) - model(x + z)
+                noisy = (x + z).requires_grad_()
+                functional.cross_entropy(model(noisy) + calib, y).backward()
+                assert noisy.grad is not None
+                expected[row] += noisy.grad[0] / 6
+    worst = (found.perturbation - expected).flatten(1).norm(dim=1) / expected.flatten(1).norm(dim=1)
+    assert worst.max() < 1e-3
+    assert found.count.tolist() == [6] * 10
+
+
+@pytest.mark.parametrize(("name", "setting", "count"), [("mnist-nsm-bim", "NSM", 3), ("mnist-mm-bim", "MM", 3)])
+def test_the_other_settings(zoo: Zoo, tmp_path: Path, name: str, setting: str, count: int) -> None:
+    found = predict(
+        name, zoo, tmp_path, *TINY, "--model.attack.steps", "1", *(["--data.copies", "3"] if setting == "NSM" else [])
+    )
+    assert found.manifest["setting"] == setting
+    assert found.count.tolist() == [count] * 10
+
+
+def test_lightnings_default_inference_mode(zoo: Zoo, nmm: Path, tmp_path: Path) -> None:
+    predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--trainer.inference_mode", "true")
+    assert same(tmp_path, nmm)
+
+
+def test_a_stopped_run_continues_to_the_same_bits(
+    zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        with pytest.raises(SystemExit, match="2"):
+            predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--trainer.limit_predict_batches", "4")
+    assert "8 of 12 batches are done" in capsys.readouterr().err
+    assert not (tmp_path / "manifest.json").exists()
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--data.sigma", "0.1")
+    assert "a different unfinished run (sigma: 0.2 there, 0.1 here)" in capsys.readouterr().err
+    predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
+    assert same(tmp_path, nmm)
+    before = (tmp_path / "manifest.json").stat().st_mtime_ns
+    predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
+    assert "holds this perturbation set already" in capsys.readouterr().out
+    assert (tmp_path / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_two_processes_give_the_same_bits(run: Run, zoo: Zoo, nmm: Path, tmp_path: Path) -> None:
+    words = ["-m", "lit_adv", "predict", "--config", "mnist-nmm-bim", "--zoo", zoo.folder, "--out", tmp_path, *BIM]
+    done = run(*words, "--trainer.devices", "2")
+    assert done.returncode == 0, done.stderr
+    assert "90 perturbations: 3 models × 10 images × 3 copies, 2 processes" in done.stderr
+    assert same(tmp_path, nmm)
+    few = ["--data.batch_size", "30", "--model.sources", "1", "--out", tmp_path / "few", "--trainer.devices", "2"]
+    too_many = run(*words, *few)
+    assert too_many.returncode == 2, too_many.stderr
+    assert too_many.stderr.count("2 processes for 1 batches leave some without work") == 1
+
+
+BAD: list[tuple[list[str], str]] = [
+    (["--config", "mnist-nnm-bim"], "configuration 'mnist-nnm-bim' is neither a packaged name nor a file"),
+    (["--data.copies", "0"], "copies is 0"),
+    (["--data.sigma=-0.1"], "sigma is -0.1"),
+    (["--data.batch_size", "0"], "batch_size is 0"),
+    (["--data.per_class", "101"], "has 100 test images, per_class asks for 101"),
+    (["--model.attack.epsilon", "0"], "epsilon is 0.0; it must be above 0"),
+    (["--model.sources", "9"], "has 3 source models, 9 are needed"),
+    (["--model.sources", "0"], "sources is 0"),
+    (["--data.source", "folder"], "needs a folder"),
+    (["--data.source", "folder", "--data.root", "/nowhere"], "no file train-images-idx3-ubyte"),
+    (["--data.source", "hub"], "hub"),
+    (["--model.attack.epsilom", "1"], "epsilom"),
+    (["--zoo", "/nowhere"], "zoo /nowhere: not a folder"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), BAD)
+def test_bad_input(
+    zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    out = tmp_path / "out"
+    base = ["predict", "--config", "mnist-nmm-bim", "--zoo", str(zoo.folder), "--out", str(out), *TINY]
+    with pytest.raises(SystemExit, match="2"):
+        main([*base, *words])
+    error = capsys.readouterr().err.strip()
+    assert message in error
+    assert error.splitlines()[-1].startswith("lit-adv: ")
+    assert not out.exists()
+
+
+def test_missing_options(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["predict", "--config", "mnist-nmm-bim"])
+    assert "zoo" in capsys.readouterr().err
+
+
+def test_a_folder_with_another_finished_run(zoo: Zoo, nmm: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", zoo, nmm, *BIM, "--model.attack.epsilon", "0.1")
+    assert "a different finished run (attack.epsilon: 0.2 there, 0.1 here)" in capsys.readouterr().err
+
+
+def test_folders_that_cannot_be_written(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", Path("/proc/lit-adv")):
+        with pytest.raises(SystemExit, match="2"):
+            predict("mnist-nmm-bim", zoo, out, *BIM)
+        assert f"cannot write {out}" in capsys.readouterr().err
+
+
+def test_damaged_weights_end_the_run_with_what_was_done_kept(
+    zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(zoo.folder, tmp_path / "zoo")
+    weights = tmp_path / "zoo" / "model-003.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1])
+    copy, out = Zoo.open(tmp_path / "zoo"), tmp_path / "out"
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", copy, out, *BIM)
+    assert "model-003.safetensors has checksum" in capsys.readouterr().err
+    assert not (out / "manifest.json").exists()
+    weights.write_bytes(whole)
+    predict("mnist-nmm-bim", copy, out, *BIM)
+    assert same(out, nmm)
+
+
+def test_reports_of_what_is_not_there(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (
+        ["report", str(tmp_path), "--out", str(tmp_path / "report")],
+        ["test", "--config", "mnist-test", "--zoo", str(zoo.folder), "--out", str(tmp_path)],
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            main(words)
+        assert "no finished perturbation set in" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_training_script_refuses_in_one_line(run: Run, tmp_path: Path) -> None:
+    done = run("scripts/train_mnist_zoo.py", "--out", tmp_path / "zoo", "--source", "folder", "--root", tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].startswith("lit-adv: no file train-images-idx3-ubyte")
+    assert not list((tmp_path / "zoo").glob("*.json"))
