@@ -12,7 +12,7 @@ install: $(VENV)/.lit-adv-installed
 
 $(VENV)/.lit-adv-installed: pyproject.toml
 	@echo "Installing into $(VENV): some minutes and about 5 GB the first time, most of it torch"
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	touch $@
 

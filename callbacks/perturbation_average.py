@@ -1,14 +1,18 @@
 """Accumulates Eq. 4.1 over a run, survives restarts, and writes the perturbation set."""
 
-import os
+import hashlib
+import json
+import shutil
+import signal
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import pytorch_lightning as pl
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -16,7 +20,7 @@ from datamodules.replicas import ReplicaBatch, ReplicaDataModule
 from lit_adv.attack_module import AttackModule
 from lit_adv.errors import AlreadyDone, InputError
 from lit_adv.exact_mean import ExactMean
-from lit_adv.files import atomic_path, read_json, write_json
+from lit_adv.files import atomic_path, check_writable, read_json, write_json
 from lit_adv.perturbation_set import MANIFEST, PerturbationSet
 
 State = dict[str, Tensor]
@@ -29,7 +33,7 @@ class PerturbationAverage(pl.Callback):
     The run's folder is the trainer's `default_root_dir`. Until the set is complete it holds `partial/`: `run.json`
     (what the run is) and sums with the list of batches in them, one file for each process of the present start and
     one merged file for all earlier starts. A restart adds up what is there and does the rest, whatever the number of
-    processes.
+    processes. When one process fails it leaves a note in `partial/stopped`, and the others save and stop too.
 
     Args:
         save_every: seconds between saves.
@@ -37,6 +41,7 @@ class PerturbationAverage(pl.Callback):
 
     def __init__(self, save_every: float = 20.0) -> None:
         self.save_every = save_every
+        self._running = False
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         data, module = trainer.datamodule, pl_module  # type: ignore[attr-defined]
@@ -44,23 +49,30 @@ class PerturbationAverage(pl.Callback):
         assert isinstance(module, AttackModule)
         self.out = Path(trainer.default_root_dir)
         self.partial = self.out / "partial"
+        self.stopped = self.partial / "stopped"
         self.run = describe_run(module, data)
-        self._refuse_other_run(read_json(self.out / MANIFEST) if (self.out / MANIFEST).exists() else None)
-        plan, shape = data.plan, tuple(data.selection.images.shape)
-        self.expected = plan.models * plan.copies
-        self.mean = ExactMean(shape, self.expected)
-        self.done = torch.zeros(len(plan), dtype=torch.uint8)
+        self._refuse_other_runs()
+        check_writable(self.partial)
+        self.expected = data.plan.models * data.plan.copies
+        self.mean = ExactMean(tuple(data.selection.images.shape), self.expected)
+        self.done = torch.zeros(len(data.plan), dtype=torch.uint8)
+        trainer.strategy.barrier("checked")
         if trainer.is_global_zero:
+            for note in (self.stopped, *self.partial.glob("finished-*")):
+                note.unlink(missing_ok=True)
             write_json(self.partial / "run.json", self.run)
-            merge_states(self.partial)
+            merge_states(self.partial, self._state())
         trainer.strategy.barrier("merged")
         merged = merged_file(self.partial)
-        self.earlier = load_file(merged) if merged else None
-        start = number_of(merged) if merged else 0
-        self.state_file = self.partial / f"start-{start}-process-{trainer.global_rank}.safetensors"
-        if self.earlier is not None:
-            data.done = self.earlier["done"].bool()
+        assert merged is not None
+        data.done = load_state(merged)["done"].bool()
+        self.state_file = self.partial / f"start-{number_of(merged)}-process-{trainer.global_rank}.safetensors"
+        self._running = True
         self._saved = time.monotonic()
+
+    def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # Lightning's own handler only takes note of the signal, and its predict loop never looks.
+        signal.signal(signal.SIGTERM, _terminate)
 
     def on_predict_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: ReplicaBatch, *_: Any
@@ -69,37 +81,44 @@ class PerturbationAverage(pl.Callback):
             self.mean.add(batch.image, outputs)
         except ValueError as error:
             assert isinstance(pl_module, AttackModule)
-            raise InputError(
-                f"source model {pl_module.sources[batch.model].name}, batch {batch.number}: {error}"
-            ) from error
+            name = pl_module.sources[batch.model].name
+            raise InputError(f"source model {name}, batch {batch.number}: {error}; remove that model") from error
         self.done[batch.number] = 1
         if time.monotonic() - self._saved >= self.save_every:
             self._save()
+        self._stop_with_the_others()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        if hasattr(self, "state_file"):
+        if self._running:
+            self._running = False
             self._save()
+            if not self.stopped.exists():
+                reason = str(exception) or type(exception).__name__
+                self.stopped.write_text(f"process {trainer.global_rank} stopped: {reason}")
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         # Not on_predict_end: Lightning calls that only on processes that had a batch, and the sum needs all of them.
+        # Not a barrier: it would give up after half an hour, or fail without a word when another process failed.
         self._save()
-        trainer.strategy.barrier("saved")
-        if trainer.is_global_zero:
-            merge_states(self.partial)
-            self._finish(trainer.datamodule)  # type: ignore[attr-defined]
-        trainer.strategy.barrier("finished")
+        (self.partial / f"finished-{trainer.global_rank}").touch()
+        if not trainer.is_global_zero:
+            return
+        while len(list(self.partial.glob("finished-*"))) < trainer.world_size:
+            self._stop_with_the_others()
+            time.sleep(0.1)
+        self._finish(trainer.datamodule)  # type: ignore[attr-defined]
+        self._running = False
 
     def _finish(self, data: ReplicaDataModule) -> None:
-        merged = merged_file(self.partial)
-        assert merged is not None
-        state = load_file(merged)
+        state = merge_states(self.partial, self._state())
         self.mean.total, self.mean.count = state["total"], state["count"]
-        if (missing := int((self.mean.count != self.expected).sum())) or not state["done"].all():
-            done, batches = int(state["done"].sum()), len(state["done"])
+        if not state["done"].all():
             raise InputError(
-                f"{self.out}: {done} of {batches} batches are done, {missing} images lack perturbations; "
-                "what is there is kept: start the same command again to do the rest"
+                f"{self.out}: {int(state['done'].sum())} of {len(state['done'])} batches are done and kept; "
+                "start the same command again to do the rest"
             )
+        if (self.mean.count != self.expected).any():
+            raise RuntimeError(f"counts are {self.mean.count.tolist()}, {self.expected} were to be averaged")
         packages = ("lit-adv", "torch", "pytorch-lightning", "numpy")
         PerturbationSet(
             perturbation=self.mean.mean(),
@@ -108,40 +127,56 @@ class PerturbationAverage(pl.Callback):
             count=self.mean.count,
             manifest={**self.run, "versions": {name: version(name) for name in packages}},
         ).save(self.out)
-        for path in self.partial.iterdir():
-            path.unlink()
-        self.partial.rmdir()
+        shutil.rmtree(self.partial)
+
+    def _state(self) -> State:
+        return {"total": self.mean.total, "count": self.mean.count, "done": self.done}
 
     def _save(self) -> None:
-        if self.done.any():
-            save_state(self.state_file, {"total": self.mean.total, "count": self.mean.count, "done": self.done})
+        save_state(self.state_file, self._state())
         self._saved = time.monotonic()
 
-    def _refuse_other_run(self, finished: Mapping[str, Any] | None) -> None:
-        run_file = self.partial / "run.json"
-        if finished is None and not run_file.exists():
-            if self.out.exists() and not os.access(self.out, os.W_OK):
-                raise InputError(f"cannot write into {self.out}; free it or choose another --out")
-            return
-        there = finished if finished is not None else read_json(run_file)
-        if differences := compare(there, self.run):
-            what = "a different finished run" if finished is not None else "a different unfinished run"
-            raise InputError(f"{self.out} holds {what} ({differences}); choose another --out or delete that folder")
-        if finished is not None:
+    def _stop_with_the_others(self) -> None:
+        if self.stopped.exists():
+            self._running = False
+            self._save()
+            raise InputError(f"{self.stopped.read_text()} (what is done is kept in {self.partial})")
+
+    def _refuse_other_runs(self) -> None:
+        for path, what in ((self.out / MANIFEST, "finished"), (self.partial / "run.json", "unfinished")):
+            if path.exists() and (differences := compare(read_json(path), self.run)):
+                raise InputError(
+                    f"{self.out} holds a different {what} run ({differences}); "
+                    "choose another --out or delete that folder"
+                )
+        if (self.out / MANIFEST).exists():
+            PerturbationSet.load(self.out)
+            shutil.rmtree(self.partial, ignore_errors=True)
             raise AlreadyDone(f"{self.out} holds this perturbation set already; nothing to do")
+
+
+def _terminate(*_: object) -> Never:
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def describe_run(module: AttackModule, data: ReplicaDataModule) -> dict[str, Any]:
     """What a run is: everything that its perturbations depend on, as JSON values."""
-    return {
+    selection = data.selection
+    content = selection.images.numpy().tobytes() + selection.labels.numpy().tobytes()
+    run = {
         "setting": setting(data.plan.models, data.sigma),
         **module.describe(),
-        "data": {**data.describe(), "images": data.selection.index.tolist()},
+        "data": {
+            **data.describe(),
+            "images": selection.index.tolist(),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        },
         "copies": data.copies,
         "sigma": data.sigma,
         "seed": data.seed,
         "batch_size": data.batch_size,
     }
+    return json.loads(json.dumps(run))  # type: ignore[no-any-return]
 
 
 def setting(models: int, sigma: float) -> str:
@@ -169,6 +204,18 @@ def save_state(path: Path, state: State) -> None:
         save_file(state, temporary)
 
 
+def load_state(path: Path) -> State:
+    """Reads sums.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} is damaged: {error}; delete {path.parent} and start again") from error
+
+
 def merged_file(partial: Path) -> Path | None:
     """The newest merged file, if there is one."""
     return max(partial.glob("merged-*.safetensors"), key=number_of, default=None)
@@ -179,26 +226,27 @@ def number_of(merged: Path) -> int:
     return int(merged.stem.removeprefix("merged-"))
 
 
-def merge_states(partial: Path) -> None:
-    """Adds up all sums in `partial` into one new merged file and deletes what it replaces.
+def merge_states(partial: Path, empty: State) -> State:
+    """Adds up all sums in `partial` into one new merged file, deletes what it replaces, and returns the sum.
 
-    The merged file carries a higher number than any before it, and process files carry the number of the merged file
-    they started from, so a crash between writing the one and deleting the others counts nothing twice: files of a
-    lower number than the newest merged file are in it already.
+    Each merge has a number, and process files carry the number of the merge that they started from. Only those of the
+    newest one count: older ones are in it already, whether or not a crash kept them from being deleted.
+
+    Args:
+        partial: the folder.
+        empty: sums of the right shapes; their values do not count.
     """
     newest = merged_file(partial)
     number = number_of(newest) if newest else 0
-    fresh = sorted(partial.glob(f"start-{number}-process-*.safetensors"))
-    if fresh:
-        newest_and_fresh = ([newest] if newest else []) + fresh
-        state: State = {}
-        for path in newest_and_fresh:
-            part = load_file(path)
-            if state and (state["done"] & part["done"]).any():
-                raise InputError(f"{path} repeats batches of another file; delete {partial} and start again")
-            state = {name: tensor + state[name] if state else tensor for name, tensor in part.items()}
-        newest = partial / f"merged-{number + 1}.safetensors"
-        save_state(newest, state)
+    state = load_state(newest) if newest else {name: torch.zeros_like(tensor) for name, tensor in empty.items()}
+    for path in sorted(partial.glob(f"start-{number}-process-*.safetensors")):
+        part = load_state(path)
+        if (state["done"] & part["done"]).any():
+            raise InputError(f"{path} repeats batches of another file; delete {partial} and start again")
+        state = {name: state[name] + part[name] for name in state}
+    merged = partial / f"merged-{number + 1}.safetensors"
+    save_state(merged, state)
     for path in partial.glob("*.safetensors"):
-        if path != newest:
+        if path != merged:
             path.unlink()
+    return state

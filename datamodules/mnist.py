@@ -87,7 +87,7 @@ def download(root: Path) -> None:
 
     try:
         MNIST(str(root), download=True)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, AssertionError, ValueError) as error:
         raise InputError(
             f"cannot download MNIST into {root}: {error}; fetch the four idx files elsewhere and use the source folder"
         ) from error

@@ -104,15 +104,16 @@ class ReplicaDataModule(pl.LightningDataModule):
         self.selection = self.select()
         self.plan = WorkPlan(len(self.costs), len(self.selection.labels), self.copies, self.batch_size)
         self.done = torch.zeros(len(self.plan), dtype=torch.bool)
+        processes = self.trainer.world_size if self.trainer is not None else 1
+        if processes > len(self.plan):
+            raise InputError(
+                f"{processes} processes for {len(self.plan)} batches leave some without work; "
+                f"lower --trainer.devices or --data.batch_size"
+            )
 
     def predict_dataloader(self) -> DataLoader[ReplicaBatch]:
         trainer = self.trainer
         assert trainer is not None
-        if trainer.world_size > len(self.plan):
-            raise InputError(
-                f"{trainer.world_size} processes for {len(self.plan)} batches leave some without work; "
-                f"lower --trainer.devices or --data.batch_size"
-            )
         todo = (~self.done).nonzero()[:, 0].tolist()
         numbers = share(self.plan, todo, self.costs, rank=trainer.global_rank, world_size=trainer.world_size)
         dataset = ReplicaDataset(self.plan, numbers.tolist(), self.selection, self.sigma, self.seed)

@@ -47,6 +47,11 @@ class AttackModule(pl.LightningModule):
         # Not a submodule: Lightning broadcasts rank 0's submodules to all processes, and theirs differ.
         self._current: list[tuple[int, nn.Module]] = []
 
+    def setup(self, stage: str) -> None:
+        """Opens every source's weights once, so that a bad file is found before the work starts."""
+        for spec in self.sources:
+            self.zoo.load(spec)
+
     def source_model(self, position: int) -> nn.Module:
         """The source model at `position`, on the device; only the last one asked for is kept."""
         if not self._current or self._current[0][0] != position:

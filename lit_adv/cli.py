@@ -13,6 +13,8 @@ from typing import Any, Never
 from lit_adv.configs import expand
 from lit_adv.errors import AlreadyDone, InputError
 
+PARENT = os.getppid()
+
 
 def main(args: Sequence[str] | None = None) -> None:
     """Runs `lightning`, `lit-adv` or `python -m lit_adv`.
@@ -44,11 +46,16 @@ def run_guarded(function: Callable[..., Any], *args: Any) -> None:
     except Exception as error:
         # jsonargparse wraps what a constructor raises.
         cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, (InputError, ArgumentError)):
+        while cause is not None and not _is_input(cause):
             cause = cause.__cause__
         if cause is None:
             raise
         _fail(cause)
+
+
+def _is_input(error: BaseException) -> bool:
+    # Lightning's MisconfigurationException: devices that are not there, and the like.
+    return isinstance(error, (InputError, ArgumentError)) or type(error).__name__ == "MisconfigurationException"
 
 
 def process_number() -> int:
@@ -61,9 +68,9 @@ def process_number() -> int:
 def _fail(error: BaseException) -> Never:
     # Most mistakes are found by every process, and the first one, which launched the others, shall say them once. A
     # process that fails alone sees its parent live on, speaks for itself, and Lightning then ends the run.
-    parent, deadline = os.getppid(), time.monotonic() + 10
+    deadline = time.monotonic() + 10
     while process_number() > 0 and time.monotonic() < deadline:
-        if os.getppid() != parent:
+        if os.getppid() != PARENT:
             raise SystemExit(2)
         time.sleep(0.1)
     print(f"lit-adv: {' '.join(str(error).split())}", file=sys.stderr)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             yield temporary
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
+            temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -38,9 +40,12 @@ def check_writable(folder: Path) -> None:
     Raises:
         InputError: that fails.
     """
-    with atomic_path(folder / ".writable") as temporary:
-        temporary.touch()
-    (folder / ".writable").unlink()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror or error}; free or choose another folder") from error
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -64,6 +69,19 @@ def read_json(path: Path) -> Any:
 
 
 def sha256(path: Path) -> str:
-    """The file's SHA-256 as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The file's SHA-256 as hexadecimal digits.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

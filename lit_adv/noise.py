@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 
-def gaussian_noise(seed: int, draws: Iterable[tuple[int, int, int]], shape: tuple[int, ...]) -> Tensor:
+def gaussian_noise(seed: int, draws: Iterable[tuple[int, int, int]], shape: tuple[int, ...], stream: int = 0) -> Tensor:
     """Standard normal draws z_ij of Eq. 4.1, one for each (model, image, copy).
 
     Each draw has its own Philox counter, so its value depends on nothing but its arguments: not on the batch, the
@@ -17,12 +17,13 @@ def gaussian_noise(seed: int, draws: Iterable[tuple[int, int, int]], shape: tupl
         seed: the run's seed, 0 or more.
         draws: (model, image, copy) triples, each 0 or more; `image` is the index in the data set.
         shape: `(C, H, W)` of one draw.
+        stream: keeps draws for different purposes apart; 0 is Eq. 4.1's.
 
     Returns:
         `[B, C, H, W]` float32.
     """
     rows = [
-        np.random.Generator(np.random.Philox(key=seed, counter=[0, copy, image, model])).standard_normal(
+        np.random.Generator(np.random.Philox(key=seed, counter=[stream << 32, copy, image, model])).standard_normal(
             shape, dtype=np.float32
         )
         for model, image, copy in draws

@@ -137,10 +137,17 @@ def read_spec(path: Path) -> ModelSpec:
     """
     content = read_json(path)
     try:
-        spec = ModelSpec(**content)
-    except TypeError as error:
+        spec = ModelSpec(**{**content, "image_shape": tuple(content["image_shape"])})
+        numbers = [spec.width, spec.classes, spec.seed, spec.macs, *spec.image_shape]
+        if (
+            spec.role not in ("source", "test")
+            or not all(isinstance(n, int) for n in numbers)
+            or spec.data["recipe"] is None
+        ):
+            raise TypeError("a field has a value of the wrong kind")
+    except (TypeError, KeyError) as error:
         raise InputError(f"{path} is no model manifest: {error}; delete it and train the model again") from error
-    return ModelSpec(**{**asdict(spec), "image_shape": tuple(spec.image_shape)})
+    return spec
 
 
 def macs(model: nn.Module, image_shape: tuple[int, int, int]) -> int:

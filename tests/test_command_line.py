@@ -117,7 +117,7 @@ def test_a_stopped_run_continues_to_the_same_bits(
     for _ in range(2):
         with pytest.raises(SystemExit, match="2"):
             predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--trainer.limit_predict_batches", "4")
-    assert "8 of 12 batches are done" in capsys.readouterr().err
+    assert "8 of 12 batches are done and kept" in capsys.readouterr().err
     assert not (tmp_path / "manifest.json").exists()
     with pytest.raises(SystemExit, match="2"):
         predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--data.sigma", "0.1")
@@ -140,6 +140,7 @@ def test_two_processes_give_the_same_bits(run: Run, zoo: Zoo, nmm: Path, tmp_pat
     too_many = run(*words, *few)
     assert too_many.returncode == 2, too_many.stderr
     assert too_many.stderr.count("2 processes for 1 batches leave some without work") == 1
+    assert not (tmp_path / "few").exists()
 
 
 BAD: list[tuple[list[str], str]] = [

@@ -69,10 +69,11 @@ def train_zoo(recipe: Recipe, count: int, root: Path | None, out: Path, processe
     Raises:
         InputError: `count` is below 1, the data or the folder is no good, or `out` holds models of another recipe.
     """
-    if count < 1:
-        raise InputError(f"count is {count}; it must be at least 1")
+    for what, number in (("count", count), ("processes", processes)):
+        if number is not None and number < 1:
+            raise InputError(f"{what} is {number}; it must be at least 1")
     names = [f"model-{i:03d}" for i in range(count)]
-    todo = [i for i, name in enumerate(names) if not (out / f"{name}.json").exists()]
+    todo = [i for i, name in enumerate(names) if not is_finished(out, name)]
     for name in names:
         if (manifest := out / f"{name}.json").exists() and (made := read_spec(manifest).data["recipe"]) != asdict(
             recipe
@@ -84,17 +85,29 @@ def train_zoo(recipe: Recipe, count: int, root: Path | None, out: Path, processe
             )
     print(f"zoo {out}: {count - len(todo)} of {count} models are there, {len(todo)} to train", flush=True)
     if todo:
-        check_writable(out)
         data = load_mnist(recipe.source, root)
-        workers = min(processes or torch.cuda.device_count() or os.cpu_count() or 1, len(todo))
-        multiprocessing.spawn(_work, (workers, recipe, todo, data, out), nprocs=workers)
+        check_writable(out)
+        arrays = [t.numpy() for t in (data.train_images, data.train_labels, data.test_images, data.test_labels)]
+        workers = min(processes or torch.cuda.device_count() or cores(), len(todo))
+        multiprocessing.spawn(_work, (workers, recipe, todo, arrays, out), nprocs=workers)
     return Zoo.open(out)
 
 
-def _work(rank: int, workers: int, recipe: Recipe, todo: list[int], data: MNISTData, out: Path) -> None:
+def is_finished(zoo: Path, name: str) -> bool:
+    """Whether a model's weights and manifest are there."""
+    return all((zoo / f"{name}.{ending}").exists() for ending in ("safetensors", "json"))
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _work(rank: int, workers: int, recipe: Recipe, todo: list[int], arrays: list[Any], out: Path) -> None:
+    data = MNISTData(*map(torch.from_numpy, arrays))  # as arrays: shared tensors would need a large /dev/shm
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    torch.set_num_threads(max(1, cores() // workers))
     started = time.monotonic()
     mine = todo[rank::workers]
     for position, number in enumerate(mine):
@@ -116,7 +129,7 @@ def train_model(recipe: Recipe, number: int, data: MNISTData, out: Path, device:
     trainer = pl.Trainer(
         max_epochs=recipe.epochs,
         accelerator="gpu" if torch.cuda.is_available() else "cpu",
-        devices=[device] if torch.cuda.is_available() else 1,
+        devices=[device % torch.cuda.device_count()] if torch.cuda.is_available() else 1,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

@@ -20,4 +20,4 @@ def random_noise(image: Tensor, epsilon: float, seed: int = 0, first: int = 0) -
         first: the position of `image[0]` in its set, so that the signs do not depend on batches.
     """
     draws = ((0, first + i, 0) for i in range(len(image)))
-    return image + epsilon * gaussian_noise(seed, draws, tuple(image.shape[1:])).sign().to(image)
+    return image + epsilon * gaussian_noise(seed, draws, tuple(image.shape[1:]), stream=1).sign().to(image)

@@ -34,6 +34,10 @@ def report(sets: list[Path], out: Path) -> None:
     for folder, one in zip(sets[1:], loaded[1:], strict=True):
         if not torch.equal(one.image, loaded[0].image):
             raise InputError(f"{folder} and {sets[0]} are of different images; a gallery needs the same ones")
+    for folder, evaluation in zip(sets[1:], evaluations[1:], strict=True):
+        for key in ("epsilon", "seed"):
+            if evaluation[key] != evaluations[0][key]:
+                raise InputError(f"{folder} and {sets[0]} were tested with different {key}; test them alike")
     pictures = {"digits": one_of_each(loaded), "all": everything(loaded)}
     for name, png in pictures.items():
         with atomic_path(out / f"{name}.png") as temporary:
@@ -44,6 +48,8 @@ def report(sets: list[Path], out: Path) -> None:
         rows=list(rows(evaluations)),
         evaluation=evaluations[0],
         manifests=[one.manifest for one in loaded],
+        clipped=any(one.manifest["attack"].get("clip") for one in loaded),
+        white_box=any(judge["white_box"] for e in evaluations for judge in e["judges"].values()),
         pictures={name: b64encode(png).decode() for name, png in pictures.items()},
     )
     with atomic_path(out / "index.html") as temporary:

@@ -18,11 +18,12 @@ def state(value: int, *batches: int) -> State:
 def merged(partial: Path) -> State:
     from safetensors.torch import load_file
 
-    merge_states(partial)
+    returned = merge_states(partial, state(0))
     path = merged_file(partial)
     assert path is not None
     assert list(partial.iterdir()) == [path]
-    return load_file(path)
+    assert all(torch.equal(tensor, returned[name]) for name, tensor in load_file(path).items())
+    return returned
 
 
 def test_processes_then_starts_add_up(tmp_path: Path) -> None:
@@ -48,12 +49,14 @@ def test_repeated_batches_are_refused(tmp_path: Path) -> None:
     save_state(tmp_path / "start-0-process-0.safetensors", state(1, 0))
     save_state(tmp_path / "start-0-process-1.safetensors", state(1, 0))
     with pytest.raises(InputError, match="repeats batches"):
-        merge_states(tmp_path)
+        merge_states(tmp_path, state(0))
 
 
 def test_nothing_to_merge(tmp_path: Path) -> None:
-    merge_states(tmp_path)
-    assert merged_file(tmp_path) is None
+    assert merged(tmp_path)["count"].tolist() == [0, 0]
+    # Each start has its own number, so that a process left over from an earlier one cannot be mistaken for a new one.
+    save_state(tmp_path / "start-0-process-1.safetensors", state(5, 1))
+    assert merged(tmp_path)["count"].tolist() == [0, 0]
 
 
 def test_settings() -> None:
