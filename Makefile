@@ -17,10 +17,11 @@ $(VENV)/.lit-adv-installed: pyproject.toml
 	touch $@
 
 demo: install
-	$(BIN)/python scripts/train_mnist_zoo.py --count 11 --source digits --out $(RUN)/zoo --seed 0
-	$(BIN)/lightning predict --config mnist-sm-bim --zoo $(RUN)/zoo --out $(RUN)/sm-bim
+	$(BIN)/python scripts/train_mnist_zoo.py --count 10 --source digits --out $(RUN)/zoo --seed 0
+	$(BIN)/lightning predict --config mnist-sm-bim --zoo $(RUN)/zoo --out $(RUN)/sm-bim \
+		--model.attack.steps 10 --trainer.accelerator cpu
 	$(BIN)/lightning predict --config mnist-nmm-bim --zoo $(RUN)/zoo --out $(RUN)/nmm-bim \
-		--data.copies 10 --model.attack.steps 10 --trainer.devices 2
+		--model.attack.steps 10 --data.copies 10 --data.sigma 0.4 --trainer.accelerator cpu --trainer.devices 2
 	$(BIN)/lightning test --config mnist-test --zoo $(RUN)/zoo --out $(RUN)/sm-bim
 	$(BIN)/lightning test --config mnist-test --zoo $(RUN)/zoo --out $(RUN)/nmm-bim
 	$(BIN)/lit-adv report $(RUN)/sm-bim $(RUN)/nmm-bim --out $(RUN)/report

@@ -75,9 +75,7 @@ def train_zoo(recipe: Recipe, count: int, root: Path | None, out: Path, processe
     names = [f"model-{i:03d}" for i in range(count)]
     todo = [i for i, name in enumerate(names) if not is_finished(out, name)]
     for name in names:
-        if (manifest := out / f"{name}.json").exists() and (made := read_spec(manifest).data["recipe"]) != asdict(
-            recipe
-        ):
+        if is_finished(out, name) and (made := read_spec(out / f"{name}.json").data["recipe"]) != asdict(recipe):
             key = next(k for k, v in asdict(recipe).items() if made.get(k) != v)
             raise InputError(
                 f"zoo {out}: {name} was trained with {key} {made.get(key)}, asked is {asdict(recipe)[key]}; "
@@ -89,7 +87,12 @@ def train_zoo(recipe: Recipe, count: int, root: Path | None, out: Path, processe
         check_writable(out)
         arrays = [t.numpy() for t in (data.train_images, data.train_labels, data.test_images, data.test_labels)]
         workers = min(processes or torch.cuda.device_count() or cores(), len(todo))
-        multiprocessing.spawn(_work, (workers, recipe, todo, arrays, out), nprocs=workers)
+        try:
+            multiprocessing.spawn(_work, (workers, recipe, todo, arrays, out), nprocs=workers)
+        except multiprocessing.ProcessRaisedException as error:
+            if "InputError: " in str(error):
+                raise InputError(str(error).rsplit("InputError: ", 1)[1]) from error
+            raise
     return Zoo.open(out)
 
 
