@@ -3,10 +3,15 @@
 import json
 import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch.nn import functional
 
 from datamodules.mnist import CLASSES, MNISTData
@@ -15,7 +20,7 @@ from lit_adv.cli import main
 from lit_adv.noise import gaussian_noise
 from lit_adv.perturbation_set import PerturbationSet
 from lit_adv.zoo import Zoo
-from tests.conftest import Run
+from tests.conftest import REPOSITORY, Run
 
 TINY = ["--trainer.accelerator", "cpu", "--data.per_class", "1", "--data.batch_size", "8"]
 BIM = [*TINY, "--data.copies", "3", "--model.attack.steps", "4"]
@@ -112,7 +117,7 @@ def test_lightnings_default_inference_mode(zoo: Zoo, nmm: Path, tmp_path: Path) 
 
 
 def test_a_stopped_run_continues_to_the_same_bits(
-    zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Run, zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(2):
         with pytest.raises(SystemExit, match="2"):
@@ -122,7 +127,8 @@ def test_a_stopped_run_continues_to_the_same_bits(
     with pytest.raises(SystemExit, match="2"):
         predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--data.sigma", "0.1")
     assert "a different unfinished run (sigma: 0.2 there, 0.1 here)" in capsys.readouterr().err
-    predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
+    words = ["predict", "--config", "mnist-nmm-bim", "--zoo", zoo.folder, "--out", tmp_path, *BIM]
+    assert run("-m", "lit_adv", *words, "--trainer.devices", "2").returncode == 0
     assert same(tmp_path, nmm)
     before = (tmp_path / "manifest.json").stat().st_mtime_ns
     predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
@@ -170,7 +176,8 @@ def test_bad_input(
         main([*base, *words])
     error = capsys.readouterr().err.strip()
     assert message in error
-    assert error.splitlines()[-1].startswith("lit-adv: ")
+    assert error.startswith("lit-adv: ")
+    assert len(error.splitlines()) == 1
     assert not out.exists()
 
 
@@ -227,3 +234,21 @@ def test_the_training_script_refuses_in_one_line(run: Run, tmp_path: Path) -> No
     assert done.returncode == 2
     assert done.stderr.strip().splitlines()[-1].startswith("lit-adv: no file train-images-idx3-ubyte")
     assert not list((tmp_path / "zoo").glob("*.json"))
+
+
+def test_a_terminated_run_keeps_its_work(zoo: Zoo, tmp_path: Path) -> None:
+    words = ["predict", "--config", "mnist-nmm-bim", "--zoo", str(zoo.folder), "--out", str(tmp_path), *BIM]
+    command = [sys.executable, "-m", "lit_adv", *words, "--data.copies", "300"]
+    started = subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
+    assert started.stderr is not None
+    for line in started.stderr:
+        if "9000 perturbations" in line:
+            break
+    time.sleep(1)
+    started.terminate()
+    started.stderr.close()
+    assert started.wait(60) == 128 + signal.SIGTERM
+    state = load_file(next((tmp_path / "partial").glob("start-*-process-0.safetensors")))
+    assert 0 < int(state["done"].sum()) < len(state["done"])
+    assert int(state["count"].sum()) <= 8 * int(state["done"].sum())
+    assert not (tmp_path / "manifest.json").exists()
