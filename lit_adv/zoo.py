@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from lit_adv.errors import InputError
@@ -156,9 +156,3 @@ def macs(model: nn.Module, image_shape: tuple[int, int, int]) -> int:
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, *image_shape, device=device))
     return int(counter.get_total_flops()) // 2
-
-
-def predict_logits(model: nn.Module, images: Tensor, batch_size: int = 256) -> Tensor:
-    """Logits `[N, K]` of images `[N, C, H, W]`, without gradients, in batches."""
-    with torch.no_grad():
-        return torch.cat([model(part) for part in images.split(batch_size)])
