@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import torch
@@ -15,25 +15,104 @@ Model = Callable[[Tensor], Tensor]
 """Images `[B, C, H, W]` in [0, 1] to logits `[B, K]`; normalisation lives inside."""
 
 
-@dataclass(frozen=True)
-class Objective:
-    """What an attack raises: J(x), the cross-entropy of the label, or minus that of the target.
+class BrokenModel(InputError):
+    """A model gave logits or gradients that no attack can use.
 
     Attributes:
-        logits: the calibrated model, f'(x + δ) = f(x + δ) + calib (thesis Eq. 4.2).
-        classes: `[B]`, the labels, or the targets of a targeted attack.
-        sign: 1 untargeted, −1 targeted.
+        what: what is wrong with them.
+        rows: the rows of the batch concerned; empty if all.
     """
 
-    logits: Model
-    classes: Tensor
-    sign: int
+    def __init__(self, what: str, rows: list[int]) -> None:
+        super().__init__(f"the model gives {what}" + (f" for rows {_few(rows)} of the batch" if rows else ""))
+        self.what = what
+        self.rows = rows
 
-    def gradient(self, images: Tensor) -> Tensor:
-        """∇J with respect to `images` `[B, C, H, W]`; each sample's gradient is its own (the loss is a sum)."""
-        images = images.detach().requires_grad_()
-        loss = self.sign * functional.cross_entropy(self.logits(images), self.classes, reduction="sum")
-        return torch.autograd.grad(loss, images)[0]
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What an attack is asked: to change the model's mind at some images.
+
+    Attributes:
+        model: images `[B, C, H, W]` to logits `[B, K]`.
+        images: `[B, C, H, W]`, where the attack starts.
+        classes: `[B]`, the labels to leave, or the targets to reach.
+        targeted: which of the two.
+        calibration: `[B, K]`, added to the logits (thesis Eq. 4.2), or None.
+        row: `[B]`, each sample's row in the batch that the attack was called with.
+    """
+
+    model: Model
+    images: Tensor
+    classes: Tensor
+    targeted: bool
+    calibration: Tensor | None
+    row: Tensor
+
+    def select(self, kept: Tensor) -> "Problem":
+        """The problem for some of its samples; `kept` is a mask `[B]` or positions. The calibration goes with them."""
+        return replace(
+            self,
+            images=self.images[kept],
+            classes=self.classes[kept],
+            calibration=None if self.calibration is None else self.calibration[kept],
+            row=self.row[kept],
+        )
+
+    def logits(self, x: Tensor) -> Tensor:
+        """f'(x) = f(x) + calib `[B, K]` at perturbed images `x` `[B, C, H, W]`, one for each sample.
+
+        Raises:
+            BrokenModel: they have the wrong shape, are not finite, or do not know the classes.
+            InputError: the calibration does not fit.
+        """
+        logits = self.model(x)
+        if logits.ndim != 2 or len(logits) != len(x):
+            raise BrokenModel(f"logits of shape {list(logits.shape)}, want [{len(x)}, K] for {len(x)} images", [])
+        if not (finite := logits.isfinite()).all():
+            raise BrokenModel("logits that are not finite", self._rows(~finite.all(1)))
+        if int(self.classes.max()) >= logits.shape[1]:
+            raise BrokenModel(f"{logits.shape[1]} logits, too few for class {int(self.classes.max())}", [])
+        if self.calibration is None:
+            return logits
+        if self.calibration.shape != logits.shape:
+            raise InputError(
+                f"calibration has shape {list(self.calibration.shape)}, logits {list(logits.shape)}; they must agree"
+            )
+        return logits + self.calibration
+
+    def loss(self, logits: Tensor) -> Tensor:
+        """J `[B]`, what attacks raise: the cross-entropy of the label, or minus that of the target."""
+        entropy = functional.cross_entropy(logits, self.classes, reduction="none")
+        return -entropy if self.targeted else entropy
+
+    def margin(self, logits: Tensor) -> Tensor:
+        """`[B]`, what attacks lower, below 0 where the model is fooled: f_y − max_{i≠y} f_i; targeted, its negative."""
+        own = logits.gather(1, self.classes[:, None])[:, 0]
+        others = logits.scatter(1, self.classes[:, None], -torch.inf).amax(1)
+        return others - own if self.targeted else own - others
+
+    def gradient(self, of: Tensor, x: Tensor, again: bool = False) -> Tensor:
+        """∇_x Σ `of`, `[B, C, H, W]`; `of` `[B]` must have been computed from `x`, each element from its own sample.
+
+        With `again` another gradient can be taken of what `of` was computed from.
+
+        Raises:
+            BrokenModel: it is not finite.
+        """
+        gradient = torch.autograd.grad(of.sum(), x, retain_graph=again)[0]
+        if not (finite := gradient.isfinite()).all():
+            raise BrokenModel("gradients that are not finite", self._rows(~finite.flatten(1).all(1)))
+        return gradient
+
+    def loss_gradient(self, x: Tensor) -> Tensor:
+        """∇J at `x`, `[B, C, H, W]`."""
+        x = x.detach().requires_grad_()
+        return self.gradient(self.loss(self.logits(x)), x)
+
+    def _rows(self, mask: Tensor) -> list[int]:
+        rows: list[int] = self.row[mask].tolist()
+        return sorted(set(rows))
 
 
 class Attack(ABC):
@@ -62,19 +141,45 @@ class Attack(ABC):
             δ `[B, C, H, W]`, detached, not clipped to any image range unless the attack was told to.
 
         Raises:
-            InputError: labels or targets do not fit the images.
+            InputError: labels, targets or calibration do not fit, or a target is its label.
+            BrokenModel: logits or gradients are not finite, or the logits have the wrong shape.
         """
-        for name, classes in (("labels", labels), ("targets", targets)):
-            if classes is not None and classes.shape != images.shape[:1]:
-                raise InputError(f"{name} have shape {list(classes.shape)}, want [{len(images)}], one for each image")
-
-        def logits(x: Tensor) -> Tensor:
-            return model(x) if calibration is None else model(x) + calibration
-
-        if targets is None:
-            return self._perturb(Objective(logits, labels, 1), images.detach())
-        return self._perturb(Objective(logits, targets, -1), images.detach())
+        for name, given in (("labels", labels), ("targets", targets)):
+            if given is not None and given.shape != images.shape[:1]:
+                raise InputError(f"{name} have shape {list(given.shape)}, want [{len(images)}], one for each image")
+        if calibration is not None and (calibration.ndim != 2 or len(calibration) != len(images)):
+            raise InputError(
+                f"calibration has shape {list(calibration.shape)}, want [{len(images)}, K], one row for each image"
+            )
+        if targets is not None and (same := (targets == labels).nonzero()[:, 0]).numel():
+            raise InputError(f"targets equal labels in rows {_few(same.tolist())}; a target must be another class")
+        problem = Problem(
+            model=model,
+            images=images.detach(),
+            classes=labels if targets is None else targets,
+            targeted=targets is not None,
+            calibration=calibration,
+            row=torch.arange(len(images), device=images.device),
+        )
+        return self._perturb(problem)
 
     @abstractmethod
-    def _perturb(self, objective: Objective, images: Tensor) -> Tensor:
-        """δ `[B, C, H, W]` that raises `objective` at `images`."""
+    def _perturb(self, problem: Problem) -> Tensor:
+        """δ `[B, C, H, W]` for `problem.images`."""
+
+
+def _few(rows: list[int]) -> str:
+    return ", ".join(map(str, rows[:8])) + (f" and {len(rows) - 8} more" if len(rows) > 8 else "")
+
+
+def at_least(attack: Attack, **bounds: tuple[float, bool]) -> None:
+    """Checks parameters: each must be above its bound, or with True may equal it.
+
+    Raises:
+        InputError: naming attack, parameter, value and bound.
+    """
+    for name, (bound, equal) in bounds.items():
+        value = getattr(attack, name)
+        if not (value >= bound if equal else value > bound):
+            must = f"{bound} or more" if equal else f"above {bound}"
+            raise InputError(f"{type(attack).__name__}: {name} is {value}; it must be {must}")

@@ -1,0 +1,53 @@
+"""The L2 attack of Carlini and Wagner."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lit_adv.attacks.attack import Attack, Problem, at_least
+
+
+@dataclass(frozen=True, kw_only=True)
+class CW(Attack):
+    """Carlini and Wagner 2017, L2 (thesis 2.2.2): minimises ‖δ‖² + c·max(f_y − max_{i≠y} f_i, −κ).
+
+    Targeted: ‖δ‖² + c·max(max_{i≠t} f_i − f_t, −κ).
+
+    What the thesis leaves open and what is done here: Adam (β = 0.9, 0.999) moves δ itself from 0, without the
+    tanh change of variables, since nothing is clipped; its step size is `lr`; c is fixed, without the binary search
+    of the paper. Of the points visited before each step, δ = 0 first, the one of smallest norm with
+    f_y − max_{i≠y} f_i < −κ is returned; where there is none, the point after the last step.
+
+    Attributes:
+        c: weight of the logits against the norm.
+        confidence: κ, by how much the wrong class must lead.
+        steps: the number of iterations; 0 gives exactly 0.
+        lr: Adam's step size, in units of the [0, 1] pixel range.
+        return_last: return the point after the last step, whether it fools or not.
+    """
+
+    c: float = 1.0
+    confidence: float = 0.0
+    steps: int = 1000
+    lr: float = 0.01
+    return_last: bool = False
+
+    def __post_init__(self) -> None:
+        at_least(self, c=(0, False), confidence=(0, True), steps=(0, True), lr=(0, False))
+
+    def _perturb(self, problem: Problem) -> Tensor:
+        delta = torch.zeros_like(problem.images)
+        best = torch.zeros_like(delta)
+        best_norm = delta.new_full((len(delta),), torch.inf)
+        adam = torch.optim.Adam([delta], lr=self.lr, fused=True)
+        for _ in range(self.steps):
+            x = (problem.images + delta).requires_grad_()
+            margin = problem.margin(problem.logits(x))
+            delta.grad = problem.gradient(self.c * margin.clamp(min=-self.confidence), x).add_(delta, alpha=2)
+            norm = delta.square().flatten(1).sum(1)
+            better = (margin < -self.confidence) & (norm < best_norm)
+            best = torch.where(better[:, None, None, None], delta, best)
+            best_norm = torch.where(better, norm, best_norm)
+            adam.step()
+        return torch.where(best_norm.isfinite()[:, None, None, None] & (not self.return_last), best, delta)
