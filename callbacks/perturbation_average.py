@@ -58,6 +58,9 @@ class PerturbationAverage(pl.Callback):
         self.done = torch.zeros(len(data.plan), dtype=torch.uint8)
         trainer.strategy.barrier("checked")
         if trainer.is_global_zero:
+            if not holds_work(self.partial):  # a run with a mistake in it may have left an empty one
+                for path in self.partial.glob("*.safetensors"):
+                    path.unlink()
             for note in (self.stopped, *self.partial.glob("finished-*")):
                 note.unlink(missing_ok=True)
             write_json(self.partial / "run.json", self.run)
@@ -81,8 +84,8 @@ class PerturbationAverage(pl.Callback):
             self.mean.add(batch.image, outputs)
         except ValueError as error:
             assert isinstance(pl_module, AttackModule)
-            name = pl_module.sources[batch.model].name
-            raise InputError(f"source model {name}, batch {batch.number}: {error}; remove that model") from error
+            names = ", ".join(s.name for s in pl_module.sources[batch.model : batch.model + batch.models])
+            raise InputError(f"source model {names}, batch {batch.number}: {error}; remove that model") from error
         self.done[batch.number] = 1
         if time.monotonic() - self._saved >= self.save_every:
             self._save()
@@ -124,6 +127,7 @@ class PerturbationAverage(pl.Callback):
             perturbation=self.mean.mean(),
             image=data.selection.images,
             label=data.selection.labels,
+            target=data.selection.targets,
             count=self.mean.count,
             manifest={**self.run, "versions": {name: version(name) for name in packages}},
         ).save(self.out)
@@ -144,6 +148,8 @@ class PerturbationAverage(pl.Callback):
 
     def _refuse_other_runs(self) -> None:
         for path, what in ((self.out / MANIFEST, "finished"), (self.partial / "run.json", "unfinished")):
+            if what == "unfinished" and not holds_work(self.partial):
+                continue
             if path.exists() and (differences := compare(read_json(path), self.run)):
                 raise InputError(
                     f"{self.out} holds a different {what} run ({differences}); "
@@ -175,6 +181,7 @@ def describe_run(module: AttackModule, data: ReplicaDataModule) -> dict[str, Any
         "sigma": data.sigma,
         "seed": data.seed,
         "batch_size": data.batch_size,
+        "stacked": data.plan.stacked,
     }
     return json.loads(json.dumps(run))  # type: ignore[no-any-return]
 
@@ -214,6 +221,11 @@ def load_state(path: Path) -> State:
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} is damaged: {error}; delete {path.parent} and start again") from error
+
+
+def holds_work(partial: Path) -> bool:
+    """Whether any sums in `partial` have a finished batch in them."""
+    return any(bool(load_state(path)["done"].any()) for path in partial.glob("*.safetensors"))
 
 
 def merged_file(partial: Path) -> Path | None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from datamodules.replicas import ReplicaDataModule
-from datamodules.selection import Selection, check_labels, first_per_class
+from datamodules.selection import Selection, check_labels, first_per_class, towards
 from lit_adv.errors import InputError
 
 Source = Literal["digits", "torchvision", "folder"]
@@ -126,11 +126,13 @@ class MNIST(ReplicaDataModule):
         source: see `load_mnist`.
         root: the folder of the sources `torchvision` and `folder`.
         per_class: k.
+        targets: label to target class, for targeted attacks: only the images of its classes are used.
         copies: n, noisy copies of each image for each source model.
         sigma: σ of the noise, in pixel values of [0, 1].
         seed: of the noise.
         batch_size: perturbations in a batch.
         costs: one weight for each source model, its multiply-accumulates, say.
+        stackable: several models may share a batch where one has few perturbations to make.
 
     Raises:
         InputError: a number is out of range.
@@ -141,22 +143,26 @@ class MNIST(ReplicaDataModule):
         source: Source = "digits",
         root: Path | None = None,
         per_class: int = 10,
+        targets: dict[int, int] | None = None,
         copies: int = 1,
         sigma: float = 0.0,
         seed: int = 0,
         batch_size: int = 200,
         costs: Sequence[float] = (1.0,),
+        stackable: bool = False,
     ) -> None:
-        super().__init__(copies=copies, sigma=sigma, seed=seed, batch_size=batch_size, costs=costs)
+        super().__init__(copies=copies, sigma=sigma, seed=seed, batch_size=batch_size, costs=costs, stackable=stackable)
         if per_class < 1:
             raise InputError(f"per_class is {per_class}; it must be at least 1")
         self.source = source
         self.root = root
         self.per_class = per_class
+        self.targets = targets
 
     def select(self) -> Selection:
         data = load_mnist(self.source, self.root)
-        return first_per_class(data.test_images, data.test_labels, self.per_class, CLASSES)
+        selection = first_per_class(data.test_images, data.test_labels, self.per_class, CLASSES)
+        return selection if self.targets is None else towards(selection, self.targets, CLASSES)
 
     def describe(self) -> dict[str, object]:
-        return {"name": "mnist", "source": self.source, "per_class": self.per_class}
+        return {"name": "mnist", "source": self.source, "per_class": self.per_class, "targets": self.targets}

@@ -13,7 +13,8 @@ from lit_adv.perturbation_set import PerturbationSet
 class Perturbations(pl.LightningDataModule):
     """The perturbation set in the run's folder (the trainer's `default_root_dir`).
 
-    Batches are (position `[B]`, image `[B, C, H, W]`, perturbation `[B, C, H, W]`, label `[B]`).
+    Batches are (position `[B]`, image `[B, C, H, W]`, perturbation `[B, C, H, W]`, label `[B]`), and, where the attack
+    was targeted, target `[B]` at the end.
 
     Args:
         batch_size: images in a batch.
@@ -26,5 +27,6 @@ class Perturbations(pl.LightningDataModule):
     def test_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
         assert self.trainer is not None
         data = PerturbationSet.load(Path(self.trainer.default_root_dir))
-        dataset = TensorDataset(torch.arange(len(data.label)), data.image, data.perturbation, data.label)
+        tensors = [torch.arange(len(data.label)), data.image, data.perturbation, data.label]
+        dataset = TensorDataset(*tensors, *([] if data.target is None else [data.target]))
         return DataLoader(dataset, self.batch_size)

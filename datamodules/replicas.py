@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -14,25 +14,32 @@ from lit_adv.errors import InputError
 from lit_adv.noise import gaussian_noise
 from lit_adv.plan import WorkPlan, share
 
+STACKED_PAIRS: Final = 32
+"""Where a model has at most so many perturbations to make, several models share a batch; with more, one fills it."""
+
 
 class ReplicaBatch(NamedTuple):
     """One batch of the plan.
 
     Attributes:
         number: the batch's number in the plan.
-        model: the source model's position.
-        image: `[B]` int64, positions in the selection, ascending.
+        model: the first source model's position.
+        models: how many consecutive source models; their rows follow each other, the same images for each.
+        image: `[B]` int64, positions in the selection, ascending for each model.
         clean: `[B, C, H, W]` in [0, 1], x.
         noisy: `[B, C, H, W]`, x + z; not clipped.
         label: `[B]` int64.
+        target: `[B]` int64 where the attack is targeted.
     """
 
     number: int
     model: int
+    models: int
     image: Tensor
     clean: Tensor
     noisy: Tensor
     label: Tensor
+    target: Tensor | None
 
 
 class ReplicaDataset(Dataset[ReplicaBatch]):
@@ -50,14 +57,25 @@ class ReplicaDataset(Dataset[ReplicaBatch]):
 
     def __getitem__(self, item: int) -> ReplicaBatch:
         planned = self.plan.batch(int(self.numbers[item]))
-        image = torch.from_numpy(planned.image)
+        models = planned.models
+        image = torch.from_numpy(planned.image).repeat(len(models))
         clean = self.selection.images[image]
         noisy = clean
         if self.sigma > 0:
-            index = self.selection.index[image].tolist()
-            draws = ((planned.model, i, c) for i, c in zip(index, planned.copy.tolist(), strict=True))
+            pairs = list(zip(self.selection.index[planned.image].tolist(), planned.copy.tolist(), strict=True))
+            draws = ((model, i, c) for model in models for i, c in pairs)
             noisy = clean + self.sigma * gaussian_noise(self.seed, draws, tuple(clean.shape[1:]))
-        return ReplicaBatch(planned.index, planned.model, image, clean, noisy, self.selection.labels[image])
+        targets = self.selection.targets
+        return ReplicaBatch(
+            number=planned.index,
+            model=models.start,
+            models=len(models),
+            image=image,
+            clean=clean,
+            noisy=noisy,
+            label=self.selection.labels[image],
+            target=None if targets is None else targets[image],
+        )
 
 
 class ReplicaDataModule(pl.LightningDataModule):
@@ -68,6 +86,7 @@ class ReplicaDataModule(pl.LightningDataModule):
         plan: the whole plan, after `setup`.
         done: `[len(plan)]` bool, batches that an earlier start has finished; set before the loader is asked for.
         costs: one weight for each source model, for shares of equal cost.
+        stackable: several models may share a batch.
     """
 
     allow_zero_length_dataloader_with_multiple_devices = True  # on resuming there can be fewer batches than processes
@@ -76,7 +95,9 @@ class ReplicaDataModule(pl.LightningDataModule):
     plan: WorkPlan
     done: Tensor
 
-    def __init__(self, *, copies: int, sigma: float, seed: int, batch_size: int, costs: Sequence[float]) -> None:
+    def __init__(
+        self, *, copies: int, sigma: float, seed: int, batch_size: int, costs: Sequence[float], stackable: bool
+    ) -> None:
         super().__init__()
         for name, value, least in (
             ("copies", copies, 1),
@@ -91,6 +112,7 @@ class ReplicaDataModule(pl.LightningDataModule):
         self.seed = seed
         self.batch_size = batch_size
         self.costs = costs
+        self.stackable = stackable
 
     @abstractmethod
     def select(self) -> Selection:
@@ -102,7 +124,15 @@ class ReplicaDataModule(pl.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         self.selection = self.select()
-        self.plan = WorkPlan(len(self.costs), len(self.selection.labels), self.copies, self.batch_size)
+        pairs = len(self.selection.labels) * self.copies
+        stacked = max(self.batch_size // pairs, 1) if self.stackable and pairs <= STACKED_PAIRS else 1
+        self.plan = WorkPlan(
+            models=len(self.costs),
+            images=len(self.selection.labels),
+            copies=self.copies,
+            batch_size=self.batch_size,
+            stacked=min(stacked, len(self.costs)),
+        )
         self.done = torch.zeros(len(self.plan), dtype=torch.bool)
         processes = self.trainer.world_size if self.trainer is not None else 1
         if processes > len(self.plan):

@@ -1,5 +1,6 @@
 """Which images an experiment uses."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -16,11 +17,25 @@ class Selection:
         index: `[N]` int64, positions in the data set; noise belongs to these.
         images: `[N, C, H, W]` float32 in [0, 1].
         labels: `[N]` int64.
+        targets: `[N]` int64 where the attack is targeted.
+
+    Raises:
+        InputError: a pixel value is outside [0, 1].
     """
 
     index: Tensor
     images: Tensor
     labels: Tensor
+    targets: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        outside = ~((self.images >= 0) & (self.images <= 1)).flatten(1).all(1)
+        if outside.any():
+            first = int(outside.nonzero()[0, 0])
+            low, high = self.images[first].aminmax()
+            raise InputError(
+                f"image {int(self.index[first])} has pixel values from {low:g} to {high:g}; they must be in [0, 1]"
+            )
 
 
 def first_per_class(images: Tensor, labels: Tensor, per_class: int, classes: int) -> Selection:
@@ -43,6 +58,30 @@ def first_per_class(images: Tensor, labels: Tensor, per_class: int, classes: int
         )
     index = torch.cat([(labels == c).nonzero()[:per_class, 0] for c in range(classes)])
     return Selection(index, images[index], labels[index])
+
+
+def towards(selection: Selection, targets: Mapping[int, int], classes: int) -> Selection:
+    """The images of the classes in `targets`, each with its target class (thesis 4.8.5).
+
+    Args:
+        selection: the images.
+        targets: label to target class.
+        classes: the number of classes.
+
+    Raises:
+        InputError: a label or target is out of range, a target is its label, or no image is left.
+    """
+    for label, target in targets.items():
+        if not (0 <= label < classes and 0 <= target < classes):
+            raise InputError(f"target {target} of class {label}: classes are 0 to {classes - 1}")
+        if label == target:
+            raise InputError(f"class {label} has itself as target; give another class")
+    chosen = torch.tensor([label in targets for label in selection.labels.tolist()], dtype=torch.bool)
+    if not chosen.any():
+        raise InputError(f"no image is of a class that has a target ({', '.join(map(str, targets)) or 'none has'})")
+    labels = selection.labels[chosen]
+    wanted = torch.tensor([targets[label] for label in labels.tolist()])
+    return Selection(selection.index[chosen], selection.images[chosen], labels, wanted)
 
 
 def check_labels(labels: Tensor, classes: int) -> None:

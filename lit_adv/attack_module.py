@@ -1,17 +1,20 @@
 """The Lightning shell around source zoo and attack."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
 
 from datamodules.replicas import ReplicaBatch
-from lit_adv.attacks import Attack
+from lit_adv.attacks import Attack, Square
+from lit_adv.attacks.attack import BrokenModel
 from lit_adv.calibration import calibration
 from lit_adv.errors import InputError
-from lit_adv.fast import fast_form
+from lit_adv.fast import Reduced, Stack, fast_form, has_bf16, stackable
 from lit_adv.zoo import ModelSpec, Zoo
 
 
@@ -22,16 +25,25 @@ class AttackModule(pl.LightningModule):
         zoo: the zoo's folder.
         attack: what finds the perturbations.
         sources: use the first so many source models; left out, all.
-        exact: attack the models as they are, in place of their `fast_form`.
+        exact: attack the models as they are, one at a time, in place of their fast forms.
+        precision: `bf16` runs the models in bfloat16; the attack's own arithmetic stays in float32.
 
     Attributes:
         sources: the source models used, in order.
+        stackable: a batch may hold the images of several models.
 
     Raises:
-        InputError: the zoo is empty or has fewer sources.
+        InputError: the zoo is empty or has fewer sources, or the precision does not go with `exact`.
     """
 
-    def __init__(self, zoo: Path, attack: Attack, sources: int | None = None, exact: bool = False) -> None:
+    def __init__(
+        self,
+        zoo: Path,
+        attack: Attack,
+        sources: int | None = None,
+        exact: bool = False,
+        precision: Literal["float32", "bf16"] = "float32",
+    ) -> None:
         super().__init__()
         self.zoo = Zoo.open(Path(zoo))
         available = self.zoo.sources
@@ -41,38 +53,76 @@ class AttackModule(pl.LightningModule):
             raise InputError(
                 f"zoo {zoo} has {len(available)} source models, {sources or 1} are needed; train more with --count"
             )
+        if exact and precision != "float32":
+            raise InputError(f"exact and precision {precision} contradict each other; leave one of them out")
         self.sources: tuple[ModelSpec, ...] = available[:sources]
         self.attack = attack
         self.exact = exact
+        self.model_precision = precision
+        with torch.device("meta"):
+            alike = stackable([spec.build() for spec in self.sources])
+        self.stackable = alike and attack.whole_batches and not exact
         # Not a submodule: Lightning broadcasts rank 0's submodules to all processes, and theirs differ.
-        self._current: list[tuple[int, nn.Module]] = []
+        self._current: list[tuple[tuple[int, int], nn.Module]] = []
 
     def setup(self, stage: str) -> None:
         """Opens every source's weights once, so that a bad file is found before the work starts."""
         for spec in self.sources:
             self.zoo.load(spec)
 
-    def source_model(self, position: int) -> nn.Module:
-        """The source model at `position`, on the device; only the last one asked for is kept."""
-        if not self._current or self._current[0][0] != position:
+    def source_model(self, first: int, count: int = 1) -> nn.Module:
+        """The source model at `first`, or `count` from there as one, on the device; only the last one is kept."""
+        if not self._current or self._current[0][0] != (first, count):
             self._current.clear()
-            model = self.zoo.load(self.sources[position])
-            self._current.append((position, (model if self.exact else fast_form(model)).to(self.device)))
+            models = [self.zoo.load(spec) for spec in self.sources[first : first + count]]
+            model = models[0] if self.exact else Stack(models) if count > 1 else fast_form(models[0])
+            model = Reduced(model) if self.model_precision == "bf16" else model
+            self._current.append(((first, count), model.to(self.device)))
         return self._current[0][1]
 
+    def on_predict_start(self) -> None:
+        """Warns where bfloat16 would be slow."""
+        if self.model_precision == "bf16" and not has_bf16(self.device):
+            rank_zero_warn(f"this {self.device.type} does not compute in bfloat16 by itself; float32 is faster here")
+
     def predict_step(self, batch: ReplicaBatch) -> Tensor:
-        """The perturbations δ_i(x + z) `[B, C, H, W]` of one batch."""
+        """The perturbations δ_i(x + z) `[B, C, H, W]` of one batch.
+
+        Raises:
+            InputError: a source model gave what no attack can use; it names the model and the images.
+        """
+        attack = self.attack
+        if isinstance(attack, Square):
+            # Its draws belong to (seed, sample); without noise every source model has the same samples.
+            attack = replace(attack, seed=attack.seed + (batch.model << 64))
         # Lightning's default inference mode forbids gradients; tensors made inside it are cloned to leave it.
         with torch.inference_mode(False), torch.enable_grad():
-            model = self.source_model(batch.model)
             clean, noisy, label = batch.clean.clone(), batch.noisy.clone(), batch.label.clone()
+            target = None if batch.target is None else batch.target.clone()
+            model = self.source_model(batch.model, batch.models)
             same = torch.equal(clean, noisy)
-            return self.attack(model, noisy, label, calibration=None if same else calibration(model, clean, noisy))
+            try:
+                calib = None if same else calibration(model, clean, noisy, batch.models)
+                return attack(model, noisy, label, targets=target, calibration=calib)
+            except BrokenModel as error:
+                raise InputError(self._name(error, batch)) from error
+
+    def _name(self, error: BrokenModel, batch: ReplicaBatch) -> str:
+        rows = error.rows or list(range(len(batch.image)))
+        each = len(batch.image) // batch.models
+        models = sorted({self.sources[batch.model + row // each].name for row in rows})
+        images = sorted({int(batch.image[row]) for row in rows})
+        few = ", ".join(map(str, images[:8])) + (f" and {len(images) - 8} more" if len(images) > 8 else "")
+        return (
+            f"source model {', '.join(models)} gives {error.what} at images {few} of the selection; "
+            f"nothing of this batch is counted; take the model out of {self.zoo.folder} or train it again"
+        )
 
     def describe(self) -> dict[str, Any]:
         """Attack and source models, for the manifest."""
         return {
             "attack": {"name": type(self.attack).__name__, **vars(self.attack)},
             "exact": self.exact,
+            "precision": self.model_precision,
             "sources": [{"name": spec.name, "sha256": spec.sha256} for spec in self.sources],
         }

@@ -6,7 +6,7 @@ from torch import Tensor
 from lit_adv.attacks.attack import Model
 
 
-def calibration(model: Model, clean: Tensor, noisy: Tensor) -> Tensor:
+def calibration(model: Model, clean: Tensor, noisy: Tensor, models: int = 1) -> Tensor:
     """calib = f(x) − f(x + z), so that at δ = 0 the attack sees f(x).
 
     It is float64: there the difference of two float32 logits, and its sum with one of them, are exact, so an attack
@@ -16,12 +16,13 @@ def calibration(model: Model, clean: Tensor, noisy: Tensor) -> Tensor:
         model: images to logits `[B, K]`.
         clean: `[B, C, H, W]`, x; equal neighbours are computed once.
         noisy: `[B, C, H, W]`, x + z.
+        models: the batch holds the same images so many times, one after the other, for stacked models.
 
     Returns:
         `[B, K]` float64.
     """
     with torch.no_grad():
-        changed = (clean[1:] != clean[:-1]).flatten(1).any(1)
-        row = torch.cat([changed.new_zeros(1), changed]).cumsum(0)
-        first = torch.cat([changed.new_ones(1), changed])
-        return model(clean[first]).double()[row] - model(noisy).double()
+        of_one = clean[: len(clean) // models]
+        new = torch.cat([of_one.new_ones(1, dtype=torch.bool), (of_one[1:] != of_one[:-1]).flatten(1).any(1)])
+        of_clean: Tensor = model(clean[new.repeat(models)]).double().unflatten(0, (models, -1))
+        return of_clean[:, new.cumsum(0) - 1].flatten(0, 1) - model(noisy).double()

@@ -92,6 +92,7 @@ def _lightning(words: list[str]) -> None:
             parser.link_arguments("zoo", "model.init_args.zoo")
             parser.link_arguments("out", "trainer.default_root_dir")
             parser.link_arguments("model", "data.init_args.costs", compute_fn=_costs, apply_on="instantiate")
+            parser.link_arguments("model", "data.init_args.stackable", compute_fn=_stackable, apply_on="instantiate")
 
         def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
             self.config = parser.parse_args(args)
@@ -129,3 +130,9 @@ def _costs(model: Any) -> list[float]:
     from lit_adv.attack_module import AttackModule
 
     return [spec.macs for spec in model.sources] if isinstance(model, AttackModule) else []
+
+
+def _stackable(model: Any) -> bool:
+    from lit_adv.attack_module import AttackModule
+
+    return isinstance(model, AttackModule) and model.stackable

@@ -68,6 +68,17 @@ class PerturbationSet:
             raise InputError(f"{path} is damaged: {error}; make the set again") from error
 
 
+def name_of(perturbations: PerturbationSet) -> str:
+    """Setting, attack, and `targeted` where it was: what people call the set."""
+    manifest = perturbations.manifest
+    words = [
+        manifest["setting"],
+        manifest["attack"]["name"],
+        *(["targeted"] if perturbations.target is not None else []),
+    ]
+    return " ".join(words)
+
+
 def first_of_each_class(label: Tensor) -> Tensor:
     """Positions of the first image of each class, in the order of the classes; label `[N]`."""
     return torch.stack([(label == c).nonzero()[0, 0] for c in label.unique()])

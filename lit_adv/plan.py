@@ -11,39 +11,41 @@ from lit_adv.errors import InputError
 
 @dataclass(frozen=True)
 class PlannedBatch:
-    """One source model and one slice of its (image, copy) pairs.
+    """One slice of (image, copy) pairs, for one source model or for each of several.
 
     Attributes:
         index: the batch's number in the plan.
-        model: the source model's position.
+        models: the source models' positions.
         image: `[B]`, positions in the selection of images.
         copy: `[B]`, numbers of the noisy copies.
     """
 
     index: int
-    model: int
+    models: range
     image: npt.NDArray[np.int64]
     copy: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class WorkPlan:
-    """m·n perturbations for each image, model by model, in batches that depend on these four numbers alone.
+    """m·n perturbations for each image, model by model, in batches that depend on these numbers alone.
 
     Attributes:
         models: m, the number of source models.
         images: the number of images.
         copies: n, the number of noisy copies of each image for each model.
         batch_size: pairs (image, copy) in a batch; a model's last batch may be smaller.
+        stacked: so many consecutive models share a batch, each with all of its pairs; the last ones may be fewer.
     """
 
     models: int
     images: int
     copies: int
     batch_size: int
+    stacked: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("models", "images", "copies", "batch_size"):
+        for name in ("models", "images", "copies", "batch_size", "stacked"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
 
@@ -53,23 +55,35 @@ class WorkPlan:
         return self.images * self.copies
 
     @property
-    def batches_per_model(self) -> int:
+    def batches_per_stack(self) -> int:
         return -(-self.pairs // self.batch_size)
 
     def __len__(self) -> int:
-        return self.models * self.batches_per_model
+        return -(-self.models // self.stacked) * self.batches_per_stack
+
+    def models_of(self, index: int) -> range:
+        """The source models of batch `index`."""
+        first = index // self.batches_per_stack * self.stacked
+        return range(first, min(first + self.stacked, self.models))
 
     def batch(self, index: int) -> PlannedBatch:
         """The batch number `index`, 0 ≤ index < len(plan)."""
-        model, part = divmod(index, self.batches_per_model)
+        part = index % self.batches_per_stack
         pairs = np.arange(part * self.batch_size, min((part + 1) * self.batch_size, self.pairs))
         image, copy = np.divmod(pairs, self.copies)
-        return PlannedBatch(index, model, image, copy)
+        return PlannedBatch(index, self.models_of(index), image, copy)
 
     def rows(self, index: int) -> int:
         """How many perturbations batch `index` makes."""
-        part = index % self.batches_per_model
+        return len(self.models_of(index)) * self._pairs(index)
+
+    def _pairs(self, index: int) -> int:
+        part = index % self.batches_per_stack
         return min((part + 1) * self.batch_size, self.pairs) - part * self.batch_size
+
+    def cost(self, index: int, costs: Sequence[float]) -> float:
+        """What batch `index` costs; `costs` holds one weight for each model."""
+        return self._pairs(index) * sum(costs[model] for model in self.models_of(index))
 
 
 def share(
@@ -85,7 +99,7 @@ def share(
         costs: one weight for each model (its multiply-accumulates, say).
     """
     numbers = np.asarray(todo, dtype=np.int64)
-    weights = np.array([plan.rows(i) * costs[i // plan.batches_per_model] for i in numbers.tolist()])
+    weights = np.array([plan.cost(i, costs) for i in numbers.tolist()])
     bounds = np.searchsorted(np.cumsum(weights) - weights / 2, weights.sum() * np.arange(world_size + 1) / world_size)
     if len(numbers) >= world_size:
         ranks = np.arange(world_size + 1)

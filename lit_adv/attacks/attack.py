@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
@@ -116,7 +116,13 @@ class Problem:
 
 
 class Attack(ABC):
-    """Finds a perturbation δ for each image. Subclasses are frozen dataclasses: parameters, no state."""
+    """Finds a perturbation δ for each image. Subclasses are frozen dataclasses: parameters, no state.
+
+    Attributes:
+        whole_batches: the attack always asks the model about the whole batch in order, as a `Stack` needs it.
+    """
+
+    whole_batches: ClassVar[bool] = False
 
     @final
     def __call__(

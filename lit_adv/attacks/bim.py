@@ -1,6 +1,7 @@
 """The basic iterative method."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -20,6 +21,8 @@ class BIM(Attack):
         clip: keep x' inside these bounds after each step. Off by default: clipping leaks the image into the
             perturbation (thesis 4.7.1).
     """
+
+    whole_batches: ClassVar[bool] = True
 
     epsilon: float
     steps: int = 50

@@ -1,6 +1,7 @@
 """The L2 attack of Carlini and Wagner."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -26,6 +27,8 @@ class CW(Attack):
         lr: Adam's step size, in units of the [0, 1] pixel range.
         return_last: return the point after the last step, whether it fools or not.
     """
+
+    whole_batches: ClassVar[bool] = True
 
     c: float = 1.0
     confidence: float = 0.0

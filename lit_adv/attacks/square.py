@@ -88,7 +88,7 @@ class Square(Attack):
         """Each sample's draws `[B, C·W + queries·(2 + C)]` in [0, 1)."""
         channels, _, width = images.shape[1:]
         size = channels * width + self.queries * (2 + channels)
-        key = self.seed.to_bytes(8, "little")
+        key = self.seed.to_bytes(32, "little")
         rows = [
             np.random.Generator(
                 np.random.Philox(key=int.from_bytes(blake2b(image.tobytes(), digest_size=16, key=key).digest()))

@@ -1,7 +1,9 @@
 """Packaged configurations, by name.
 
 `<data>-<setting>-<attack>` is put together from four files, the later ones overriding the earlier: `predict.yaml`,
-`<data>.yaml`, `<data>-<attack>.yaml` (the thesis's parameters and noise), `<setting>.yaml`. `<data>-test` is one file.
+`<data>.yaml`, `<data>-<attack>.yaml` (the thesis's parameters and noise), `<setting>.yaml`. With `-targeted` at the end
+of the name `<data>-targeted.yaml` (which classes are attacked towards which) follows, and where it exists
+`<data>-<attack>-targeted.yaml`. `<data>-test` is one file.
 """
 
 from collections.abc import Sequence
@@ -15,15 +17,21 @@ from lit_adv.errors import InputError
 FOLDER: Final = Path(__file__).parent
 DATA: Final = ("mnist",)
 SETTINGS: Final = ("sm", "nsm", "mm", "nmm")
-ATTACKS: Final = ("bim", "gradient")
+ATTACKS: Final = ("bim", "cw", "deepfool", "square", "gradient")
+TARGETED: Final = ("bim", "cw", "square", "gradient")
 
 
 def packaged() -> dict[str, list[Path]]:
     """Every name and the files that it stands for, in order."""
-    names = {
-        f"{data}-{setting}-{attack}": ["predict", data, f"{data}-{attack}", setting]
-        for data, setting, attack in product(DATA, SETTINGS, ATTACKS)
-    } | {f"{data}-test": [f"{data}-test"] for data in DATA}
+    names = {f"{data}-test": [f"{data}-test"] for data in DATA}
+    for data, setting, attack in product(DATA, SETTINGS, ATTACKS):
+        names[f"{data}-{setting}-{attack}"] = ["predict", data, f"{data}-{attack}", setting]
+        if attack in TARGETED:
+            names[f"{data}-{setting}-{attack}-targeted"] = [
+                *names[f"{data}-{setting}-{attack}"],
+                f"{data}-targeted",
+                *(stem for stem in (f"{data}-{attack}-targeted",) if (FOLDER / f"{stem}.yaml").is_file()),
+            ]
     return {name: [FOLDER / f"{stem}.yaml" for stem in stems] for name, stems in names.items()}
 
 

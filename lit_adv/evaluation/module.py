@@ -12,7 +12,7 @@ from lit_adv.evaluation.recognizability import binary_negative
 from lit_adv.evaluation.strength import adversarial_example, random_noise
 from lit_adv.evaluation.table import print_table
 from lit_adv.files import write_json
-from lit_adv.perturbation_set import PerturbationSet
+from lit_adv.perturbation_set import PerturbationSet, name_of
 from lit_adv.zoo import Zoo
 
 EVALUATION = "evaluation.json"
@@ -22,8 +22,8 @@ class EvaluationModule(pl.LightningModule):
     """Recognizability and attack strength of the perturbation set in the run's folder, by each test model of a zoo.
 
     Four accuracies for each judge: `clean` images; images under random `noise` of ±ε; images under `attack`, Eq. 4.3;
-    and `recognized`, the share of perturbations that get the label of their image. Prints a table and writes
-    `evaluation.json` beside the set.
+    and `recognized`, the share of perturbations that get the label of their image, or, where the attack was targeted,
+    the target. Prints a table and writes `evaluation.json` beside the set.
 
     Args:
         zoo: the zoo's folder.
@@ -56,17 +56,17 @@ class EvaluationModule(pl.LightningModule):
             }
         )
 
-    def test_step(self, batch: tuple[Tensor, Tensor, Tensor, Tensor], batch_idx: int) -> None:
-        position, image, perturbation, label = batch
+    def test_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
+        position, image, perturbation, label, *target = batch
         inputs = {
             "clean": image,
             "noise": random_noise(image, self.epsilon, self.seed, int(position[0])),
             "attack": adversarial_example(image, perturbation, self.epsilon),
-            "recognized": binary_negative(perturbation),
+            "recognized": binary_negative(-perturbation if target else perturbation),
         }
         for judge, model in self.judges.items():
             for name, accuracy in self.accuracies[judge].items():  # type: ignore[operator]
-                accuracy.update(model(inputs[name]), label)
+                accuracy.update(model(inputs[name]), target[0] if target and name == "recognized" else label)
 
     def on_test_end(self) -> None:
         """Prints the table and writes `evaluation.json`."""
@@ -81,7 +81,7 @@ class EvaluationModule(pl.LightningModule):
         manifest = evaluated.manifest
         used = {source["sha256"] for source in manifest["sources"]}
         return {
-            "set": manifest["setting"] + " " + manifest["attack"]["name"],
+            "set": name_of(evaluated),
             "sha256": manifest["sha256"],
             "images": len(evaluated.label),
             "perturbations_per_image": int(evaluated.count[0]),

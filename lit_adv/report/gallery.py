@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from io import BytesIO
+from textwrap import fill
 
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -29,7 +30,7 @@ def gallery(rows: Sequence[tuple[str, Tensor]], columns: int) -> bytes:
             axes.set_xticks([])
             axes.set_yticks([])
             if column == 0:
-                axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+                axes.set_ylabel(fill(name, 13), rotation=0, ha="right", va="center", fontsize=9)
     png = BytesIO()
     figure.savefig(png, format="png")
     return png.getvalue()

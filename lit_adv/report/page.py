@@ -12,8 +12,8 @@ from lit_adv.errors import InputError
 from lit_adv.evaluation.module import EVALUATION
 from lit_adv.evaluation.table import HEADINGS, print_table, rows
 from lit_adv.files import atomic_path, read_json
-from lit_adv.perturbation_set import PerturbationSet, first_of_each_class
-from lit_adv.render import DATA_STATISTICS, show_untargeted
+from lit_adv.perturbation_set import PerturbationSet, first_of_each_class, name_of
+from lit_adv.render import DATA_STATISTICS, show_targeted, show_untargeted
 from lit_adv.report.gallery import gallery
 
 
@@ -48,6 +48,8 @@ def report(sets: list[Path], out: Path) -> None:
         rows=list(rows(evaluations)),
         evaluation=evaluations[0],
         manifests=[one.manifest for one in loaded],
+        targeted=any(one.target is not None for one in loaded),
+        untargeted=any(one.target is None for one in loaded),
         clipped=any(one.manifest["attack"].get("clip") for one in loaded),
         white_box=any(judge["white_box"] for e in evaluations for judge in e["judges"].values()),
         pictures={name: b64encode(png).decode() for name, png in pictures.items()},
@@ -77,7 +79,12 @@ def picture_rows(sets: Sequence[PerturbationSet], index: torch.Tensor) -> list[t
     """The images at `index` and what each set shows for them (thesis 4.6.6)."""
     statistics = DATA_STATISTICS[sets[0].manifest["data"]["name"]]
     shown = [
-        (f"{s.manifest['setting']} {s.manifest['attack']['name']}", show_untargeted(s.perturbation[index], *statistics))
+        (
+            name_of(s),
+            show_untargeted(s.perturbation[index], *statistics)
+            if s.target is None
+            else 0.5 + show_targeted(s.perturbation[index]) / 2,
+        )
         for s in sets
     ]
     return [("image", sets[0].image[index]), *shown]

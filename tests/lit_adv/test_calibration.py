@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from lit_adv.attacks.attack import Attack, Objective
+from lit_adv.attacks.attack import Attack, Problem
 from lit_adv.calibration import calibration
 from lit_adv.models.vgg import vgg16_like
 
@@ -11,9 +11,9 @@ from lit_adv.models.vgg import vgg16_like
 class Spy(Attack):
     """Keeps the logits that an attack sees at δ = 0."""
 
-    def _perturb(self, objective: Objective, images: Tensor) -> Tensor:
-        self.seen = objective.logits(images)
-        return torch.zeros_like(images)
+    def _perturb(self, problem: Problem) -> Tensor:
+        self.seen = problem.logits(problem.images)
+        return torch.zeros_like(problem.images)
 
 
 def test_at_zero_the_attack_sees_exactly_the_clean_logits() -> None:

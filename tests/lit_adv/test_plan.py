@@ -8,20 +8,25 @@ from hypothesis import strategies as st
 from lit_adv.errors import InputError
 from lit_adv.plan import WorkPlan, share
 
-plans = st.builds(WorkPlan, *[st.integers(1, 6)] * 3, batch_size=st.integers(1, 9))
+plans = st.builds(WorkPlan, *[st.integers(1, 6)] * 3, batch_size=st.integers(1, 9), stacked=st.integers(1, 4))
 
 
 def triples(plan: WorkPlan) -> list[tuple[int, int, int]]:
     batches = [plan.batch(i) for i in range(len(plan))]
-    return [(b.model, i, c) for b in batches for i, c in zip(b.image.tolist(), b.copy.tolist(), strict=True)]
+    return [
+        (m, i, c) for b in batches for m in b.models for i, c in zip(b.image.tolist(), b.copy.tolist(), strict=True)
+    ]
 
 
 @given(plans)
-def test_each_triple_once_in_the_same_order_for_any_batch_size(plan: WorkPlan) -> None:
+def test_each_triple_once(plan: WorkPlan) -> None:
     expected = [(m, i, c) for m in range(plan.models) for i in range(plan.images) for c in range(plan.copies)]
-    assert triples(plan) == expected
-    assert [len(plan.batch(i).image) for i in range(len(plan))] == [plan.rows(i) for i in range(len(plan))]
-    assert all(plan.rows(i) <= plan.batch_size for i in range(len(plan)))
+    assert sorted(triples(plan)) == expected
+    if plan.stacked == 1 or plan.pairs <= plan.batch_size:
+        assert triples(plan) == expected
+    batches = [plan.batch(i) for i in range(len(plan))]
+    assert [len(b.models) * len(b.image) for b in batches] == [plan.rows(i) for i in range(len(plan))]
+    assert all(len(b.image) <= plan.batch_size and len(b.models) <= plan.stacked for b in batches)
 
 
 @given(plans, st.integers(1, 7), st.data())
@@ -41,7 +46,13 @@ def test_shares_follow_the_cost_of_the_models() -> None:
     assert len(first) in (66, 67)
 
 
-@pytest.mark.parametrize("name", ["models", "images", "copies", "batch_size"])
+def test_a_batch_of_several_models_costs_their_sum() -> None:
+    plan = WorkPlan(models=3, images=2, copies=5, batch_size=8, stacked=2)
+    assert [plan.models_of(i) for i in range(len(plan))] == [range(2), range(2), range(2, 3), range(2, 3)]
+    assert [plan.cost(i, [1.0, 10.0, 100.0]) for i in range(len(plan))] == [88.0, 22.0, 800.0, 200.0]
+
+
+@pytest.mark.parametrize("name", ["models", "images", "copies", "batch_size", "stacked"])
 def test_numbers_below_one(name: str) -> None:
     with pytest.raises(InputError, match=f"{name} is 0"):
         WorkPlan(**{**{"models": 1, "images": 1, "copies": 1, "batch_size": 1}, name: 0})
