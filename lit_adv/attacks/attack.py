@@ -69,8 +69,7 @@ class Problem:
         logits = self.model(x)
         if logits.ndim != 2 or len(logits) != len(x):
             raise BrokenModel(f"logits of shape {list(logits.shape)}, want [{len(x)}, K] for {len(x)} images", [])
-        if not (finite := logits.isfinite()).all():
-            raise BrokenModel("logits that are not finite", self._rows(~finite.all(1)))
+        self._refuse_broken("logits", logits)
         if int(self.classes.max()) >= logits.shape[1]:
             raise BrokenModel(f"{logits.shape[1]} logits, too few for class {int(self.classes.max())}", [])
         if self.calibration is None:
@@ -101,8 +100,7 @@ class Problem:
             BrokenModel: it is not finite.
         """
         gradient = torch.autograd.grad(of.sum(), x, retain_graph=again)[0]
-        if not (finite := gradient.isfinite()).all():
-            raise BrokenModel("gradients that are not finite", self._rows(~finite.flatten(1).all(1)))
+        self._refuse_broken("gradients", gradient)
         return gradient
 
     def loss_gradient(self, x: Tensor) -> Tensor:
@@ -110,9 +108,11 @@ class Problem:
         x = x.detach().requires_grad_()
         return self.gradient(self.loss(self.logits(x)), x)
 
-    def _rows(self, mask: Tensor) -> list[int]:
-        rows: list[int] = self.row[mask].tolist()
-        return sorted(set(rows))
+    def _refuse_broken(self, what: str, values: Tensor) -> None:
+        if values.sum().isfinite():  # one pass over memory, and enough nearly always
+            return
+        if (broken := ~values.isfinite().flatten(1).all(1)).any():
+            raise BrokenModel(f"{what} that are not finite", self.row[broken].unique().tolist())
 
 
 class Attack(ABC):

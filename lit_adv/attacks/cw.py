@@ -1,12 +1,16 @@
 """The L2 attack of Carlini and Wagner."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import torch
 from torch import Tensor
 
 from lit_adv.attacks.attack import Attack, Problem, at_least
+
+BETA_1: Final = 0.9
+BETA_2: Final = 0.999
+"""Adam's, with 10⁻⁸ in the denominator (Kingma & Ba 2015)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +47,17 @@ class CW(Attack):
         delta = torch.zeros_like(problem.images)
         best = torch.zeros_like(delta)
         best_norm = delta.new_full((len(delta),), torch.inf)
-        adam = torch.optim.Adam([delta], lr=self.lr, fused=True)
-        for _ in range(self.steps):
+        mean, square = torch.zeros_like(delta), torch.zeros_like(delta)
+        for step in range(1, self.steps + 1):
             x = (problem.images + delta).requires_grad_()
             margin = problem.margin(problem.logits(x))
-            delta.grad = problem.gradient(self.c * margin.clamp(min=-self.confidence), x).add_(delta, alpha=2)
+            gradient = problem.gradient(self.c * margin.clamp(min=-self.confidence), x).add_(delta, alpha=2)
             norm = delta.square().flatten(1).sum(1)
             better = (margin < -self.confidence) & (norm < best_norm)
             best = torch.where(better[:, None, None, None], delta, best)
             best_norm = torch.where(better, norm, best_norm)
-            adam.step()
+            mean.lerp_(gradient, 1 - BETA_1)
+            square.mul_(BETA_2).addcmul_(gradient, gradient, value=1 - BETA_2)
+            scale = (square / (1 - BETA_2**step)).sqrt_().add_(1e-8)
+            delta = delta.addcdiv(mean, scale, value=-self.lr / (1 - BETA_1**step))
         return torch.where(best_norm.isfinite()[:, None, None, None] & (not self.return_last), best, delta)

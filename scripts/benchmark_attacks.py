@@ -1,0 +1,344 @@
+"""Times our attacks against other libraries' in one run: python scripts/benchmark_attacks.py --json ratios.json
+
+Each row is a task: the same images, models and parameters for all. Every contestant runs with its best batch size of
+a few, its models' parameters frozen; contestants take turns, and the medians are compared. Ratios above 1 mean that
+ours is faster. The floor is the bare forward and backward passes of the fast form, with no attack around them.
+"""
+
+import json
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import Any
+
+import foolbox
+import torch
+import torchattacks
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+from torch.nn import functional
+
+from datamodules.mnist import load_mnist
+from lit_adv.attacks import BIM, CW, Attack, DeepFool, Square
+from lit_adv.cli import run_command
+from lit_adv.errors import InputError
+from lit_adv.fast import Reduced, Stack, fast_form, has_bf16
+from lit_adv.noise import gaussian_noise
+from lit_adv.zoo import Zoo
+
+EPSILON = 0.2
+Work = Callable[[int], None]
+"""Does the whole task once with batches of the given size."""
+
+
+@dataclass
+class Task:
+    """One row of the table.
+
+    Attributes:
+        name: what is timed.
+        perturbations: how many the task makes.
+        contestants: by name; the first is ours, `floor` is no rival.
+        batches: sizes to try.
+    """
+
+    name: str
+    perturbations: int
+    contestants: dict[str, Work]
+    batches: Sequence[int]
+    best: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def race(self, rounds: int) -> None:
+        """Finds each contestant's best batch size, then lets them take turns."""
+        for name, work in self.contestants.items():
+            sizes = [] if len(self.batches) == 1 else [*self.batches, self.batches[0]]  # the first run warms up
+            times = {size: timed(work, size) for size in sizes} or {self.batches[0]: 0.0}
+            self.best[name] = min(times, key=times.__getitem__)
+        for _ in range(rounds):
+            for name, work in self.contestants.items():
+                self.seconds.setdefault(name, []).append(timed(work, self.best[name]))
+
+    def result(self) -> dict[str, Any]:
+        """Milliseconds a perturbation, and ratios to ours."""
+        each = {name: 1000 * median(times) / self.perturbations for name, times in self.seconds.items()}
+        ours, *others = each
+        rivals = [name for name in others if name != "floor" and not name.startswith("ours")]
+        best = min(rivals, key=lambda name: each[name])
+        return {
+            "task": self.name,
+            "perturbations": self.perturbations,
+            "ms_per_perturbation": each,
+            "best_batch": self.best,
+            "ratio_to": {name: each[name] / each[ours] for name in others},
+            "best_peer": best,
+            "ratio_to_best_peer": each[best] / each[ours],
+        }
+
+
+def timed(work: Work, size: int) -> float:
+    """Seconds of one call."""
+    started = time.perf_counter()
+    work(size)
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def adv_lib() -> ModuleType | None:
+    """adv-lib's attacks, if it is installed.
+
+    It imports visdom, for plots that are not used here, and visdom often does not build: an empty module stands in.
+    """
+    sys.modules.setdefault("visdom", ModuleType("visdom"))
+    try:
+        import adv_lib.attacks
+    except ImportError:
+        return None
+    return adv_lib.attacks  # type: ignore[no-any-return]
+
+
+def over(
+    models: Sequence[nn.Module], images: Tensor, labels: Tensor, attack: Callable[[nn.Module], Callable[..., Any]]
+) -> Work:
+    """Attacks all images on each model, in batches."""
+    prepared = [(model, attack(model)) for model in models]
+
+    def work(size: int) -> None:
+        for _, run in prepared:
+            for x, y in zip(images.split(size), labels.split(size), strict=True):
+                run(x, y)
+
+    return work
+
+
+def ours(attack: Attack) -> Callable[[nn.Module], Callable[..., Any]]:
+    """An attack of ours on a model."""
+    return lambda model: lambda x, y: attack(model, x, y)
+
+
+def passes(count: int, backward: bool = True) -> Callable[[nn.Module], Callable[..., Any]]:
+    """`count` bare passes forward and back."""
+
+    def attack(model: nn.Module) -> Callable[..., Any]:
+        def run(x: Tensor, y: Tensor) -> None:
+            for _ in range(count):
+                z = x.detach().requires_grad_(backward)
+                with torch.set_grad_enabled(backward):
+                    loss = functional.cross_entropy(model(z), y)
+                if backward:
+                    torch.autograd.grad(loss, z)
+
+        return run
+
+    return attack
+
+
+def peers(kind: str, steps: int) -> dict[str, Callable[[nn.Module], Callable[..., Any]]]:
+    """The other libraries' attacks of one kind, each on a model."""
+
+    def fool(attack: Any, **keywords: Any) -> Callable[[nn.Module], Callable[..., Any]]:
+        def on(model: nn.Module) -> Callable[..., Any]:
+            wrapped = foolbox.PyTorchModel(model, bounds=(0, 1), device=next(model.parameters()).device)
+            return lambda x, y: attack.run(wrapped, x, y, **keywords)
+
+        return on
+
+    extra = adv_lib()
+    if kind == "BIM":
+        size = 2 * EPSILON / steps
+        return {
+            "torchattacks": lambda m: torchattacks.BIM(m, eps=EPSILON, alpha=size, steps=steps),
+            "foolbox": fool(foolbox.attacks.LinfBasicIterativeAttack(abs_stepsize=size, steps=steps), epsilon=EPSILON),
+        }
+    if kind == "CW":
+        found = {
+            "torchattacks": lambda m: torchattacks.CW(m, c=1, kappa=0, steps=steps, lr=0.01),
+            "foolbox": fool(
+                foolbox.attacks.L2CarliniWagnerAttack(
+                    binary_search_steps=1, steps=steps, stepsize=0.01, initial_const=1.0, abort_early=False
+                )
+            ),
+        }
+        if extra:
+            found["adv-lib"] = lambda m: (
+                lambda x, y: extra.carlini_wagner_l2(
+                    m, x, y, initial_const=1.0, binary_search_steps=1, max_iterations=steps, abort_early=False
+                )
+            )
+        return found
+    if kind == "DeepFool":
+        found = {"foolbox": fool(foolbox.attacks.L2DeepFoolAttack(steps=steps, candidates=10, overshoot=0.02))}
+        if extra:
+            found["adv-lib"] = lambda m: lambda x, y: extra.df(m, x, y, steps=steps, overshoot=0.02)
+        return found
+    return {"torchattacks": lambda m: torchattacks.Square(m, eps=0.03, n_queries=steps, seed=0)}
+
+
+def mnist_tasks(zoo: Zoo, cw_steps: int, device: torch.device) -> list[Task]:
+    """BIM, CW, DeepFool and Square on one model of the zoo, BIM and CW on ten."""
+    digits = load_mnist("digits")
+    eager = [zoo.load(spec).to(device) for spec in zoo.models[:10]]
+    if len(eager) < 10:
+        raise InputError(f"zoo {zoo.folder} has {len(eager)} models, the benchmark needs 10")
+    fast = [fast_form(model) for model in eager]
+    chosen = (eager[0](digits.test_images.to(device)).argmax(1).cpu() == digits.test_labels).nonzero()[:, 0]
+    images, labels = digits.test_images[chosen].to(device), digits.test_labels[chosen].to(device)
+    sizes = (50, 100, 200) if device.type == "cpu" else (500, 1000, 2000)
+    many, few = (images[:200], labels[:200]), (images[:100:10], labels[:100:10])
+    if device.type != "cpu":
+        many = (images[:900].repeat(3, 1, 1, 1)[:2000], labels[:900].repeat(3)[:2000])
+    tasks = []
+    for kind, steps, attack in (
+        ("BIM", 50, BIM(epsilon=EPSILON, steps=50)),
+        ("CW", cw_steps, CW(steps=cw_steps)),
+        ("DeepFool", 50, DeepFool()),
+        ("Square", 200, Square(epsilon=0.03, queries=200)),
+    ):
+        contestants = {"ours": over(fast[:1], *many, ours(attack))}
+        if kind in ("BIM", "CW"):
+            contestants["floor"] = over(fast[:1], *many, passes(steps))
+        contestants |= {name: over(eager[:1], *many, peer) for name, peer in peers(kind, steps).items()}
+        contestants["ours, exact"] = over(eager[:1], *many, ours(attack))
+        if has_bf16(device) and kind in ("BIM", "CW"):
+            reduced = [Reduced(fast_form(eager[0]))]
+            contestants["ours, bf16"] = over(reduced, *many, ours(attack))
+        tasks.append(Task(f"{kind} {steps}, 1 model", len(many[0]), contestants, sizes))
+    for kind, steps, attack in (
+        ("BIM", 20, BIM(epsilon=EPSILON, steps=20)),
+        ("CW", 20, CW(steps=20)),
+    ):
+        for name, (x, y) in (("100 images", (many[0][:100], many[1][:100])), ("10 images", few)):
+            singly = over(fast, x, y, ours(attack))
+            contestants = {"ours": singly}
+            if name == "10 images":
+                contestants = {
+                    "ours": over([Stack(eager)], x.repeat(10, 1, 1, 1), y.repeat(10), ours(attack)),
+                    "ours, one by one": over(fast, x, y, ours(attack)),
+                }
+            contestants |= {peer: over(eager, x, y, make) for peer, make in peers(kind, steps).items()}
+            sizes = (50, 100) if name == "100 images" else (100,)
+            tasks.append(Task(f"{kind} {steps}, 10 models × {name}", 10 * len(x), contestants, sizes))
+    return tasks
+
+
+def thousand_classes(name: str, weights: Path | None, device: torch.device) -> Task:
+    """DeepFool with the ten highest of 1000 classes on a pytorchcv network at 224×224."""
+    from pytorchcv.model_provider import get_model
+
+    torch.manual_seed(0)
+    eager = get_model(name).eval().requires_grad_(False)
+    if weights is not None:
+        eager.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
+    eager = eager.to(device)
+    coarse = gaussian_noise(0, [(0, i, 0) for i in range(16)], (3, 14, 14))
+    images = (0.5 + 0.15 * functional.interpolate(coarse, size=224, mode="bicubic")).clamp(0, 1).to(device)
+    labels = eager(images).argmax(1)
+    contestants = {"ours": over([fast_form(eager)], images, labels, ours(DeepFool(top_k=10)))}
+    contestants |= {"foolbox": over([eager], images, labels, peers("DeepFool", 50)["foolbox"])}
+    contestants["ours, exact"] = over([eager], images, labels, ours(DeepFool(top_k=10)))
+    return Task(f"DeepFool, 1000 classes, top 10, {name}", 16, contestants, (4, 8, 16))
+
+
+def whole_job(zoo: Zoo, rounds: int, processes: int, device: torch.device) -> dict[str, Any]:
+    """Eq. 4.1 by `lightning predict`, start-up included, against a loop around each peer in this process."""
+    sources, per_class, copies, steps, sigma = 5, 10, 5, 50, 0.2
+    digits = load_mnist("digits")
+    index = torch.cat([(digits.test_labels == c).nonzero()[:per_class, 0] for c in range(10)])
+    images, labels = digits.test_images[index], digits.test_labels[index]
+    count = sources * len(images) * copies
+    models = [zoo.load(spec).to(device) for spec in zoo.sources[:sources]]
+
+    def command(_: int) -> None:
+        with TemporaryDirectory() as out:
+            words = ["predict", "--config", "mnist-nmm-bim", "--zoo", str(zoo.folder), "--out", out]
+            words += ["--model.sources", str(sources), "--data.copies", str(copies), "--data.sigma", str(sigma)]
+            words += ["--data.per_class", str(per_class), "--model.attack.steps", str(steps)]
+            words += ["--trainer.devices", str(processes), "--trainer.accelerator", device.type.replace("cuda", "gpu")]
+            subprocess.run([sys.executable, "-m", "lit_adv", *words], check=True, capture_output=True)
+
+    def loop(make: Callable[[nn.Module], Callable[..., Any]]) -> Work:
+        def work(size: int) -> None:
+            total = torch.zeros_like(images)
+            for model in models:
+                attack = make(model)
+                for _ in range(copies):
+                    noisy = (images + sigma * torch.randn_like(images)).clamp(0, 1).to(device)  # their inputs' range
+                    for part in torch.arange(len(images)).split(size):
+                        found = attack(noisy[part], labels[part].to(device))
+                        total[part] += (found - noisy[part]).cpu()
+
+        return work
+
+    contestants = {"ours": command, **{name: loop(make) for name, make in peers("BIM", steps).items()}}
+    task = Task(f"Eq. 4.1: BIM {steps}, {sources} models × 100 images × {copies} copies", count, contestants, (100,))
+    task.race(rounds)
+    return task.result()
+
+
+def benchmark_attacks(
+    zoo: Path,
+    json_file: Path | None = None,
+    rounds: int = 5,
+    threads: int = 2,
+    cw_steps: int = 100,
+    only: str = "",
+    network: str = "squeezenet_v1_1",
+    weights: Path | None = None,
+    device: str = "cpu",
+) -> None:
+    """Times our attacks against other libraries' and prints the ratios.
+
+    Args:
+        zoo: ten trained MNIST models, as scripts/train_mnist_zoo.py makes them.
+        json_file: where the figures are written, too.
+        rounds: turns of each contestant.
+        threads: of torch, for everyone; the command of the whole job gets as many processes.
+        cw_steps: iterations of CW; its time is proportional to them.
+        only: do the tasks whose name contains this.
+        network: a pytorchcv network of 1000 classes for 224×224 images.
+        weights: its weights; left out, random.
+        device: cpu or cuda.
+    """
+    torch.set_num_threads(threads)
+    opened, where = Zoo.open(zoo), torch.device(device)
+    console = Console()
+    results = []
+    tasks = [*mnist_tasks(opened, cw_steps, where), thousand_classes(network, weights, where)]
+    for task in tasks:
+        if only in task.name:
+            console.print(f"{task.name}: {', '.join(task.contestants)} …", highlight=False)
+            task.race(rounds)
+            results.append(task.result())
+            console.print(f"  {results[-1]['ratio_to_best_peer']:.2f} × {results[-1]['best_peer']}", highlight=False)
+    if only in "Eq. 4.1":
+        console.print("Eq. 4.1, the whole command …", highlight=False)
+        results.append(whole_job(opened, max(rounds // 2, 1), threads if device == "cpu" else 1, where))
+    machine = torch.cuda.get_device_name() if device == "cuda" else f"{platform.processor() or platform.machine()}"
+    table = Table(
+        title=f"{machine}, {threads} threads, torch {torch.__version__}; ms a perturbation", title_justify="left"
+    )
+    for heading in ("task", "ours", "others", "faster than the best peer"):
+        table.add_column(heading)
+    for result in results:
+        each = result["ms_per_perturbation"]
+        others = ", ".join(f"{name} {each[name]:.2f} ({ratio:.2f}×)" for name, ratio in result["ratio_to"].items())
+        table.add_row(result["task"], f"{each['ours']:.2f}", others, f"{result['ratio_to_best_peer']:.2f} ×")
+    Console(width=max(console.width, 150)).print(table)
+    if json_file is not None:
+        versions = {name: version(name) for name in ("torch", "torchattacks", "foolbox")}
+        content = {"machine": machine, "threads": threads, "versions": versions, "results": results}
+        json_file.write_text(json.dumps(content, indent=2))
+
+
+if __name__ == "__main__":
+    run_command(benchmark_attacks)
