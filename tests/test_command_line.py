@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -179,6 +180,15 @@ def test_bad_input(
     assert error.startswith("lit-adv: ")
     assert len(error.splitlines()) == 1
     assert not out.exists()
+
+
+def test_a_zoo_for_other_images(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez(tmp_path / "test.npz", x=np.zeros((10, 32, 32, 3), np.uint8), y=np.arange(10))
+    words = ["--data.source", "npz", "--data.root", str(tmp_path / "test.npz")]
+    with pytest.raises(SystemExit, match="2"):
+        predict("cifar10-mm-bim", zoo, tmp_path / "out", *TINY, *words)
+    assert "model-001 takes images [1, 28, 28], the data are [3, 32, 32]" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_missing_options(capsys: pytest.CaptureFixture[str]) -> None:

@@ -120,3 +120,31 @@ def test_the_real_mnist() -> None:
     assert data.train_images.shape == (60000, 1, 28, 28)
     assert data.test_labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
     assert data.train_images.mean().item() == pytest.approx(0.1307, abs=1e-4)
+
+
+def test_targets_choose_the_classes(folder: Path) -> None:
+    module = MNIST(source="folder", root=folder, per_class=2, targets={3: 8, 1: 7})
+    module.setup("predict")
+    assert module.selection.labels.tolist() == [1, 1, 3, 3]
+    assert module.selection.targets is not None
+    assert module.selection.targets.tolist() == [7, 7, 8, 8]
+    for targets, message in (
+        ({1: 1}, "class 1 has itself as target"),
+        ({1: 10}, "target 10 of class 1: classes are 0 to 9"),
+        ({}, "no image is of a class that has a target"),
+    ):
+        with pytest.raises(InputError, match=message):
+            MNIST(source="folder", root=folder, per_class=2, targets=targets).setup("predict")
+
+
+def test_few_pairs_share_a_batch_between_models_that_can(folder: Path) -> None:
+    def stacked(**words: int) -> int:
+        module = MNIST(source="folder", root=folder, costs=[1.0] * 7, **{"stackable": True, **words})  # type: ignore[arg-type]
+        module.setup("predict")
+        return module.plan.stacked
+
+    assert stacked(per_class=1) == 7
+    assert stacked(per_class=1, batch_size=50) == 5
+    assert stacked(per_class=1, batch_size=5) == 1
+    assert stacked(per_class=2, copies=2) == 1  # 40 pairs fill a batch well enough
+    assert stacked(per_class=1, stackable=False) == 1

@@ -1,18 +1,63 @@
 """Packaged names stand for files that exist; others are refused with the near ones."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from lit_adv.configs import expand, packaged
 from lit_adv.errors import InputError
 
 
 def test_every_name_has_its_files() -> None:
-    assert set(packaged()) == {f"mnist-{s}-{a}" for s in ("sm", "nsm", "mm", "nmm") for a in ("bim", "gradient")} | {
-        "mnist-test"
-    }
+    attacks = {"bim", "cw", "deepfool", "square", "gradient"}
+    endings = attacks | {f"{attack}-targeted" for attack in attacks - {"deepfool"}}
+    settings = ("sm", "nsm", "mm", "nmm")
+    data = ("mnist", "cifar10", "imagenet")
+    assert set(packaged()) == {f"{d}-{s}-{e}" for d in data for s in settings for e in endings} | {"mnist-test"}
     assert all(path.is_file() for files in packaged().values() for path in files)
+
+
+@pytest.mark.parametrize(
+    ("data", "epsilon", "noise", "c", "confidence"),
+    [
+        ("mnist", 0.2, {"bim": (20, 0.2), "cw": (20, 0.2), "deepfool": (20, 0.2)}, 1, 0),
+        ("cifar10", 0.03, {"bim": (100, 0.05), "cw": (100, 0.05), "deepfool": (20, 0.1)}, 1, 0),
+        ("imagenet", 0.02, {"bim": (10, 0.02), "cw": (10, 0.05), "deepfool": (10, 0.05)}, 5, 5),
+    ],
+)
+def test_the_thesis_parameters(
+    data: str, epsilon: float, noise: dict[str, tuple[int, float]], c: float, confidence: float
+) -> None:
+    """Tables 4.1 and 4.2, and the ten classes of 4.7.3; the step size of BIM is left to its 2ε/steps."""
+    for attack, (copies, sigma) in noise.items():
+        found = settings_of(f"{data}-nmm-{attack}")
+        assert (found["data"]["copies"], found["data"]["sigma"]) == (copies, sigma)
+        assert found["data"]["per_class"] == 10
+        assert settings_of(f"{data}-nsm-{attack}")["data"]["copies"] == 1000
+        assert (settings_of(f"{data}-mm-{attack}")["data"]["sigma"], found["model"].get("sources")) == (0, None)
+        assert settings_of(f"{data}-sm-{attack}")["model"]["sources"] == 1
+    assert settings_of(f"{data}-nmm-bim")["attack"] == {"epsilon": epsilon, "steps": 50}
+    cw = {"c": c, "confidence": confidence, "steps": 1000, "lr": 0.01}
+    assert settings_of(f"{data}-nmm-cw")["attack"] == cw
+    targeted = settings_of(f"{data}-nmm-cw-targeted")
+    assert targeted["attack"] == cw | ({"confidence": 20} if data == "mnist" else {})
+    assert targeted["data"]["targets"]
+    top_k = {"top_k": 10} if data == "imagenet" else {}
+    assert settings_of(f"{data}-nmm-deepfool")["attack"] == {"steps": 50, "overshoot": 0.02, **top_k}
+    assert settings_of(f"{data}-nmm-square")["attack"]["epsilon"] == epsilon
+
+
+def settings_of(name: str) -> dict[str, dict[str, Any]]:
+    """What a packaged configuration comes to."""
+    found: dict[str, dict[str, Any]] = {"model": {}, "data": {}, "attack": {}}
+    for path in packaged()[name]:
+        content = yaml.safe_load(path.read_text())
+        found["model"] |= content.get("model", {}).get("init_args", {})
+        found["data"] |= content.get("data", {}).get("init_args", {})
+        found["attack"] |= content.get("model", {}).get("init_args", {}).get("attack", {}).get("init_args", {})
+    return found
 
 
 def test_expansion_keeps_order_and_other_words(tmp_path: Path) -> None:

@@ -1,0 +1,115 @@
+"""CIFAR-10 from torchvision, or from arrays in an npz file."""
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datamodules.replicas import ReplicaDataModule
+from datamodules.selection import Selection, check_labels, first_per_class, towards
+from lit_adv.errors import InputError
+
+Source = Literal["torchvision", "npz"]
+CLASSES = 10
+
+
+def load_cifar10_test(source: Source, root: Path) -> tuple[Tensor, Tensor]:
+    """The test images.
+
+    Args:
+        source: `torchvision` uses the files in the folder `root`, checked by their checksums, and downloads them if
+            they are missing; `npz` reads the file `root` with arrays `x` uint8 `[N, 32, 32, 3]` and `y` `[N]`.
+        root: folder or file.
+
+    Returns:
+        Images `[N, 3, 32, 32]` float32 in [0, 1], and labels `[N]` int64.
+
+    Raises:
+        InputError: nothing is there, it cannot be downloaded, or it is damaged.
+    """
+    if source == "torchvision":
+        pixels, labels = _torchvision(root)
+    else:
+        pixels, labels = _arrays(root)
+    if pixels.dtype != np.uint8 or pixels.shape != (len(labels), 32, 32, 3):
+        raise InputError(
+            f"{root}: images are {pixels.dtype} {list(pixels.shape)}, want uint8 [{len(labels)}, 32, 32, 3]"
+        )
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    return images.contiguous(), torch.from_numpy(labels.astype(np.int64))
+
+
+def _torchvision(root: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    from torchvision.datasets import CIFAR10 as Files
+
+    try:
+        files = Files(str(root), train=False, download=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError(
+            f"cannot download CIFAR-10 into {root}: {error}; put torchvision's cifar-10-batches-py there"
+        ) from error
+    return files.data, np.asarray(files.targets)
+
+
+def _arrays(path: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    if not path.is_file():
+        raise InputError(f"no file {path}; --data.root must be an npz file with arrays x and y")
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            return content["x"], content["y"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is damaged or has no arrays x and y: {error}") from error
+
+
+class CIFAR10(ReplicaDataModule):
+    """The first k test images of each class, with noisy copies.
+
+    Args:
+        root: see `load_cifar10_test`.
+        source: see `load_cifar10_test`.
+        per_class: k.
+        targets: label to target class, for targeted attacks: only the images of its classes are used.
+        copies: n, noisy copies of each image for each source model.
+        sigma: σ of the noise, in pixel values of [0, 1].
+        seed: of the noise.
+        batch_size: perturbations in a batch.
+        costs: one weight for each source model, its multiply-accumulates, say.
+        stackable: several models may share a batch where one has few perturbations to make.
+
+    Raises:
+        InputError: a number is out of range.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        source: Source = "torchvision",
+        per_class: int = 10,
+        targets: dict[int, int] | None = None,
+        copies: int = 1,
+        sigma: float = 0.0,
+        seed: int = 0,
+        batch_size: int = 100,
+        costs: Sequence[float] = (1.0,),
+        stackable: bool = False,
+    ) -> None:
+        super().__init__(copies=copies, sigma=sigma, seed=seed, batch_size=batch_size, costs=costs, stackable=stackable)
+        if per_class < 1:
+            raise InputError(f"per_class is {per_class}; it must be at least 1")
+        self.root = root
+        self.source = source
+        self.per_class = per_class
+        self.targets = targets
+
+    def select(self) -> Selection:
+        images, labels = load_cifar10_test(self.source, Path(self.root))
+        check_labels(labels, CLASSES)
+        selection = first_per_class(images, labels, self.per_class, CLASSES)
+        return selection if self.targets is None else towards(selection, self.targets, CLASSES)
+
+    def describe(self) -> dict[str, object]:
+        return {"name": "cifar10", "source": self.source, "per_class": self.per_class, "targets": self.targets}

@@ -1,0 +1,123 @@
+"""ImageNet's validation images from the usual folders."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from datamodules.replicas import ReplicaDataModule
+from datamodules.selection import Selection, towards
+from lit_adv.errors import InputError
+
+CLASSES = 1000
+CLASS_LIST = Path(__file__).parent / "imagenet_classes.csv"
+"""The thesis's 20 classes and those of its targeted pairs: index among the 1000, wnid, name."""
+THESIS_CLASSES = (
+    "great_white_shark", "cock", "tree_frog", "green_mamba", "giant_panda", "ambulance", "barn", "baseball", "broom",
+    "bullet_train", "cab", "cannon", "teapot", "teddy", "streetcar", "wallet", "lemon", "pizza", "cup", "daisy",
+)  # fmt: skip
+ENDINGS = (".jpeg", ".jpg", ".png")
+
+
+def class_table() -> dict[str, tuple[int, str]]:
+    """Name to class index and wnid, of the packaged classes."""
+    with CLASS_LIST.open(newline="") as file:
+        return {row["name"]: (int(row["index"]), row["wnid"]) for row in csv.DictReader(file)}
+
+
+def read_image(path: Path, resize: int = 256, crop: int = 224) -> Tensor:
+    """An image `[3, crop, crop]` float32 in [0, 1]: the shorter side to `resize`, then the centre.
+
+    Raises:
+        InputError: the file is no readable image.
+    """
+    from torchvision.transforms import functional
+
+    try:
+        with Image.open(path) as image:
+            square = functional.center_crop(functional.resize(image.convert("RGB"), resize), [crop, crop])
+    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+        raise InputError(f"{path} is no readable image: {error}; fetch it again") from error
+    tensor: Tensor = functional.to_tensor(square)
+    return tensor
+
+
+class ImageNet(ReplicaDataModule):
+    """The first k validation images of some classes, in sorted order, with noisy copies.
+
+    Args:
+        root: the folder that holds a folder for each class, named by its wnid.
+        classes: names, as in the packaged list; left out, the thesis's 20, or with targets their classes.
+        per_class: k.
+        targets: name to the target class's name, for targeted attacks: only the images of its classes are used.
+        copies: n, noisy copies of each image for each source model.
+        sigma: σ of the noise, in pixel values of [0, 1].
+        seed: of the noise.
+        batch_size: perturbations in a batch.
+        costs: one weight for each source model, its multiply-accumulates, say.
+        stackable: several models may share a batch where one has few perturbations to make.
+
+    Raises:
+        InputError: a number is out of range or a name unknown.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        classes: Sequence[str] | None = None,
+        per_class: int = 10,
+        targets: dict[str, str] | None = None,
+        copies: int = 1,
+        sigma: float = 0.0,
+        seed: int = 0,
+        batch_size: int = 16,
+        costs: Sequence[float] = (1.0,),
+        stackable: bool = False,
+    ) -> None:
+        super().__init__(copies=copies, sigma=sigma, seed=seed, batch_size=batch_size, costs=costs, stackable=stackable)
+        if per_class < 1:
+            raise InputError(f"per_class is {per_class}; it must be at least 1")
+        self.root = root
+        self.table = class_table()
+        self.per_class = per_class
+        self.targets = targets
+        self.classes = tuple(classes if classes is not None else targets or THESIS_CLASSES)
+        unknown = [name for name in (*self.classes, *(targets or {}).values()) if name not in self.table]
+        if unknown or not self.classes:
+            raise InputError(f"ImageNet class {unknown[0] if unknown else ''!r} is not in the list {CLASS_LIST.name}")
+
+    def select(self) -> Selection:
+        found = {name: self._files(name) for name in self.classes}
+        few = [
+            f"{name} ({self.table[name][1]}): {len(files)}"
+            for name, files in found.items()
+            if len(files) < self.per_class
+        ]
+        if few:
+            raise InputError(
+                f"{self.root} has too few images ({', '.join(ENDINGS)}) of {len(few)} classes, per_class asks for "
+                f"{self.per_class}: {', '.join(few[:8])}"
+            )
+        paths = [path for files in found.values() for path in files[: self.per_class]]
+        labels = torch.tensor([self.table[name][0] for name in self.classes]).repeat_interleave(self.per_class)
+        images = torch.stack([read_image(path) for path in paths])
+        selection = Selection(torch.arange(len(paths)), images, labels)
+        if self.targets is None:
+            return selection
+        index = {self.table[name][0]: self.table[target][0] for name, target in self.targets.items()}
+        return towards(selection, index, CLASSES)
+
+    def _files(self, name: str) -> list[Path]:
+        folder = Path(self.root) / self.table[name][1]
+        return sorted(path for path in folder.glob("*") if path.suffix.lower() in ENDINGS)
+
+    def describe(self) -> dict[str, object]:
+        return {
+            "name": "imagenet",
+            "classes": list(self.classes),
+            "per_class": self.per_class,
+            "targets": self.targets,
+        }

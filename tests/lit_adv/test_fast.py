@@ -1,0 +1,114 @@
+"""The fast forms are the same functions: logits, gradients and attacks agree with the plain models."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lit_adv.attacks import BIM, CW, Gradient
+from lit_adv.fast import Reduced, Stack, fast_form, stackable
+from lit_adv.models.vgg import vgg16_like
+from lit_adv.zoo import Zoo
+
+
+def random_network(seed: int, width: int = 2) -> nn.Module:
+    """The zoo's architecture with random weights and statistics of batch normalisation."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = vgg16_like(width)
+        for layer in model:
+            if isinstance(layer, nn.BatchNorm2d):
+                for tensor, low, high in (
+                    (layer.running_var, 0.5, 1.5),
+                    (layer.weight, 0.5, 2),
+                    (layer.bias, -0.2, 0.2),
+                ):
+                    assert tensor is not None
+                    nn.init.uniform_(tensor, low, high)
+    return model.double().eval().requires_grad_(False)
+
+
+def images(rows: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(rows)
+    return torch.rand(rows, 1, 28, 28, generator=generator, dtype=torch.float64), torch.arange(rows) % 10
+
+
+def test_the_fast_form_is_the_same_function() -> None:
+    model = random_network(0)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    fast = fast_form(model)
+    x, y = images(6)
+    assert torch.allclose(fast(x), model(x), atol=1e-12)
+    assert torch.allclose(Gradient()(fast, x, y), Gradient()(model, x, y), atol=1e-12)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in fast.modules())
+    assert not any(p.requires_grad for p in fast.parameters())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_a_relu_with_another_user_stays_where_it_is() -> None:
+    class Branch(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.relu, self.pool = nn.ReLU(), nn.MaxPool2d(2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            positive = self.relu(x)
+            return self.pool(positive).mean((2, 3)) + positive.mean((2, 3))
+
+    x = torch.randn(2, 3, 4, 4)
+    assert torch.allclose(fast_form(Branch().eval())(x), Branch()(x))
+
+
+@pytest.mark.parametrize("attack", [Gradient(), BIM(epsilon=0.1, steps=3), CW(c=10.0, steps=4)])
+def test_a_stack_attacks_each_model_at_its_own_rows(attack: Gradient | BIM | CW) -> None:
+    models = [random_network(seed) for seed in range(3)]
+    x, y = images(12)
+    stack = Stack(models)
+    calibration = torch.randn(12, 10, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    found = attack(stack, x, y, calibration=calibration)
+    for g, model in enumerate(models):
+        part = slice(4 * g, 4 * g + 4)
+        assert torch.allclose(stack(x)[part], model(x[part]), atol=1e-12)
+        assert torch.allclose(found[part], attack(model, x[part], y[part], calibration=calibration[part]), atol=1e-9)
+
+
+def test_what_can_be_stacked() -> None:
+    small = nn.Sequential(nn.Conv2d(4, 6, 3, groups=2, bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(24, 3))
+    other = nn.Sequential(nn.Conv2d(4, 6, 3, groups=2, bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(24, 3))
+    small.eval()
+    other.eval()
+    x = torch.rand(4, 4, 4, 4)
+    assert torch.allclose(Stack([small, other])(x), torch.cat([small(x[:2]), other(x[2:])]), atol=1e-6)
+    assert not stackable([vgg16_like(2), vgg16_like(4)])
+    assert not stackable([nn.Sequential(nn.Softmax(1))] * 2)
+    with pytest.raises(TypeError, match="cannot be stacked"):
+        Stack([nn.Sequential(nn.ReLU(), nn.BatchNorm2d(4)).eval()] * 2)
+    with pytest.raises(TypeError, match="of the same known layers"):
+        Stack([vgg16_like(2).eval(), vgg16_like(4).eval()])
+
+
+def test_bfloat16_runs_the_model_only(zoo: Zoo) -> None:
+    model = zoo.load(zoo.sources[0])
+    reduced = Reduced(fast_form(model))
+    x, y = (t.float() if t.is_floating_point() else t for t in images(8))
+    logits = reduced(x)
+    assert logits.dtype == torch.float32
+    assert {p.dtype for p in reduced.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert functional.cosine_similarity(logits, model(x)).min() > 0.99
+    delta = BIM(epsilon=0.1, steps=2)(reduced, x, y)
+    assert delta.dtype == torch.float32
+    assert set(delta.div(0.05).round().unique().tolist()) <= {-2.0, 0.0, 2.0, -1.0, 1.0}
+    exact = BIM(epsilon=0.1, steps=2)(model, x, y)
+    assert (delta.sign() == exact.sign()).float().mean() > 0.7
+    assert not torch.equal(delta, exact)
+
+
+def test_the_fast_forms_find_what_the_plain_models_find(zoo: Zoo) -> None:
+    """In float32 folding can flip the sign of gradients near 0, and with it whole paths of BIM: few."""
+    model = zoo.load(zoo.sources[0])
+    x, y = (t.float() if t.is_floating_point() else t for t in images(50))
+    plain, fast = (Gradient()(m, x, y) for m in (model, fast_form(model)))
+    assert ((fast - plain).flatten(1).norm(dim=1) / plain.flatten(1).norm(dim=1)).max() < 1e-3
+    plain, fast = (BIM(epsilon=0.1, steps=5)(m, x, y) for m in (model, fast_form(model)))
+    assert ((plain - fast).abs() > 1e-6).float().mean() < 0.02
