@@ -12,7 +12,7 @@ from typing import Any, Never
 
 import pytorch_lightning as pl
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -52,20 +52,17 @@ class PerturbationAverage(pl.Callback):
         self.stopped = self.partial / "stopped"
         refuse_misfits(module, data)
         self.run = describe_run(module, data)
-        self._refuse_other_runs()
+        resumes = self._refuse_other_runs()
         check_writable(self.partial)
         self.expected = data.plan.models * data.plan.copies
         self.mean = ExactMean(tuple(data.selection.images.shape), self.expected)
         self.done = torch.zeros(len(data.plan), dtype=torch.uint8)
         trainer.strategy.barrier("checked")
         if trainer.is_global_zero:
-            if not holds_work(self.partial):  # a run with a mistake in it may have left an empty one
-                for path in self.partial.glob("*.safetensors"):
-                    path.unlink()
             for note in (self.stopped, *self.partial.glob("finished-*")):
                 note.unlink(missing_ok=True)
             write_json(self.partial / "run.json", self.run)
-            merge_states(self.partial, self._state())
+            merge_states(self.partial, self._state(), keep=resumes)
         trainer.strategy.barrier("merged")
         merged = merged_file(self.partial)
         assert merged is not None
@@ -147,19 +144,24 @@ class PerturbationAverage(pl.Callback):
             self._save()
             raise InputError(f"{self.stopped.read_text()} (what is done is kept in {self.partial})")
 
-    def _refuse_other_runs(self) -> None:
-        for path, what in ((self.out / MANIFEST, "finished"), (self.partial / "run.json", "unfinished")):
-            if what == "unfinished" and not holds_work(self.partial):
-                continue
+    def _refuse_other_runs(self) -> bool:
+        """Whether an unfinished run of the same settings is there to continue."""
+        finished, unfinished = self.out / MANIFEST, self.partial / "run.json"
+        resumes = True
+        for path, what in ((finished, "finished"), (unfinished, "unfinished")):
             if path.exists() and (differences := compare(read_json(path), self.run)):
+                if what == "unfinished" and self.stopped.exists() and not holds_work(self.partial):
+                    resumes = False  # it ended, by a mistake in its settings perhaps, and nothing is lost
+                    continue
                 raise InputError(
                     f"{self.out} holds a different {what} run ({differences}); "
                     "choose another --out or delete that folder"
                 )
-        if (self.out / MANIFEST).exists():
+        if finished.exists():
             PerturbationSet.load(self.out)
             shutil.rmtree(self.partial, ignore_errors=True)
             raise AlreadyDone(f"{self.out} holds this perturbation set already; nothing to do")
+        return resumes
 
 
 def _terminate(*_: object) -> Never:
@@ -170,8 +172,12 @@ def refuse_misfits(module: AttackModule, data: ReplicaDataModule) -> None:
     """Refuses images that the source models do not take.
 
     Raises:
-        InputError: naming the first such model.
+        InputError: naming the first such model; or the two do not agree on the number of models or on stacks.
     """
+    if data.plan.models != len(module.sources):
+        raise InputError(f"costs has {data.plan.models} entries for {len(module.sources)} source models; give each one")
+    if data.plan.stacked > 1 and not module.stackable:
+        raise InputError("stackable is true, but this attack or these models cannot be stacked; leave it out")
     shape = tuple(data.selection.images.shape[1:])
     for spec in module.sources:
         if spec.image_shape != shape:
@@ -240,8 +246,17 @@ def load_state(path: Path) -> State:
 
 
 def holds_work(partial: Path) -> bool:
-    """Whether any sums in `partial` have a finished batch in them."""
-    return any(bool(load_state(path)["done"].any()) for path in partial.glob("*.safetensors"))
+    """Whether the sums in `partial` that count have a finished batch in them."""
+    merged = merged_file(partial)
+    paths = [] if merged is None else [merged, *partial.glob(f"start-{number_of(merged)}-process-*.safetensors")]
+    try:
+        for path in paths:
+            with safe_open(path, "pt") as state:
+                if state.get_tensor("done").any():
+                    return True
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} is damaged: {error}; delete {partial} and start again") from error
+    return False
 
 
 def merged_file(partial: Path) -> Path | None:
@@ -254,7 +269,7 @@ def number_of(merged: Path) -> int:
     return int(merged.stem.removeprefix("merged-"))
 
 
-def merge_states(partial: Path, empty: State) -> State:
+def merge_states(partial: Path, empty: State, keep: bool = True) -> State:
     """Adds up all sums in `partial` into one new merged file, deletes what it replaces, and returns the sum.
 
     Each merge has a number, and process files carry the number of the merge that they started from. Only those of the
@@ -263,11 +278,14 @@ def merge_states(partial: Path, empty: State) -> State:
     Args:
         partial: the folder.
         empty: sums of the right shapes; their values do not count.
+        keep: False begins anew: what is there is deleted, and only the number goes on.
     """
     newest = merged_file(partial)
     number = number_of(newest) if newest else 0
-    state = load_state(newest) if newest else {name: torch.zeros_like(tensor) for name, tensor in empty.items()}
-    for path in sorted(partial.glob(f"start-{number}-process-*.safetensors")):
+    state = {name: torch.zeros_like(tensor) for name, tensor in empty.items()}
+    if newest and keep:
+        state = load_state(newest)
+    for path in sorted(partial.glob(f"start-{number}-process-*.safetensors")) if keep else ():
         part = load_state(path)
         if (state["done"] & part["done"]).any():
             raise InputError(f"{path} repeats batches of another file; delete {partial} and start again")

@@ -60,9 +60,12 @@ def _arrays(path: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         raise InputError(f"no file {path}; --data.root must be an npz file with arrays x and y")
     try:
         with np.load(path, allow_pickle=False) as content:
-            return content["x"], content["y"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            pixels, labels = content["x"], content["y"]
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is damaged or has no arrays x and y: {error}") from error
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise InputError(f"{path}: labels y are {labels.dtype} {list(labels.shape)}, want one integer for each image")
+    return pixels, labels
 
 
 class CIFAR10(ReplicaDataModule):
@@ -104,6 +107,11 @@ class CIFAR10(ReplicaDataModule):
         self.source = source
         self.per_class = per_class
         self.targets = targets
+
+    def prepare_data(self) -> None:
+        """Downloads on one process, before the others look."""
+        if self.source == "torchvision":
+            load_cifar10_test(self.source, Path(self.root))
 
     def select(self) -> Selection:
         images, labels = load_cifar10_test(self.source, Path(self.root))

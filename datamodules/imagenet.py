@@ -13,6 +13,8 @@ from datamodules.selection import Selection, towards
 from lit_adv.errors import InputError
 
 CLASSES = 1000
+NUMBERS_PER_CLASS = 100_000
+"""Image number j of class c has the index 100,000·c + j, whatever else is selected."""
 CLASS_LIST = Path(__file__).parent / "imagenet_classes.csv"
 """The thesis's 20 classes and those of its targeted pairs: index among the 1000, wnid, name."""
 THESIS_CLASSES = (
@@ -85,6 +87,7 @@ class ImageNet(ReplicaDataModule):
         self.per_class = per_class
         self.targets = targets
         self.classes = tuple(classes if classes is not None else targets or THESIS_CLASSES)
+        self.files: list[str] = []
         unknown = [name for name in (*self.classes, *(targets or {}).values()) if name not in self.table]
         if unknown or not self.classes:
             raise InputError(f"ImageNet class {unknown[0] if unknown else ''!r} is not in the list {CLASS_LIST.name}")
@@ -102,9 +105,11 @@ class ImageNet(ReplicaDataModule):
                 f"{self.per_class}: {', '.join(few[:8])}"
             )
         paths = [path for files in found.values() for path in files[: self.per_class]]
+        self.files = [f"{path.parent.name}/{path.name}" for path in paths]
         labels = torch.tensor([self.table[name][0] for name in self.classes]).repeat_interleave(self.per_class)
         images = torch.stack([read_image(path) for path in paths])
-        selection = Selection(torch.arange(len(paths)), images, labels)
+        place = torch.arange(self.per_class).repeat(len(self.classes))
+        selection = Selection(labels * NUMBERS_PER_CLASS + place, images, labels)
         if self.targets is None:
             return selection
         index = {self.table[name][0]: self.table[target][0] for name, target in self.targets.items()}
@@ -119,5 +124,6 @@ class ImageNet(ReplicaDataModule):
             "name": "imagenet",
             "classes": list(self.classes),
             "per_class": self.per_class,
+            "files": self.files,
             "targets": self.targets,
         }

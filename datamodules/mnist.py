@@ -161,6 +161,11 @@ class MNIST(ReplicaDataModule):
         self.per_class = per_class
         self.targets = targets
 
+    def prepare_data(self) -> None:
+        """Downloads on one process, before the others look."""
+        if self.source == "torchvision" and self.root is not None:
+            download(self.root)
+
     def select(self) -> Selection:
         data = load_mnist(self.source, self.root)
         selection = first_per_class(data.test_images, data.test_labels, self.per_class, CLASSES)

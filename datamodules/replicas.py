@@ -16,6 +16,8 @@ from lit_adv.plan import WorkPlan, share
 
 STACKED_PAIRS: Final = 32
 """Where a model has at most so many perturbations to make, several models share a batch; with more, one fills it."""
+STACKED_MODELS: Final = 10
+"""The most models in a batch, so that there are batches for many processes."""
 
 
 class ReplicaBatch(NamedTuple):
@@ -125,7 +127,8 @@ class ReplicaDataModule(pl.LightningDataModule):
     def setup(self, stage: str) -> None:
         self.selection = self.select()
         pairs = len(self.selection.labels) * self.copies
-        stacked = max(self.batch_size // pairs, 1) if self.stackable and pairs <= STACKED_PAIRS else 1
+        fitting = min(self.batch_size // pairs, STACKED_MODELS)
+        stacked = max(fitting, 1) if self.stackable and pairs <= STACKED_PAIRS else 1
         self.plan = WorkPlan(
             models=len(self.costs),
             images=len(self.selection.labels),

@@ -1,6 +1,5 @@
 """The Lightning shell around source zoo and attack."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -95,10 +94,7 @@ class AttackModule(pl.LightningModule):
         Raises:
             InputError: a source model gave what no attack can use; it names the model and the images.
         """
-        attack = self.attack
-        if isinstance(attack, Square):
-            # Its draws belong to (seed, sample); without noise every source model has the same samples.
-            attack = replace(attack, seed=attack.seed + (batch.model << 64))
+        attack = self.attack.for_model(batch.model) if isinstance(self.attack, Square) else self.attack
         # Lightning's default inference mode forbids gradients; tensors made inside it are cloned to leave it.
         with torch.inference_mode(False), torch.enable_grad():
             clean, noisy, label = batch.clean.clone(), batch.noisy.clone(), batch.label.clone()

@@ -38,7 +38,10 @@ def _folded(model: nn.Module) -> GraphModule:
 
 
 class Reduced(nn.Module):
-    """A model in bfloat16 for a caller in float32: images come in and logits and gradients go out as float32."""
+    """A model in bfloat16 for a caller in float32: images come in and logits and gradients go out as float32.
+
+    The model sees images rounded to 8 significant bits. It is taken over and converted in place.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()

@@ -117,6 +117,32 @@ def test_lightnings_default_inference_mode(zoo: Zoo, nmm: Path, tmp_path: Path) 
     assert same(tmp_path, nmm)
 
 
+def test_stacked_models_stopped_and_shared_give_the_same_bits(run: Run, zoo: Zoo, tmp_path: Path) -> None:
+    """Two batches, of two models and of one."""
+    words = [*TINY[:-2], "--data.batch_size", "20", "--model.attack.steps", "2"]
+    whole = predict("mnist-mm-bim", zoo, tmp_path / "whole", *words)
+    assert whole.manifest["stacked"] == 2
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-mm-bim", zoo, tmp_path / "stopped", *words, "--trainer.limit_predict_batches", "1")
+    predict("mnist-mm-bim", zoo, tmp_path / "stopped", *words)
+    assert same(tmp_path / "stopped", tmp_path / "whole")
+    shared = ["--zoo", zoo.folder, "--out", tmp_path / "shared", *words, "--trainer.devices", "2"]
+    assert run("-m", "lit_adv", "predict", "--config", "mnist-mm-bim", *shared).returncode == 0
+    assert same(tmp_path / "shared", tmp_path / "whole")
+
+
+def test_a_run_that_has_just_begun_is_not_replaced(
+    zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before its first save it holds no work yet, but it has not ended."""
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-mm-deepfool", zoo, tmp_path, *TINY, "--model.attack.top_k", "11")
+    (tmp_path / "partial" / "stopped").unlink()
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-mm-deepfool", zoo, tmp_path, *TINY)
+    assert "a different unfinished run (attack.top_k: 11 there" in capsys.readouterr().err
+
+
 def test_a_stopped_run_continues_to_the_same_bits(
     run: Run, zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

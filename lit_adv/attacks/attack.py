@@ -1,5 +1,6 @@
 """The call contract that every attack keeps, and the pieces that attacks share."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -40,6 +41,7 @@ class Problem:
         targeted: which of the two.
         calibration: `[B, K]`, added to the logits (thesis Eq. 4.2), or None.
         row: `[B]`, each sample's row in the batch that the attack was called with.
+        highest: the largest of all labels and targets.
     """
 
     model: Model
@@ -48,6 +50,7 @@ class Problem:
     targeted: bool
     calibration: Tensor | None
     row: Tensor
+    highest: int
 
     def select(self, kept: Tensor) -> "Problem":
         """The problem for some of its samples; `kept` is a mask `[B]` or positions. The calibration goes with them."""
@@ -63,22 +66,23 @@ class Problem:
         """f'(x) = f(x) + calib `[B, K]` at perturbed images `x` `[B, C, H, W]`, one for each sample.
 
         Raises:
-            BrokenModel: they have the wrong shape, are not finite, or do not know the classes.
+            BrokenModel: they have the wrong shape, are not finite (with the calibration), or do not know the classes.
             InputError: the calibration does not fit.
         """
         logits = self.model(x)
         if logits.ndim != 2 or len(logits) != len(x):
             raise BrokenModel(f"logits of shape {list(logits.shape)}, want [{len(x)}, K] for {len(x)} images", [])
+        if self.highest >= logits.shape[1]:
+            raise BrokenModel(f"{logits.shape[1]} logits, too few for class {self.highest}", [])
+        if self.calibration is not None:
+            if self.calibration.shape != logits.shape:
+                raise InputError(
+                    f"calibration has shape {list(self.calibration.shape)}, logits {list(logits.shape)}; "
+                    "they must agree"
+                )
+            logits = logits + self.calibration
         self._refuse_broken("logits", logits)
-        if int(self.classes.max()) >= logits.shape[1]:
-            raise BrokenModel(f"{logits.shape[1]} logits, too few for class {int(self.classes.max())}", [])
-        if self.calibration is None:
-            return logits
-        if self.calibration.shape != logits.shape:
-            raise InputError(
-                f"calibration has shape {list(self.calibration.shape)}, logits {list(logits.shape)}; they must agree"
-            )
-        return logits + self.calibration
+        return logits
 
     def loss(self, logits: Tensor) -> Tensor:
         """J `[B]`, what attacks raise: the cross-entropy of the label, or minus that of the target."""
@@ -91,15 +95,15 @@ class Problem:
         others = logits.scatter(1, self.classes[:, None], -torch.inf).amax(1)
         return others - own if self.targeted else own - others
 
-    def gradient(self, of: Tensor, x: Tensor, again: bool = False) -> Tensor:
-        """∇_x Σ `of`, `[B, C, H, W]`; `of` `[B]` must have been computed from `x`, each element from its own sample.
+    def gradient(self, values: Tensor, x: Tensor, retain: bool = False) -> Tensor:
+        """∇_x Σ `values`, `[B, C, H, W]`; `values` `[B]` come from `x`, each from its own sample.
 
-        With `again` another gradient can be taken of what `of` was computed from.
+        With `retain` another gradient can be taken of what they were computed from.
 
         Raises:
             BrokenModel: it is not finite.
         """
-        gradient = torch.autograd.grad(of.sum(), x, retain_graph=again)[0]
+        gradient = torch.autograd.grad(values.sum(), x, retain_graph=retain)[0]
         self._refuse_broken("gradients", gradient)
         return gradient
 
@@ -139,7 +143,7 @@ class Attack(ABC):
         Args:
             model: images `[B, C, H, W]` in [0, 1] to logits `[B, K]`.
             images: `[B, C, H, W]`; noisy copies may leave [0, 1].
-            labels: `[B]` int64.
+            labels: `[B]` int64, 0 or more.
             targets: `[B]` int64; given, the attack is targeted.
             calibration: `[B, K]`, added to the logits (thesis Eq. 4.2).
 
@@ -151,14 +155,20 @@ class Attack(ABC):
             BrokenModel: logits or gradients are not finite, or the logits have the wrong shape.
         """
         for name, given in (("labels", labels), ("targets", targets)):
-            if given is not None and given.shape != images.shape[:1]:
+            if given is None:
+                continue
+            if given.shape != images.shape[:1]:
                 raise InputError(f"{name} have shape {list(given.shape)}, want [{len(images)}], one for each image")
+            if given.dtype != torch.int64 or (given < 0).any():
+                raise InputError(f"{name} are {given.dtype}, from {given.min()}; they must be int64 and 0 or more")
         if calibration is not None and (calibration.ndim != 2 or len(calibration) != len(images)):
             raise InputError(
                 f"calibration has shape {list(calibration.shape)}, want [{len(images)}, K], one row for each image"
             )
         if targets is not None and (same := (targets == labels).nonzero()[:, 0]).numel():
             raise InputError(f"targets equal labels in rows {_few(same.tolist())}; a target must be another class")
+        if not len(images):
+            return torch.zeros_like(images)
         problem = Problem(
             model=model,
             images=images.detach(),
@@ -166,8 +176,10 @@ class Attack(ABC):
             targeted=targets is not None,
             calibration=calibration,
             row=torch.arange(len(images), device=images.device),
+            highest=int((labels if targets is None else torch.cat([labels, targets])).max()),
         )
-        return self._perturb(problem)
+        with torch.enable_grad():
+            return self._perturb(problem)
 
     @abstractmethod
     def _perturb(self, problem: Problem) -> Tensor:
@@ -178,14 +190,25 @@ def _few(rows: list[int]) -> str:
     return ", ".join(map(str, rows[:8])) + (f" and {len(rows) - 8} more" if len(rows) > 8 else "")
 
 
-def at_least(attack: Attack, **bounds: tuple[float, bool]) -> None:
-    """Checks parameters: each must be above its bound, or with True may equal it.
+def at_least(attack: Attack, **bounds: float) -> None:
+    """Checks that parameters are finite and not below their bounds.
 
     Raises:
         InputError: naming attack, parameter, value and bound.
     """
-    for name, (bound, equal) in bounds.items():
+    for name, bound in bounds.items():
         value = getattr(attack, name)
-        if not (value >= bound if equal else value > bound):
-            must = f"{bound} or more" if equal else f"above {bound}"
-            raise InputError(f"{type(attack).__name__}: {name} is {value}; it must be {must}")
+        if not bound <= value < math.inf:
+            raise InputError(f"{type(attack).__name__}: {name} is {value}; it must be {bound} or more")
+
+
+def positive(attack: Attack, *names: str) -> None:
+    """Checks that parameters are finite and above 0.
+
+    Raises:
+        InputError: naming attack, parameter and value.
+    """
+    for name in names:
+        value = getattr(attack, name)
+        if not 0 < value < math.inf:
+            raise InputError(f"{type(attack).__name__}: {name} is {value}; it must be above 0")

@@ -3,19 +3,22 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
-from lit_adv.attacks.attack import Attack, Problem, at_least
+from lit_adv.attacks.attack import Attack, Problem, at_least, positive
+from lit_adv.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
 class BIM(Attack):
     """Basic iterative method (Kurakin et al. 2017; thesis 2.2.1): x' ← clip_ε(x' + α·sign ∇J(x')), from x' = x.
 
-    clip_ε keeps x' within x ± ε; δ = x' − x. One step is FGSM (Goodfellow et al. 2015).
+    clip_ε keeps x' within x ± ε. One step is FGSM (Goodfellow et al. 2015). δ is summed up beside x' in the same way:
+    the difference x' − x would hold rounding errors of x', which depend on the image, where δ is exactly 0.
 
     Attributes:
-        epsilon: ε, the largest magnitude of δ, in units of the [0, 1] pixel range.
+        epsilon: ε, the largest magnitude of δ (with `clip`, before clipping), in units of the [0, 1] pixel range.
         steps: the number of iterations; 0 gives exactly 0.
         step_size: α; left out, 2ε/steps as in the thesis (4.6.4.1).
         clip: keep x' inside these bounds after each step. Off by default: clipping leaks the image into the
@@ -30,16 +33,20 @@ class BIM(Attack):
     clip: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        at_least(self, epsilon=(0, False), steps=(0, True))
-        if self.step_size is not None:
-            at_least(self, step_size=(0, False))
+        positive(self, "epsilon", *([] if self.step_size is None else ["step_size"]))
+        at_least(self, steps=0)
+        if self.clip is not None and not self.clip[0] < self.clip[1]:
+            raise InputError(f"BIM: clip is {self.clip}; it must be a lower and a higher bound")
 
     def _perturb(self, problem: Problem) -> Tensor:
         step_size = self.step_size or 2 * self.epsilon / max(self.steps, 1)
-        low, high = problem.images - self.epsilon, problem.images + self.epsilon
-        x = problem.images
+        x, delta = problem.images, torch.zeros_like(problem.images)
+        low, high = x - self.epsilon, x + self.epsilon
         for _ in range(self.steps):
-            x = (x + step_size * problem.loss_gradient(x).sign()).clamp(low, high)
+            step = step_size * problem.loss_gradient(x).sign()
+            x = (x + step).clamp(low, high)
+            delta = (delta + step).clamp(-self.epsilon, self.epsilon)
             if self.clip is not None:
                 x = x.clamp(*self.clip)
-        return x - problem.images
+                delta = x - problem.images
+        return delta

@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 import torch
 from torch import Tensor
 
-from lit_adv.attacks.attack import Attack, Problem, at_least
+from lit_adv.attacks.attack import Attack, Problem, at_least, positive
 
 BETA_1: Final = 0.9
 BETA_2: Final = 0.999
@@ -41,7 +41,8 @@ class CW(Attack):
     return_last: bool = False
 
     def __post_init__(self) -> None:
-        at_least(self, c=(0, False), confidence=(0, True), steps=(0, True), lr=(0, False))
+        positive(self, "c", "lr")
+        at_least(self, confidence=0, steps=0)
 
     def _perturb(self, problem: Problem) -> Tensor:
         delta = torch.zeros_like(problem.images)
@@ -51,7 +52,7 @@ class CW(Attack):
         for step in range(1, self.steps + 1):
             x = (problem.images + delta).requires_grad_()
             margin = problem.margin(problem.logits(x))
-            gradient = problem.gradient(self.c * margin.clamp(min=-self.confidence), x).add_(delta, alpha=2)
+            gradient = problem.gradient(self.c * margin.clamp(min=-self.confidence), x) + 2 * delta
             norm = delta.square().flatten(1).sum(1)
             better = (margin < -self.confidence) & (norm < best_norm)
             best = torch.where(better[:, None, None, None], delta, best)

@@ -1,7 +1,7 @@
 """The Square attack."""
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from math import sqrt
 from typing import Final
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lit_adv.attacks.attack import Attack, Problem, at_least
+from lit_adv.attacks.attack import Attack, Problem, at_least, positive
 from lit_adv.errors import InputError
 
 HALVINGS: Final = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
@@ -42,9 +42,14 @@ class Square(Attack):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        at_least(self, epsilon=(0, False), queries=(0, True), p_init=(0, False), seed=(0, True))
+        positive(self, "epsilon", "p_init")
+        at_least(self, queries=0, seed=0)
         if self.p_init > 1:
             raise InputError(f"Square: p_init is {self.p_init}; it is a share of the image, at most 1")
+
+    def for_model(self, position: int) -> "Square":
+        """The attack on source model `position`, with its own draws: without noise all models see the same samples."""
+        return replace(self, seed=self.seed + (position << 64))
 
     @torch.no_grad()
     def _perturb(self, problem: Problem) -> Tensor:

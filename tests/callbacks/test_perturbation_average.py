@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from callbacks.perturbation_average import State, compare, merge_states, merged_file, save_state, setting
+from callbacks.perturbation_average import State, compare, holds_work, merge_states, merged_file, save_state, setting
 from lit_adv.errors import InputError
 
 
@@ -57,6 +57,26 @@ def test_nothing_to_merge(tmp_path: Path) -> None:
     # Each start has its own number, so that a process left over from an earlier one cannot be mistaken for a new one.
     save_state(tmp_path / "start-0-process-1.safetensors", state(5, 1))
     assert merged(tmp_path)["count"].tolist() == [0, 0]
+
+
+def test_beginning_anew_keeps_the_number_going(tmp_path: Path) -> None:
+    save_state(tmp_path / "merged-3.safetensors", state(5, 1))
+    save_state(tmp_path / "start-3-process-0.safetensors", state(7, 2))
+    assert merge_states(tmp_path, state(0), keep=False)["count"].tolist() == [0, 0]
+    assert [path.name for path in tmp_path.iterdir()] == ["merged-4.safetensors"]
+
+
+def test_what_counts_as_work(tmp_path: Path) -> None:
+    assert not holds_work(tmp_path)
+    save_state(tmp_path / "merged-2.safetensors", state(0))
+    (tmp_path / "start-0-process-0.safetensors").write_bytes(b"left over from a crash, and damaged")
+    save_state(tmp_path / "start-1-process-0.safetensors", state(7, 2))
+    assert not holds_work(tmp_path)
+    save_state(tmp_path / "start-2-process-1.safetensors", state(7, 2))
+    assert holds_work(tmp_path)
+    (tmp_path / "merged-2.safetensors").write_bytes(b"damaged")
+    with pytest.raises(InputError, match=r"merged-2.safetensors is damaged"):
+        holds_work(tmp_path)
 
 
 def test_settings() -> None:

@@ -37,9 +37,15 @@ def test_bad_files(arrays: Path, tmp_path: Path) -> None:
     arrays.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="is damaged"):
         load_cifar10_test("npz", arrays)
-    np.savez(arrays, x=np.zeros((3, 32, 32), np.uint8), y=np.zeros(3))
+    np.savez(arrays, x=np.zeros((3, 32, 32), np.uint8), y=np.zeros(3, np.int64))
     with pytest.raises(InputError, match=r"images are uint8 \[3, 32, 32\]"):
         load_cifar10_test("npz", arrays)
+    np.savez(arrays, x=np.zeros((3, 32, 32, 3), np.uint8), y=np.zeros((3, 1), np.int64))
+    with pytest.raises(InputError, match=r"labels y are int64 \[3, 1\]"):
+        load_cifar10_test("npz", arrays)
+    np.save(arrays.with_suffix(".npy"), np.zeros(3))
+    with pytest.raises(InputError, match="is damaged or has no arrays"):
+        load_cifar10_test("npz", arrays.with_suffix(".npy"))
     np.savez(arrays, x=np.array([{"a": 1}], dtype=object), y=np.zeros(1))
     with pytest.raises(InputError, match="is damaged or has no arrays"):
         load_cifar10_test("npz", arrays)

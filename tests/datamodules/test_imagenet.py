@@ -39,6 +39,8 @@ def test_the_first_in_sorted_order(root: Path) -> None:
     module.setup("predict")
     assert module.selection.labels.tolist() == [8, 292]
     assert module.selection.images.shape == (2, 3, 224, 224)
+    assert module.selection.index.tolist() == [800_000, 29_200_000]
+    assert module.describe()["files"] == ["n01514859/1.JPEG", "n02129604/1.JPEG"]
     assert torch.allclose(module.selection.images[:, 0].mean((1, 2)), torch.tensor(40 / 255), atol=0.02)
 
 

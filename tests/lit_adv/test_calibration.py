@@ -27,6 +27,22 @@ def test_at_zero_the_attack_sees_exactly_the_clean_logits() -> None:
     assert torch.equal(spy.seen, model(clean[::4]).double().repeat_interleave(4, 0))
 
 
+def test_stacked_models_each_get_their_own() -> None:
+    """Exactly what each model gives alone, also where neighbouring models' rows hold the same image."""
+    weight = torch.randn(3, 4, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+    def stack(x: Tensor) -> Tensor:
+        return torch.cat([part.flatten(1) @ w for part, w in zip(x.chunk(3), weight, strict=True)])
+
+    two, one_only = torch.rand(2, 1, 2, 2).double().repeat_interleave(3, 0), torch.rand(1, 1, 2, 2).double()
+    for images in (two, one_only.repeat(6, 1, 1, 1)):
+        noisy = images.repeat(3, 1, 1, 1) + torch.rand(18, 1, 2, 2)
+        found = calibration(stack, images.repeat(3, 1, 1, 1), noisy, models=3)
+        for g in range(3):
+            one = calibration(lambda x, g=g: x.flatten(1) @ weight[g], images, noisy[6 * g : 6 * g + 6])  # type: ignore[misc]
+            assert torch.equal(found[6 * g : 6 * g + 6], one)
+
+
 def test_repeated_images_are_told_apart_from_changed_ones() -> None:
     clean = torch.tensor([1.0, 1.0, 2.0, 1.0]).view(4, 1, 1, 1)
     seen: list[int] = []

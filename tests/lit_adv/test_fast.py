@@ -98,7 +98,7 @@ def test_bfloat16_runs_the_model_only(zoo: Zoo) -> None:
     assert functional.cosine_similarity(logits, model(x)).min() > 0.99
     delta = BIM(epsilon=0.1, steps=2)(reduced, x, y)
     assert delta.dtype == torch.float32
-    assert set(delta.div(0.05).round().unique().tolist()) <= {-2.0, 0.0, 2.0, -1.0, 1.0}
+    assert torch.isclose(delta[..., None], torch.tensor([-0.1, 0.0, 0.1])).any(-1).all()  # steps of ±0.1, to ±0.1
     exact = BIM(epsilon=0.1, steps=2)(model, x, y)
     assert (delta.sign() == exact.sign()).float().mean() > 0.7
     assert not torch.equal(delta, exact)

@@ -131,6 +131,7 @@ def test_the_attack_raises_its_loss(name: str) -> None:
             targeted="targets" in way,
             calibration=way.get("calibration"),
             row=torch.arange(12),
+            highest=CLASSES - 1,
         )
         before = asked.loss(asked.logits(images))
         share = 1.0 if isinstance(attack, Square) else 0.01  # the others know a direction
@@ -153,8 +154,7 @@ def test_logits_that_are_not_finite_name_their_rows(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(ATTACKS.keys() - {"square", "square-stripes"}))
 def test_gradients_that_are_not_finite_name_their_rows(name: str) -> None:
-    images, labels, _, calibration = problem(6)
-    labels = (small_network()(images) + calibration).argmax(1)
+    images = problem(6)[0]
     images[3, 0, 0, 0] = 0.0
 
     def model(x: Tensor) -> Tensor:
@@ -168,11 +168,59 @@ def test_gradients_that_are_not_finite_name_their_rows(name: str) -> None:
 
 
 @every_attack
+def test_a_calibration_that_is_not_finite_is_the_models_fault(name: str) -> None:
+    """It comes from the model's logits at the clean image; nothing must be taken for fooled because of it."""
+    images, labels, _, calibration = problem(6)
+    for value in (torch.nan, torch.inf, -torch.inf):
+        calibration[2, 1] = value
+        with pytest.raises(BrokenModel, match="not finite for rows 2 of the batch"):
+            ATTACKS[name](small_network(), images, labels, calibration=calibration)
+
+
+@every_attack
+@pytest.mark.parametrize("channels", [1, 3])
+def test_float32_images_of_other_shapes_with_a_float64_calibration(name: str, channels: int) -> None:
+    generator = torch.Generator().manual_seed(5)
+    weight = torch.randn(CLASSES, channels * 28, generator=generator)
+    images = torch.rand(6, channels, 4, 7, generator=generator)
+    calibration = torch.randn(6, CLASSES, generator=generator, dtype=torch.float64) / 2
+
+    def model(x: Tensor) -> Tensor:
+        return x.flatten(1) @ weight.to(x.dtype).T
+
+    labels = (model(images) + calibration).argmax(1)
+    with torch.no_grad():  # attacks need no help to take gradients
+        delta = ATTACKS[name](model, images, labels, calibration=calibration)
+    assert (delta.dtype, delta.shape) == (torch.float32, images.shape)
+    if "square" not in name:
+        expected = ATTACKS[name](model, images.double(), labels, calibration=calibration)
+        assert torch.allclose(delta.double(), expected, atol=1e-3)
+
+
+@every_attack
+def test_logits_that_are_a_plain_sum(name: str) -> None:
+    """Their gradient is one number expanded, which must not be written into."""
+    images = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    delta = ATTACKS[name](lambda x: x.sum((2, 3)), images, torch.tensor([0, 1]))
+    assert delta.shape == images.shape
+
+
+@every_attack
+def test_no_images_no_perturbations(name: str) -> None:
+    images, labels, _, _ = problem(6)
+    assert ATTACKS[name](small_network(), images[:0], labels[:0]).shape == (0, 1, 4, 4)
+
+
+@every_attack
 def test_misfits_are_named(name: str) -> None:
     model, attack = small_network(), ATTACKS[name]
     images, labels, targets, calibration = problem(6)
     with pytest.raises(InputError, match="labels have shape"):
         attack(model, images, labels[:3])
+    with pytest.raises(InputError, match=r"labels are torch\.int64, from -100; they must be int64 and 0"):
+        attack(model, images, torch.full_like(labels, -100))  # what torch's cross-entropy ignores
+    with pytest.raises(InputError, match=r"labels are torch\.int32"):
+        attack(model, images, labels.int())
     with pytest.raises(InputError, match="targets have shape"):
         attack(model, images, labels, targets=targets[:3])
     with pytest.raises(InputError, match="targets equal labels in rows 2;"):
@@ -199,6 +247,8 @@ def test_deepfool_has_no_targets(name: str) -> None:
     [
         (BIM, {"epsilon": 0}),
         (BIM, {"epsilon": float("nan")}),
+        (BIM, {"epsilon": float("inf")}),
+        (BIM, {"epsilon": 1, "clip": (1, 0)}),
         (BIM, {"epsilon": 1, "steps": -1}),
         (BIM, {"epsilon": 1, "step_size": 0}),
         (CW, {"c": 0}),

@@ -40,11 +40,23 @@ def relative_l2(found: Tensor, expected: Tensor) -> Tensor:
 def test_bim(
     steps: int, targeted: bool, trained: nn.Module, batch: Batch, foolbox: ModuleType, torchattacks: ModuleType
 ) -> None:
+    """Where ours stands after `steps` steps is seen by the model at the next one, to the last bit."""
     images, labels = batch
     targets = shifted(labels)
-    ours = images + BIM(epsilon=EPSILON, steps=steps)(trained, images, labels, targets=targets if targeted else None)
-
     step_size = 2 * EPSILON / steps
+    seen: list[Tensor] = []
+
+    def spied(x: Tensor) -> Tensor:
+        seen.append(x.detach())
+        return trained(x)
+
+    words = {"targets": targets} if targeted else {}
+    BIM(epsilon=EPSILON, steps=steps + 1, step_size=step_size)(spied, images, labels, **words)
+    ours = seen[steps]
+    delta = BIM(epsilon=EPSILON, steps=steps)(trained, images, labels, **words)
+    assert torch.allclose(images + delta, ours, atol=1e-6)  # δ is x' − x without the rounding errors of x'
+    assert delta.abs().max() <= EPSILON * (1 + 1e-6)
+
     attack = torchattacks.BIM(trained, eps=EPSILON, alpha=step_size, steps=steps)
     if targeted:
         attack.set_mode_targeted_by_label(quiet=True)
