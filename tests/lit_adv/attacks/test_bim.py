@@ -72,6 +72,20 @@ def test_agrees_with_a_plain_loop_on_a_network(targeted: bool) -> None:
     assert torch.allclose(delta, expected, atol=1e-12)
 
 
+def test_steps_there_and_back_leave_exactly_nothing() -> None:
+    """x + α − α is not always x in float32, and the error depends on the image; δ must not show it."""
+    weight = torch.ones(16)
+    images = batch()[0].float()
+    signs = iter([1.0, -1.0])
+
+    def wavering(x: Tensor) -> Tensor:
+        return next(signs) * two_classes(weight)(x)
+
+    assert not torch.equal(images + 0.03 - 0.03, images)
+    delta = BIM(epsilon=0.1, steps=2, step_size=0.03)(wavering, images, torch.zeros(8, dtype=torch.int64))
+    assert torch.equal(delta, torch.zeros_like(delta))
+
+
 def test_images_outside_the_pixel_range_are_not_clipped() -> None:
     weight = torch.ones(16, dtype=torch.float64)
     images = torch.full((1, 1, 4, 4), -0.5, dtype=torch.float64)
