@@ -153,12 +153,17 @@ class MNIST(ReplicaDataModule):
         costs: Sequence[float] = (1.0,),
         stackable: bool = False,
     ) -> None:
-        super().__init__(copies=copies, sigma=sigma, seed=seed, batch_size=batch_size, costs=costs, stackable=stackable)
-        if per_class < 1:
-            raise InputError(f"per_class is {per_class}; it must be at least 1")
+        super().__init__(
+            per_class=per_class,
+            copies=copies,
+            sigma=sigma,
+            seed=seed,
+            batch_size=batch_size,
+            costs=costs,
+            stackable=stackable,
+        )
         self.source = source
         self.root = root
-        self.per_class = per_class
         self.targets = targets
 
     def prepare_data(self) -> None:

@@ -98,10 +98,19 @@ class ReplicaDataModule(pl.LightningDataModule):
     done: Tensor
 
     def __init__(
-        self, *, copies: int, sigma: float, seed: int, batch_size: int, costs: Sequence[float], stackable: bool
+        self,
+        *,
+        per_class: int,
+        copies: int,
+        sigma: float,
+        seed: int,
+        batch_size: int,
+        costs: Sequence[float],
+        stackable: bool,
     ) -> None:
         super().__init__()
         for name, value, least in (
+            ("per_class", per_class, 1),
             ("copies", copies, 1),
             ("sigma", sigma, 0),
             ("seed", seed, 0),
@@ -109,6 +118,7 @@ class ReplicaDataModule(pl.LightningDataModule):
         ):
             if not value >= least:
                 raise InputError(f"{name} is {value}; it must be {least} or more")
+        self.per_class = per_class
         self.copies = copies
         self.sigma = sigma
         self.seed = seed

@@ -1,10 +1,12 @@
-"""Times our attacks against other libraries' in one run: python scripts/benchmark_attacks.py --json ratios.json
+"""Times our attacks against other libraries' in one run:
+python scripts/benchmark_attacks.py --zoo ZOO --json_file ratios.json
 
 Each row is a task: the same images, networks and parameters for all. Peers attack the networks as they are, with
 frozen parameters; "ours" attacks their fast forms, as AttackModule does, and "ours, exact" the networks as they are.
 Every contestant runs with its best batch size of a few; contestants take turns, and the medians are compared. Ratios
 above 1 mean that ours is faster. The floor is the bare forward and backward passes of the fast form, with no attack
-around them. What each contestant achieved is reported too: calls of the model, share of images fooled, median L2 norm.
+around them. The JSON file also holds what each contestant achieved: calls of the model, share of images fooled, median
+L2 norm.
 One that stopped early, with fewer calls than nine tenths of the others, is shown but is not the best peer.
 """
 
@@ -155,17 +157,14 @@ def ours(attack: Attack) -> Callable[[nn.Module], Callable[..., Any]]:
     return lambda model: lambda x, y: x + attack(model, x, y)
 
 
-def passes(count: int, backward: bool = True) -> Callable[[nn.Module], Callable[..., Any]]:
+def passes(count: int) -> Callable[[nn.Module], Callable[..., Any]]:
     """`count` bare passes forward and back."""
 
     def attack(model: nn.Module) -> Callable[..., Any]:
         def run(x: Tensor, y: Tensor) -> None:
             for _ in range(count):
-                z = x.detach().requires_grad_(backward)
-                with torch.set_grad_enabled(backward):
-                    loss = functional.cross_entropy(model(z), y)
-                if backward:
-                    torch.autograd.grad(loss, z)
+                z = x.detach().requires_grad_()
+                torch.autograd.grad(functional.cross_entropy(model(z), y), z)
 
         return run
 

@@ -47,7 +47,7 @@ def report(sets: list[Path], out: Path) -> None:
         headings=HEADINGS,
         rows=list(rows(evaluations)),
         evaluation=evaluations[0],
-        manifests=[one.manifest for one in loaded],
+        manifests=[(name_of(one), one.manifest) for one in loaded],
         targeted=any(one.target is not None for one in loaded),
         untargeted=any(one.target is None for one in loaded),
         clipped=any(one.manifest["attack"].get("clip") for one in loaded),
