@@ -285,7 +285,7 @@ def whole_job(zoo: Zoo, threads: int, device: torch.device) -> list[dict[str, An
     The command is timed twice: as a whole, and from the start of its work on, as it says itself; the peers' loops have
     their imports, data and models behind them.
     """
-    sources, per_class, copies, steps, sigma, rounds = 5, 10, 5, 50, 0.2, 2
+    sources, per_class, copies, steps, sigma, rounds = 5, 10, 10, 50, 0.2, 2
     digits = load_mnist("digits")
     index = torch.cat([(digits.test_labels == c).nonzero()[:per_class, 0] for c in range(10)])
     images, labels = digits.test_images[index], digits.test_labels[index]

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lit_adv.attacks import BIM, CW, Gradient
-from lit_adv.fast import Reduced, Stack, fast_form, stackable
+from lit_adv.fast import Reduced, SingleChannelConv, Stack, fast_form, stackable
 from lit_adv.models.vgg import vgg16_like
 from lit_adv.zoo import Zoo
 
@@ -41,8 +41,22 @@ def test_the_fast_form_is_the_same_function() -> None:
     assert torch.allclose(fast(x), model(x), atol=1e-12)
     assert torch.allclose(Gradient()(fast, x, y), Gradient()(model, x, y), atol=1e-12)
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in fast.modules())
+    assert isinstance(next(fast.children()), SingleChannelConv)
     assert not any(p.requires_grad for p in fast.parameters())
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize(("groups", "out", "kernel", "padding"), [(1, 8, 3, 1), (3, 6, 5, 2), (2, 4, (3, 5), (0, 1))])
+def test_the_quick_gradient_of_single_channels(groups: int, out: int, kernel: int, padding: int) -> None:
+    conv = nn.Conv2d(groups, out, kernel, padding=padding, groups=groups).double().requires_grad_(False)
+    assert SingleChannelConv.fits(conv)
+    x = torch.rand(2, groups, 9, 9, dtype=torch.float64, requires_grad=True)
+    weights = torch.rand_like(conv(x))
+    expected, found = (
+        torch.autograd.grad((layer(x) * weights).sum(), x)[0] for layer in (conv, SingleChannelConv(conv))
+    )
+    assert torch.allclose(found, expected, atol=1e-12)
+    assert torch.equal(SingleChannelConv(conv)(x), conv(x))
 
 
 def test_a_relu_with_another_user_stays_where_it_is() -> None:
