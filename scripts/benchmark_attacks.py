@@ -215,9 +215,9 @@ def peers(kind: str, steps: int) -> dict[str, Callable[[nn.Module], Callable[...
 def mnist_tasks(zoo: Zoo, cw_steps: int, device: torch.device) -> list[Task]:
     """BIM, CW, DeepFool and Square on one model of the zoo, BIM and CW on ten."""
     digits = load_mnist("digits")
-    eager = [zoo.load(spec).to(device) for spec in zoo.models[:10]]
+    eager = [spec.load().to(device) for spec in zoo.models[:10]]
     if len(eager) < 10:
-        raise InputError(f"zoo {zoo.folder} has {len(eager)} models, the benchmark needs 10")
+        raise InputError(f"zoo {zoo.path} has {len(eager)} models, the benchmark needs 10")
     fast = [fast_form(model) for model in eager]
     chosen = (eager[0](digits.test_images.to(device)).argmax(1).cpu() == digits.test_labels).nonzero()[:, 0]
     images, labels = digits.test_images[chosen].to(device), digits.test_labels[chosen].to(device)
@@ -290,12 +290,12 @@ def whole_job(zoo: Zoo, threads: int, device: torch.device) -> list[dict[str, An
     index = torch.cat([(digits.test_labels == c).nonzero()[:per_class, 0] for c in range(10)])
     images, labels = digits.test_images[index], digits.test_labels[index]
     count = sources * len(images) * copies
-    models = [zoo.load(spec).to(device) for spec in zoo.sources[:sources]]
+    models = [spec.load().to(device) for spec in zoo.sources[:sources]]
 
     def command(processes: int) -> tuple[float, float]:
         environment = {**os.environ, "OMP_NUM_THREADS": str(max(threads // processes, 1))}
         with TemporaryDirectory() as out:
-            words = ["predict", "--config", "mnist-nmm-bim", "--zoo", str(zoo.folder), "--out", out]
+            words = ["predict", "--config", "mnist-nmm-bim", "--zoo", str(zoo.path), "--out", out]
             words += ["--model.sources", str(sources), "--data.copies", str(copies), "--data.sigma", str(sigma)]
             words += ["--data.per_class", str(per_class), "--model.attack.steps", str(steps)]
             words += ["--trainer.devices", str(processes), "--trainer.accelerator", device.type.replace("cuda", "gpu")]

@@ -1,7 +1,7 @@
 """Trains an MNIST zoo: python scripts/train_mnist_zoo.py --count 11 --source digits --out zoo/digits --seed 0"""
 
 from lit_adv.cli import run_command
-from trainers.zoo_command import train_mnist_zoo
+from trainers.mnist_zoo import train_mnist_zoo
 
 if __name__ == "__main__":
     run_command(train_mnist_zoo)

@@ -8,25 +8,27 @@ from pathlib import Path
 import pytest
 import torch
 
-from datamodules.mnist import MNISTData, embedded_digits
+from datamodules.labelled import Labelled
+from datamodules.mnist import embedded_digits
 from lit_adv.zoo import Zoo
+from trainers.mnist_zoo import mnist_models
 from trainers.zoo_runner import Recipe, train_zoo
 
 REPOSITORY = Path(__file__).parent.parent
-TINY = Recipe(source="digits", seed=0, width=2, epochs=1, batch_size=64, learning_rate=0.1, weight_decay=5e-4)
+TINY = Recipe(data="mnist", source="digits", seed=0, epochs=1, batch_size=64, learning_rate=0.1, weight_decay=5e-4)
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="session")
-def digits() -> MNISTData:
+def digits() -> Labelled:
     return embedded_digits()
 
 
 @pytest.fixture(scope="session")
 def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
     """A test model and three sources, two channels wide, trained for one epoch."""
-    return train_zoo(TINY, 4, None, tmp_path_factory.mktemp("zoo"), processes=2)
+    return train_zoo(TINY, mnist_models(4, width=2), embedded_digits, tmp_path_factory.mktemp("zoo"), processes=2)
 
 
 @pytest.fixture(scope="session")

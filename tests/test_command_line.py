@@ -15,7 +15,8 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional
 
-from datamodules.mnist import CLASSES, MNISTData
+from datamodules.labelled import Labelled
+from datamodules.mnist import CLASSES
 from datamodules.selection import first_per_class
 from lit_adv.cli import main
 from lit_adv.noise import gaussian_noise
@@ -28,7 +29,7 @@ BIM = [*TINY, "--data.copies", "3", "--model.attack.steps", "4"]
 
 
 def predict(name: str, zoo: Zoo, out: Path, *words: str) -> PerturbationSet:
-    main(["predict", "--config", name, "--zoo", str(zoo.folder), "--out", str(out), *words])
+    main(["predict", "--config", name, "--zoo", str(zoo.path), "--out", str(out), *words])
     return PerturbationSet.load(out)
 
 
@@ -62,9 +63,9 @@ def test_from_images_to_the_page(zoo: Zoo, nmm: Path, tmp_path: Path, capsys: py
     ]
 
     for out in (tmp_path / "sm", nmm):
-        main(["test", "--config", "mnist-test", "--zoo", str(zoo.folder), "--out", str(out)])
+        main(["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(out)])
     evaluation = json.loads((nmm / "evaluation.json").read_text())
-    judge = zoo.load(zoo.judges[0])
+    judge = zoo.judges[0].load()
     expected = (judge(found.image + 0.2 * found.perturbation.sign()).argmax(1) == found.label).float().mean().item()
     assert evaluation["judges"]["model-000"]["attack"] == pytest.approx(expected)
     assert evaluation["judges"]["model-000"]["white_box"] is False
@@ -79,7 +80,7 @@ def test_from_images_to_the_page(zoo: Zoo, nmm: Path, tmp_path: Path, capsys: py
 
 @pytest.mark.parametrize("exact", ["true", "false"])
 def test_gradient_against_a_plain_double_loop_in_float64(
-    zoo: Zoo, digits: MNISTData, tmp_path: Path, exact: str
+    zoo: Zoo, digits: Labelled, tmp_path: Path, exact: str
 ) -> None:
     found = predict(
         "mnist-nmm-gradient", zoo, tmp_path, *TINY, "--data.copies", "2", "--model.exact", exact, "--data.seed", "5"
@@ -87,7 +88,7 @@ def test_gradient_against_a_plain_double_loop_in_float64(
     chosen = first_per_class(digits.test_images, digits.test_labels, 1, CLASSES)
     expected = torch.zeros_like(chosen.images, dtype=torch.float64)
     for m, spec in enumerate(zoo.sources):
-        model = zoo.load(spec).double()
+        model = spec.load().double()
         for j in range(2):
             for row in range(10):
                 x, y = chosen.images[row : row + 1].double(), chosen.labels[row : row + 1]
@@ -126,7 +127,7 @@ def test_stacked_models_stopped_and_shared_give_the_same_bits(run: Run, zoo: Zoo
         predict("mnist-mm-bim", zoo, tmp_path / "stopped", *words, "--trainer.limit_predict_batches", "1")
     predict("mnist-mm-bim", zoo, tmp_path / "stopped", *words)
     assert same(tmp_path / "stopped", tmp_path / "whole")
-    shared = ["--zoo", zoo.folder, "--out", tmp_path / "shared", *words, "--trainer.devices", "2"]
+    shared = ["--zoo", zoo.path, "--out", tmp_path / "shared", *words, "--trainer.devices", "2"]
     assert run("-m", "lit_adv", "predict", "--config", "mnist-mm-bim", *shared).returncode == 0
     assert same(tmp_path / "shared", tmp_path / "whole")
 
@@ -154,7 +155,7 @@ def test_a_stopped_run_continues_to_the_same_bits(
     with pytest.raises(SystemExit, match="2"):
         predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--data.sigma", "0.1")
     assert "a different unfinished run (sigma: 0.2 there, 0.1 here)" in capsys.readouterr().err
-    words = ["predict", "--config", "mnist-nmm-bim", "--zoo", zoo.folder, "--out", tmp_path, *BIM]
+    words = ["predict", "--config", "mnist-nmm-bim", "--zoo", zoo.path, "--out", tmp_path, *BIM]
     assert run("-m", "lit_adv", *words, "--trainer.devices", "2").returncode == 0
     assert same(tmp_path, nmm)
     before = (tmp_path / "manifest.json").stat().st_mtime_ns
@@ -164,7 +165,7 @@ def test_a_stopped_run_continues_to_the_same_bits(
 
 
 def test_two_processes_give_the_same_bits(run: Run, zoo: Zoo, nmm: Path, tmp_path: Path) -> None:
-    words = ["-m", "lit_adv", "predict", "--config", "mnist-nmm-bim", "--zoo", zoo.folder, "--out", tmp_path, *BIM]
+    words = ["-m", "lit_adv", "predict", "--config", "mnist-nmm-bim", "--zoo", zoo.path, "--out", tmp_path, *BIM]
     done = run(*words, "--trainer.devices", "2")
     assert done.returncode == 0, done.stderr
     assert "90 perturbations: 3 models × 10 images × 3 copies, 2 processes" in done.stderr
@@ -198,7 +199,7 @@ def test_bad_input(
     zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
     out = tmp_path / "out"
-    base = ["predict", "--config", "mnist-nmm-bim", "--zoo", str(zoo.folder), "--out", str(out), *TINY]
+    base = ["predict", "--config", "mnist-nmm-bim", "--zoo", str(zoo.path), "--out", str(out), *TINY]
     with pytest.raises(SystemExit, match="2"):
         main([*base, *words])
     error = capsys.readouterr().err.strip()
@@ -240,7 +241,7 @@ def test_folders_that_cannot_be_written(zoo: Zoo, tmp_path: Path, capsys: pytest
 def test_damaged_weights_end_the_run_with_what_was_done_kept(
     zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(zoo.folder, tmp_path / "zoo")
+    shutil.copytree(zoo.path, tmp_path / "zoo")
     weights = tmp_path / "zoo" / "model-003.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-1])
@@ -257,7 +258,7 @@ def test_damaged_weights_end_the_run_with_what_was_done_kept(
 def test_reports_of_what_is_not_there(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words in (
         ["report", str(tmp_path), "--out", str(tmp_path / "report")],
-        ["test", "--config", "mnist-test", "--zoo", str(zoo.folder), "--out", str(tmp_path)],
+        ["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(tmp_path)],
     ):
         with pytest.raises(SystemExit, match="2"):
             main(words)
@@ -273,7 +274,7 @@ def test_the_training_script_refuses_in_one_line(run: Run, tmp_path: Path) -> No
 
 
 def test_a_terminated_run_keeps_its_work(zoo: Zoo, tmp_path: Path) -> None:
-    words = ["predict", "--config", "mnist-nmm-bim", "--zoo", str(zoo.folder), "--out", str(tmp_path), *BIM]
+    words = ["predict", "--config", "mnist-nmm-bim", "--zoo", str(zoo.path), "--out", str(tmp_path), *BIM]
     command = [sys.executable, "-m", "lit_adv", *words, "--data.copies", "300"]
     started = subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
     assert started.stderr is not None

@@ -13,22 +13,37 @@ class Classifier(pl.LightningModule):
     """SGD with Nesterov momentum and a one-cycle learning rate (Smith & Topin 2019) on cross-entropy.
 
     Args:
-        network: `[B, C, H, W]` to logits `[B, K]`.
+        network: `[B, C, H, W]` in [0, 1] to logits `[B, K]`.
         classes: K.
         learning_rate: the peak.
         weight_decay: of all parameters.
+        label_smoothing: of the cross-entropy.
+        augment: see `moved_and_mirrored`.
     """
 
-    def __init__(self, network: nn.Module, classes: int, learning_rate: float, weight_decay: float) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        classes: int,
+        *,
+        learning_rate: float,
+        weight_decay: float,
+        label_smoothing: float = 0.0,
+        augment: bool = False,
+    ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.label_smoothing = label_smoothing
+        self.augment = augment
         self.accuracy = MulticlassAccuracy(classes, average="micro")
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, labels = batch
-        return functional.cross_entropy(self.network(images.contiguous(memory_format=torch.channels_last)), labels)
+        images = moved_and_mirrored(images) if self.augment else images
+        logits = self.network(images.contiguous(memory_format=torch.channels_last))
+        return functional.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         images, labels = batch
@@ -42,3 +57,24 @@ class Classifier(pl.LightningModule):
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.learning_rate, total_steps=steps, pct_start=0.25)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def moved_and_mirrored(images: Tensor) -> Tensor:
+    """Each image moved by up to an eighth of its side, black coming in, and mirrored with probability one half.
+
+    Args:
+        images: `[B, C, H, W]`.
+
+    Returns:
+        The same shape; drawn from torch's global generator.
+    """
+    count, _, height, width = images.shape
+    by = height // 8
+    padded = functional.pad(images, (by, by, by, by))
+    place = {"device": images.device}
+    rows = torch.randint(2 * by + 1, (count, 1), **place) + torch.arange(height, **place)  # type: ignore[call-overload]
+    columns = torch.randint(2 * by + 1, (count, 1), **place) + torch.arange(width, **place)  # type: ignore[call-overload]
+    mirrored = torch.rand(count, 1, **place) < 0.5  # type: ignore[call-overload]
+    columns = torch.where(mirrored, columns.flip(1), columns)
+    sample = torch.arange(count, **place)[:, None, None]  # type: ignore[call-overload]
+    return padded.permute(0, 2, 3, 1)[sample, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

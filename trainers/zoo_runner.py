@@ -1,22 +1,26 @@
-"""Trains the models of an MNIST zoo that are not there yet, on all devices of one machine."""
+"""Trains the models of a zoo that are not there yet, on all devices of one machine."""
 
 import logging
 import os
+import shutil
 import time
 import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor, multiprocessing, nn
+from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import Tensor, multiprocessing
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
 
-from datamodules.mnist import CLASSES, MNISTData, Source, load_mnist
+from datamodules.labelled import Labelled
+from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.files import check_writable
-from lit_adv.models.vgg import vgg16_like
+from lit_adv.models.build import build, prepare
 from lit_adv.zoo import ModelSpec, Zoo, read_spec
 from trainers.classifier import Classifier
 
@@ -29,61 +33,90 @@ class Recipe:
     """What all models of a zoo share.
 
     Attributes:
-        source: where the digits come from; see `datamodules.mnist.load_mnist`.
+        data: the data set, `mnist` or `cifar10`.
+        source: where its images come from.
         seed: of the zoo.
-        width: of `vgg16_like`.
-        epochs: passes over the training digits.
-        batch_size: digits in a step.
+        epochs: passes over the training images.
+        batch_size: images in a step.
         learning_rate: the peak of the one-cycle schedule.
         weight_decay: of SGD.
+        label_smoothing: of the cross-entropy, 0 ≤ value < 1.
+        augment: mirror the images and move them by up to an eighth of their side, at random.
     """
 
-    source: Source
+    data: str
+    source: str
     seed: int
-    width: int
     epochs: int
     batch_size: int
     learning_rate: float
     weight_decay: float
+    label_smoothing: float = 0.0
+    augment: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("seed", 0), ("width", 1), ("epochs", 1), ("batch_size", 1), ("weight_decay", 0)):
-            if getattr(self, name) < least:
+        for name, least in (("seed", 0), ("epochs", 1), ("batch_size", 1), ("weight_decay", 0), ("label_smoothing", 0)):
+            if not getattr(self, name) >= least:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least {least}")
         if not self.learning_rate > 0:
             raise InputError(f"learning_rate is {self.learning_rate}; it must be above 0")
+        if not self.label_smoothing < 1:
+            raise InputError(f"label_smoothing is {self.label_smoothing}; it must be below 1")
 
 
-def train_zoo(recipe: Recipe, count: int, root: Path | None, out: Path, processes: int | None = None) -> Zoo:
-    """Trains models 0 … count−1 into `out`; model 0 is the test model, the others are sources.
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """One model that a zoo shall have.
 
-    Finished models are left as they are, so an interrupted run continues where it stopped and a zoo can grow.
+    Attributes:
+        name: in the zoo.
+        role: `source` or `test`.
+        number: its place among the zoo's seeds.
+        architecture: see `lit_adv.models.build.build`.
+        arguments: likewise.
+    """
+
+    name: str
+    role: Literal["source", "test"]
+    number: int
+    architecture: str
+    arguments: Mapping[str, Any]
+
+
+def train_zoo(
+    recipe: Recipe, models: Sequence[Planned], load: Callable[[], Labelled], out: Path, processes: int | None = None
+) -> Zoo:
+    """Trains models into `out`.
+
+    Finished models are left as they are, and a model's training continues after its last whole epoch, so an interrupted
+    run continues where it stopped and a zoo can grow.
 
     Args:
         recipe: how.
-        count: how many models the zoo shall have.
-        root: the data's folder.
+        models: which.
+        load: gives the images; called only if there is a model to train.
         out: the zoo's folder.
         processes: how many train side by side; left out, one for each GPU, else one for each core.
 
     Raises:
-        InputError: `count` is below 1, the data or the folder is no good, or `out` holds models of another recipe.
+        InputError: a number is below 1, an architecture is unknown, the data or the folder is no good, or `out` holds
+            models of another recipe.
     """
-    for what, number in (("count", count), ("processes", processes)):
-        if number is not None and number < 1:
-            raise InputError(f"{what} is {number}; it must be at least 1")
-    names = [f"model-{i:03d}" for i in range(count)]
-    todo = [i for i, name in enumerate(names) if not is_finished(out, name)]
-    for name in names:
-        if is_finished(out, name) and (made := read_spec(out / f"{name}.json").data["recipe"]) != asdict(recipe):
-            key = next(k for k, v in asdict(recipe).items() if made.get(k) != v)
+    if processes is not None and processes < 1:
+        raise InputError(f"processes is {processes}; it must be at least 1")
+    todo = []
+    for model in models:
+        if not is_finished(out, model.name):
+            todo.append(model)
+            with torch.device("meta"):
+                build(model.architecture, model.arguments)
+        elif difference := _difference(read_spec(out / f"{model.name}.json"), recipe, model):
             raise InputError(
-                f"zoo {out}: {name} was trained with {key} {made.get(key)}, asked is {asdict(recipe)[key]}; "
-                "choose another --out or the same settings"
+                f"zoo {out}: {model.name} was trained with {difference}; choose another --out or the same settings"
             )
-    print(f"zoo {out}: {count - len(todo)} of {count} models are there, {len(todo)} to train", flush=True)
+    print(f"zoo {out}: {len(models) - len(todo)} of {len(models)} models are there, {len(todo)} to train", flush=True)
     if todo:
-        data = load_mnist(recipe.source, root)
+        data = load()
         check_writable(out)
         arrays = [t.numpy() for t in (data.train_images, data.train_labels, data.test_images, data.test_labels)]
         workers = min(processes or torch.cuda.device_count() or cores(), len(todo))
@@ -96,6 +129,14 @@ def train_zoo(recipe: Recipe, count: int, root: Path | None, out: Path, processe
     return Zoo.open(out)
 
 
+def _difference(spec: ModelSpec, recipe: Recipe, model: Planned) -> str | None:
+    """The first setting in which a finished model and the asked one differ."""
+    made = {**spec.training["recipe"], **spec.arguments, "architecture": spec.architecture}
+    asked = {**asdict(recipe), **model.arguments, "architecture": model.architecture}
+    different = (key for key in asked if made.get(key) != asked[key])
+    return next((f"{key} {made.get(key)}, asked is {asked[key]}" for key in different), None)
+
+
 def is_finished(zoo: Path, name: str) -> bool:
     """Whether a model's weights and manifest are there."""
     return all((zoo / f"{name}.{ending}").exists() for ending in ("safetensors", "json"))
@@ -106,61 +147,80 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _work(rank: int, workers: int, recipe: Recipe, todo: list[int], arrays: list[Any], out: Path) -> None:
-    data = MNISTData(*map(torch.from_numpy, arrays))  # as arrays: shared tensors would need a large /dev/shm
+def _work(rank: int, workers: int, recipe: Recipe, todo: list[Planned], arrays: list[Any], out: Path) -> None:
+    data = Labelled(*map(torch.from_numpy, arrays))  # as arrays: shared tensors would need a large /dev/shm
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     torch.set_num_threads(max(1, cores() // workers))
     started = time.monotonic()
     mine = todo[rank::workers]
-    for position, number in enumerate(mine):
+    for position, model in enumerate(mine):
         begun = time.monotonic()
-        spec = train_model(recipe, number, data, out, device=rank)
+        spec = train_model(recipe, model, data, out, device=rank)
         left = (time.monotonic() - started) / (position + 1) * (len(mine) - position - 1)
         print(
-            f"{spec.name} ({spec.role}): {100 * spec.accuracy:.2f} % of {len(data.test_labels)} test digits, "
-            f"{time.monotonic() - begun:.0f} s, about {left:.0f} s left",
+            f"{spec.name} ({spec.role}): {100 * spec.training['accuracy']:.2f} % "
+            f"of {len(data.test_labels)} test images, {time.monotonic() - begun:.0f} s, about {left:.0f} s left",
             flush=True,
         )
 
 
-def train_model(recipe: Recipe, number: int, data: MNISTData, out: Path, device: int = 0) -> ModelSpec:
-    """Trains model `number` of a zoo and writes it; which GPU is used, where there is one, is `device`."""
-    seed = recipe.seed * SEEDS_PER_ZOO + number
+def train_model(recipe: Recipe, model: Planned, data: Labelled, out: Path, device: int = 0) -> ModelSpec:
+    """Trains one model of a zoo and writes it; which GPU is used, where there is one, is `device`."""
+    seed = recipe.seed * SEEDS_PER_ZOO + model.number
     torch.manual_seed(seed)
-    classifier = Classifier(vgg16_like(recipe.width, CLASSES), CLASSES, recipe.learning_rate, recipe.weight_decay)
+    data_set = DATA_SETS[recipe.data]
+    network = build(model.architecture, model.arguments)
+    classifier = Classifier(
+        prepare(network, data_set.input_mean, data_set.input_std),
+        data_set.classes,
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        label_smoothing=recipe.label_smoothing,
+        augment=recipe.augment,
+    )
+    gpu = torch.cuda.is_available()
+    unfinished = out / "unfinished" / model.name
     trainer = pl.Trainer(
         max_epochs=recipe.epochs,
-        accelerator="gpu" if torch.cuda.is_available() else "cpu",
-        devices=[device % torch.cuda.device_count()] if torch.cuda.is_available() else 1,
+        accelerator="gpu" if gpu else "cpu",
+        devices=[device % torch.cuda.device_count()] if gpu else 1,
+        precision="bf16-mixed" if gpu and recipe.augment else "32-true",
         logger=False,
-        enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[EpochLine(f"model-{number:03d}")],
+        callbacks=[EpochLine(model.name), ModelCheckpoint(unfinished, "epoch", save_top_k=1)],
     )
-    trainer.fit(classifier, digit_batches(data.train_images, data.train_labels, recipe.batch_size, shuffle=True))
+    last = unfinished / "epoch.ckpt"
+    trainer.fit(
+        classifier,
+        image_batches(data.train_images, data.train_labels, recipe.batch_size, shuffle=True),
+        ckpt_path=last if last.is_file() else None,
+        weights_only=True,
+    )
     [scores] = trainer.test(
-        classifier, digit_batches(data.test_images, data.test_labels, 1000, shuffle=False), verbose=False
+        classifier, image_batches(data.test_images, data.test_labels, 1000, shuffle=False), verbose=False
     )
     spec: dict[str, Any] = {
-        "name": f"model-{number:03d}",
-        "role": "source" if number else "test",
-        "width": recipe.width,
-        "classes": CLASSES,
+        "name": model.name,
+        "role": model.role,
+        "architecture": model.architecture,
+        "arguments": dict(model.arguments),
+        "classes": data_set.classes,
         "image_shape": tuple(data.train_images.shape[1:]),
-        "seed": seed,
-        "accuracy": scores["accuracy"],
-        "data": {
-            "name": "mnist",
+        "mean": data_set.input_mean,
+        "std": data_set.input_std,
+        "training": {
+            "seed": seed,
+            "accuracy": scores["accuracy"],
             "train": len(data.train_labels),
             "test": len(data.test_labels),
             "recipe": asdict(recipe),
         },
     }
-    network = classifier.network
-    assert isinstance(network, nn.Module)
-    return Zoo.save(out, spec, network.cpu())
+    finished = Zoo.save(out, spec, network.cpu())
+    shutil.rmtree(unfinished)
+    return finished
 
 
 class EpochLine(pl.Callback):
@@ -178,7 +238,7 @@ class EpochLine(pl.Callback):
             print(f"{self.name}: epoch {done} of {epochs}, {time.monotonic() - self._begun:.0f} s", flush=True)
 
 
-def digit_batches(images: Tensor, labels: Tensor, batch_size: int, shuffle: bool) -> DataLoader[tuple[Tensor, ...]]:
+def image_batches(images: Tensor, labels: Tensor, batch_size: int, shuffle: bool) -> DataLoader[tuple[Tensor, ...]]:
     """Whole batches cut out of tensors in memory; shuffled ones leave out an incomplete last batch."""
     dataset = TensorDataset(images, labels)
     order = RandomSampler(dataset) if shuffle else SequentialSampler(dataset)

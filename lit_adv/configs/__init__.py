@@ -3,7 +3,7 @@
 `<data>-<setting>-<attack>` is put together from four files, the later ones overriding the earlier: `predict.yaml`,
 `<data>.yaml`, `<data>-<attack>.yaml` (the thesis's parameters and noise), `<setting>.yaml`. With `-targeted` at the end
 of the name `<data>-targeted.yaml` (which classes are attacked towards which) follows, and where it exists
-`<data>-<attack>-targeted.yaml`. `mnist-test` is one file.
+`<data>-<attack>-targeted.yaml`. `<data>-test` is `test.yaml` and `<data>-test.yaml`, the ε of Eq. 4.3.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ TARGETED: Final = ("bim", "cw", "square", "gradient")
 
 def packaged() -> dict[str, list[Path]]:
     """Every name and the files that it stands for, in order."""
-    names = {"mnist-test": ["mnist-test"]}
+    names = {f"{data}-test": ["test", f"{data}-test"] for data in DATA}
     for data, setting, attack in product(DATA, SETTINGS, ATTACKS):
         names[f"{data}-{setting}-{attack}"] = ["predict", data, f"{data}-{attack}", setting]
         if attack in TARGETED:

@@ -1,60 +1,81 @@
 """The Lightning shell that judges a perturbation set with held-out models."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytorch_lightning as pl
+import torch
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
 from lit_adv.errors import InputError
-from lit_adv.evaluation.recognizability import binary_negative
+from lit_adv.evaluation.recognizability import answer, shown
 from lit_adv.evaluation.strength import adversarial_example, random_noise
 from lit_adv.evaluation.table import print_table
 from lit_adv.files import write_json
 from lit_adv.perturbation_set import PerturbationSet, name_of
 from lit_adv.zoo import Zoo
 
-EVALUATION = "evaluation.json"
+EVALUATION: Final = "evaluation.json"
+FIGURES: Final = ("clean", "noise", "attack", "recognized")
 
 
 class EvaluationModule(pl.LightningModule):
-    """Recognizability and attack strength of the perturbation set in the run's folder, by each test model of a zoo.
+    """Recognizability and attack strength of the perturbation set in the run's folder, by test models of a zoo.
 
     Four accuracies for each judge: `clean` images; images under random `noise` of ±ε; images under `attack`, Eq. 4.3;
     and `recognized`, the share of perturbations that get the label of their image, or, where the attack was targeted,
-    the target. Prints a table and writes `evaluation.json` beside the set.
+    the target. On ImageNet a perturbation is classified among the classes of the set only. Prints a table and writes
+    `evaluation.json` beside the set.
 
     Args:
-        zoo: the zoo's folder.
+        zoo: the zoo's folder or file.
         epsilon: ε of Eq. 4.3, in pixel values of [0, 1].
         seed: of the random noise.
+        judges: the names of the models that judge; left out, the zoo's test models.
 
     Raises:
-        InputError: the zoo is empty or has no test model.
+        InputError: the zoo is empty, has no test model or none of such a name.
     """
 
-    def __init__(self, zoo: Path, epsilon: float = 0.2, seed: int = 0) -> None:
+    def __init__(self, zoo: Path, epsilon: float, seed: int = 0, judges: list[str] | None = None) -> None:
         super().__init__()
         if not epsilon > 0:
             raise InputError(f"epsilon is {epsilon}; it must be above 0")
-        self.zoo = Zoo.open(Path(zoo))
-        if not self.zoo.judges:
-            raise InputError(f"zoo {zoo} has no test model; train it with scripts/train_mnist_zoo.py")
+        opened = Zoo.open(Path(zoo))
+        if judges is None and not opened.judges:
+            raise InputError(f"zoo {zoo} has no test model; name judges with --model.judges")
+        self.specs = opened.judges if judges is None else opened.named(judges)
         self.epsilon = epsilon
         self.seed = seed
-        self.judges = nn.ModuleDict({spec.name: self.zoo.load(spec) for spec in self.zoo.judges})
-        self.accuracies = nn.ModuleDict(
-            {
-                spec.name: nn.ModuleDict(
-                    {
-                        name: MulticlassAccuracy(spec.classes, average="micro")
-                        for name in ("clean", "noise", "attack", "recognized")
-                    }
-                )
-                for spec in self.zoo.judges
-            }
+        self.accuracies = nn.ModuleList(
+            nn.ModuleDict({name: MulticlassAccuracy(spec.classes, average="micro") for name in FIGURES})
+            for spec in self.specs
         )
+
+    def prepare_data(self) -> None:
+        """Downloads the judges' weights on one process."""
+        for spec in self.specs:
+            spec.file()
+
+    def setup(self, stage: str) -> None:
+        """Opens the set and loads the judges.
+
+        Raises:
+            InputError: there is no finished set, a judge takes other images, or its weights are no good.
+        """
+        self.evaluated = PerturbationSet.load(Path(self.trainer.default_root_dir))
+        self.data: str = self.evaluated.manifest["data"]["name"]
+        shape = tuple(self.evaluated.image.shape[1:])
+        for spec in self.specs:
+            if spec.image_shape != shape:
+                raise InputError(
+                    f"judge {spec.name} takes images {list(spec.image_shape)}, the set's are {list(shape)}"
+                )
+        self.judges = nn.ModuleList(spec.load() for spec in self.specs)
+        ours, target = self.evaluated.label, self.evaluated.target
+        answers = torch.cat([ours] if target is None else [ours, target]).unique()
+        self.classes = answers if self.data == "imagenet" else None
 
     def test_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
         position, image, perturbation, label, *target = batch
@@ -62,36 +83,42 @@ class EvaluationModule(pl.LightningModule):
             "clean": image,
             "noise": random_noise(image, self.epsilon, self.seed, int(position[0])),
             "attack": adversarial_example(image, perturbation, self.epsilon),
-            "recognized": binary_negative(-perturbation if target else perturbation),
+            "recognized": shown(perturbation, self.data, targeted=bool(target)),
         }
-        for judge, model in self.judges.items():
-            for name, accuracy in self.accuracies[judge].items():  # type: ignore[operator]
-                accuracy.update(model(inputs[name]), target[0] if target and name == "recognized" else label)
+        classes = None if self.classes is None else self.classes.to(label.device)
+        for judge, accuracies in zip(self.judges, self.accuracies, strict=True):
+            for name, accuracy in accuracies.items():  # type: ignore[operator]
+                logits = judge(inputs[name])
+                if name == "recognized":
+                    accuracy.update(answer(logits, classes), target[0] if target else label)
+                else:
+                    accuracy.update(answer(logits, None), label)
 
     def on_test_end(self) -> None:
         """Prints the table and writes `evaluation.json`."""
-        folder = Path(self.trainer.default_root_dir)
-        result = self.result(PerturbationSet.load(folder))
+        result = self.result()
         if self.trainer.is_global_zero:
-            write_json(folder / EVALUATION, result)
-            print_table([result])
+            write_json(Path(self.trainer.default_root_dir) / EVALUATION, result)
+            print_table(result)
 
-    def result(self, evaluated: PerturbationSet) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         """The figures, with what they belong to."""
-        manifest = evaluated.manifest
-        used = {source["sha256"] for source in manifest["sources"]}
+        manifest = self.evaluated.manifest
+        used = {source["checksum"] for source in manifest["sources"]}
         return {
-            "set": name_of(evaluated),
+            "set": name_of(self.evaluated),
+            "data": self.data,
             "sha256": manifest["sha256"],
-            "images": len(evaluated.label),
-            "perturbations_per_image": int(evaluated.count[0]),
+            "images": len(self.evaluated.label),
+            "answers": self.specs[0].classes if self.classes is None else len(self.classes),
+            "perturbations_per_image": int(self.evaluated.count[0]),
             "epsilon": self.epsilon,
             "seed": self.seed,
             "judges": {
                 spec.name: {
-                    "white_box": spec.sha256 in used,
-                    **{name: a.compute().item() for name, a in self.accuracies[spec.name].items()},  # type: ignore[operator]
+                    "white_box": spec.checksum in used,
+                    **{name: accuracy.compute().item() for name, accuracy in accuracies.items()},  # type: ignore[operator]
                 }
-                for spec in self.zoo.judges
+                for spec, accuracies in zip(self.specs, self.accuracies, strict=True)
             },
         }

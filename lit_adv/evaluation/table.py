@@ -1,10 +1,14 @@
-"""The table that people read."""
+"""The tables that people read: one set by its judges, and several sets in the shape of Tables 4.3 and 4.4."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
+
+from lit_adv.evaluation.published import RECOGNIZED, STRENGTH
 
 COLUMNS: Final = {
     "recognized": "perturbation recognized",
@@ -15,25 +19,101 @@ COLUMNS: Final = {
 """Figures of an evaluation and their headings, in the order shown."""
 
 
-def rows(evaluations: Sequence[dict[str, Any]]) -> Iterator[list[str]]:
-    """One row for each set and judge: set, perturbations per image, judge, the figures of `COLUMNS` in percent."""
+@dataclass(frozen=True)
+class Figures:
+    """A table: headings and rows of cells."""
+
+    title: str
+    headings: list[str]
+    rows: list[list[str]]
+
+    def print(self) -> None:
+        """Prints it on standard output."""
+        table = Table(title=self.title, title_justify="left")
+        for position, heading in enumerate(self.headings):
+            table.add_column(heading, justify="right" if position else "left")
+        for row in self.rows:
+            table.add_row(*row)
+        console = Console()
+        Console(width=max(console.width, 110)).print(table)
+
+
+def print_table(evaluation: dict[str, Any]) -> None:
+    """Prints one evaluation, a row for each judge."""
+    title = (
+        f"{evaluation['set']}, {evaluation['perturbations_per_image']} averaged: "
+        f"{evaluation['images']} images, ε = {evaluation['epsilon']}"
+    )
+    rows = [
+        [_judge(name, figures), *(_percent(figures[key]) for key in COLUMNS)]
+        for name, figures in evaluation["judges"].items()
+    ]
+    Figures(title, ["judge", *COLUMNS.values()], rows).print()
+
+
+def recognizability(evaluations: Sequence[dict[str, Any]]) -> Figures:
+    """Table 4.3: a row for each judge, a column for each set; the published figure in brackets.
+
+    Args:
+        evaluations: of sets of the same images.
+    """
+    rows = [[judge] for judge in _judges(evaluations)]
     for evaluation in evaluations:
-        for judge, figures in evaluation["judges"].items():
-            name = f"{judge} (white box)" if figures["white_box"] else judge
-            percent = [f"{100 * figures[key]:.1f} %" for key in COLUMNS]
-            yield [evaluation["set"], str(evaluation["perturbations_per_image"]), name, *percent]
+        published = RECOGNIZED.get(evaluation["data"], {}).get(evaluation["set"], {})
+        for row in rows:
+            row.append(_cell(evaluation["judges"].get(row[0]), "recognized", _known(published, evaluation, row[0])))
+    return Figures("perturbations recognized, % (Table 4.3)", ["judge", *(_heading(e) for e in evaluations)], rows)
 
 
-HEADINGS: Final = ["set", "averaged", "judge", *COLUMNS.values()]
+def strength(evaluations: Sequence[dict[str, Any]]) -> Figures:
+    """Table 4.4: a row for each judge and their mean; clean, random noise, then a column for each set.
+
+    A judge that the attack used itself is left out of that set's mean, and marked; published figures in brackets.
+
+    Args:
+        evaluations: of sets of the same images, with the same ε and noise.
+    """
+    judges = _judges(evaluations)
+    columns = [("clean", evaluations[0], "clean"), ("noise", evaluations[0], "random noise")]
+    columns += [("attack", e, _heading(e)) for e in evaluations]
+    rows = [[judge] for judge in judges]
+    means = ["mean"]
+    for key, evaluation, _ in columns:
+        published = STRENGTH.get(evaluation["data"], {}).get(evaluation["set"] if key == "attack" else key, {})
+        found = evaluation["judges"]
+        for row, judge in zip(rows, judges, strict=True):
+            white_box = "*" if key == "attack" and judge in found and found[judge]["white_box"] else ""
+            row.append(_cell(found.get(judge), key, _known(published, evaluation, judge)) + white_box)
+        counted = [f[key] for f in found.values() if not (key == "attack" and f["white_box"])]
+        same_judges = set(published) == {*judges, "mean"}
+        means.append(_cell({key: mean(counted)}, key, published["mean"] if same_judges else None) if counted else "")
+    if len(judges) > 1:
+        rows.append(means)
+    title = f"accuracy on x + ε·sign(δ), %, ε = {evaluations[0]['epsilon']} (Table 4.4)"
+    return Figures(title, ["judge", *(heading for *_, heading in columns)], rows)
 
 
-def print_table(evaluations: Sequence[dict[str, Any]]) -> None:
-    """Prints evaluations as a table on standard output."""
-    first = evaluations[0]
-    table = Table(title=f"{first['images']} images, ε = {first['epsilon']}", title_justify="left")
-    for position, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="left" if position in (0, 2) else "right")
-    for row in rows(evaluations):
-        table.add_row(*row)
-    console = Console()
-    Console(width=max(console.width, 110)).print(table)
+def _judges(evaluations: Sequence[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(judge for e in evaluations for judge in e["judges"]))
+
+
+def _heading(evaluation: dict[str, Any]) -> str:
+    return f"{evaluation['set']} ({evaluation['perturbations_per_image']})"
+
+
+def _judge(name: str, figures: dict[str, Any]) -> str:
+    return f"{name} (white box)" if figures["white_box"] else name
+
+
+def _known(published: dict[str, float], evaluation: dict[str, Any], judge: str) -> float | None:
+    return published.get("any" if evaluation["data"] == "mnist" else judge)
+
+
+def _cell(figures: dict[str, Any] | None, key: str, published: float | None) -> str:
+    if figures is None:
+        return ""
+    return f"{100 * figures[key]:.1f}" + (f" ({published:g})" if published is not None else "")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.evaluation.module import EVALUATION
-from lit_adv.evaluation.table import HEADINGS, print_table, rows
+from lit_adv.evaluation.recognizability import described
+from lit_adv.evaluation.table import recognizability, strength
 from lit_adv.files import atomic_path, read_json
 from lit_adv.perturbation_set import PerturbationSet, first_of_each_class, name_of
-from lit_adv.render import DATA_STATISTICS, show_targeted, show_untargeted
+from lit_adv.render import matched, show_targeted
 from lit_adv.report.gallery import gallery
 
 
@@ -38,14 +40,15 @@ def report(sets: list[Path], out: Path) -> None:
         for key in ("epsilon", "seed"):
             if evaluation[key] != evaluations[0][key]:
                 raise InputError(f"{folder} and {sets[0]} were tested with different {key}; test them alike")
+    tables = [recognizability(evaluations), strength(evaluations)]
     pictures = {"digits": one_of_each(loaded), "all": everything(loaded)}
     for name, png in pictures.items():
         with atomic_path(out / f"{name}.png") as temporary:
             temporary.write_bytes(png)
     page = Environment(loader=PackageLoader("lit_adv.report"), autoescape=True, undefined=StrictUndefined)
     html = page.get_template("page.html").render(
-        headings=HEADINGS,
-        rows=list(rows(evaluations)),
+        tables=tables,
+        rule=described(evaluations[0]["data"]),
         evaluation=evaluations[0],
         manifests=[(name_of(one), one.manifest) for one in loaded],
         targeted=any(one.target is not None for one in loaded),
@@ -56,7 +59,8 @@ def report(sets: list[Path], out: Path) -> None:
     )
     with atomic_path(out / "index.html") as temporary:
         temporary.write_text(html, encoding="utf-8")
-    print_table(evaluations)
+    for table in tables:
+        table.print()
     print(f"page: {out / 'index.html'}")
 
 
@@ -68,7 +72,7 @@ def read_evaluation(folder: Path, evaluated: PerturbationSet) -> dict[str, Any]:
     """
     path = folder / EVALUATION
     if not path.is_file():
-        raise InputError(f"no {path}; make it with lightning test --config mnist-test --zoo ZOO --out {folder}")
+        raise InputError(f"no {path}; make it with lightning test --config DATA-test --zoo ZOO --out {folder}")
     evaluation: dict[str, Any] = read_json(path)
     if evaluation.get("sha256") != evaluated.manifest["sha256"]:
         raise InputError(f"{path} is of another perturbation set; run lightning test on {folder} again")
@@ -77,11 +81,11 @@ def read_evaluation(folder: Path, evaluated: PerturbationSet) -> dict[str, Any]:
 
 def picture_rows(sets: Sequence[PerturbationSet], index: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
     """The images at `index` and what each set shows for them (thesis 4.6.6)."""
-    statistics = DATA_STATISTICS[sets[0].manifest["data"]["name"]]
+    data = DATA_SETS[sets[0].manifest["data"]["name"]]
     shown = [
         (
             name_of(s),
-            show_untargeted(s.perturbation[index], *statistics)
+            matched(-s.perturbation[index], data.mean, data.std)
             if s.target is None
             else 0.5 + show_targeted(s.perturbation[index]) / 2,
         )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.cifar10 import CIFAR10, load_cifar10_test
+from datamodules.cifar10 import CIFAR10, load_cifar10
 from lit_adv.errors import InputError
 
 SHARED = Path(os.environ.get("LIT_ADV_CIFAR10", Path(__file__).parents[3] / "shared" / "data" / "cifar10"))
@@ -32,27 +32,27 @@ def test_the_first_of_each_class(arrays: Path) -> None:
 
 def test_bad_files(arrays: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no file .*none.npz"):
-        load_cifar10_test("npz", tmp_path / "none.npz")
+        load_cifar10("npz", tmp_path / "none.npz")
     whole = arrays.read_bytes()
     arrays.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="is damaged"):
-        load_cifar10_test("npz", arrays)
+        load_cifar10("npz", arrays)
     np.savez(arrays, x=np.zeros((3, 32, 32), np.uint8), y=np.zeros(3, np.int64))
     with pytest.raises(InputError, match=r"images are uint8 \[3, 32, 32\]"):
-        load_cifar10_test("npz", arrays)
+        load_cifar10("npz", arrays)
     np.savez(arrays, x=np.zeros((3, 32, 32, 3), np.uint8), y=np.zeros((3, 1), np.int64))
     with pytest.raises(InputError, match=r"labels y are int64 \[3, 1\]"):
-        load_cifar10_test("npz", arrays)
+        load_cifar10("npz", arrays)
     np.save(arrays.with_suffix(".npy"), np.zeros(3))
     with pytest.raises(InputError, match="is damaged or has no arrays"):
-        load_cifar10_test("npz", arrays.with_suffix(".npy"))
+        load_cifar10("npz", arrays.with_suffix(".npy"))
     np.savez(arrays, x=np.array([{"a": 1}], dtype=object), y=np.zeros(1))
     with pytest.raises(InputError, match="is damaged or has no arrays"):
-        load_cifar10_test("npz", arrays)
+        load_cifar10("npz", arrays)
 
 
 @pytest.mark.skipif(not EXACT.is_file(), reason=f"no exact CIFAR-10 images at {EXACT}; set LIT_ADV_CIFAR10")
 def test_the_real_images() -> None:
-    images, labels = load_cifar10_test("npz", EXACT)
+    images, labels = load_cifar10("npz", EXACT)
     assert images.shape == (100, 3, 32, 32)
     assert labels[:5].tolist() == [3, 8, 8, 0, 6]  # cat, ship, ship, airplane, frog

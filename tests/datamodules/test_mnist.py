@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.mnist import MNIST, MNISTData, load_mnist
+from datamodules.labelled import Labelled
+from datamodules.mnist import MNIST, load_mnist
 from lit_adv.errors import InputError
 
 SHARED_MNIST = Path(os.environ.get("LIT_ADV_MNIST", Path(__file__).parents[3] / "shared" / "data" / "mnist"))
@@ -32,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_digits_split_once_and_never_overlap(digits: MNISTData) -> None:
+def test_digits_split_once_and_never_overlap(digits: Labelled) -> None:
     assert digits.train_images.shape == (4000, 1, 28, 28)
     assert digits.test_images.shape == (1000, 1, 28, 28)
     assert torch.bincount(digits.train_labels).tolist() == [400] * 10

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from datamodules.mnist import CLASSES, MNISTData
+from datamodules.labelled import Labelled
+from datamodules.mnist import CLASSES
 from datamodules.replicas import ReplicaBatch, ReplicaDataset
 from datamodules.selection import first_per_class, towards
 from lit_adv.attack_module import AttackModule
@@ -17,7 +18,7 @@ from lit_adv.calibration import calibration
 from lit_adv.errors import InputError
 from lit_adv.perturbation_set import PerturbationSet
 from lit_adv.plan import WorkPlan
-from lit_adv.zoo import Zoo
+from lit_adv.zoo import ModelSpec, Zoo
 from tests.test_command_line import TINY, predict
 
 ATTACKS = [BIM(epsilon=0.2, steps=3), CW(steps=3), DeepFool(steps=2), Square(epsilon=0.2, queries=5), Gradient()]
@@ -30,7 +31,7 @@ WORDS = {
 }
 
 
-def batches(digits: MNISTData, models: int, sigma: float, stacked: int, targeted: bool) -> list[ReplicaBatch]:
+def batches(digits: Labelled, models: int, sigma: float, stacked: int, targeted: bool) -> list[ReplicaBatch]:
     selection = first_per_class(digits.test_images, digits.test_labels, 1, CLASSES)
     if targeted:
         selection = towards(selection, {c: (c + 1) % 10 for c in range(10)}, CLASSES)
@@ -49,16 +50,16 @@ def batches(digits: MNISTData, models: int, sigma: float, stacked: int, targeted
     ],
 )
 def test_a_step_is_the_attack_on_each_source_model(
-    zoo: Zoo, digits: MNISTData, attack: Attack, exact: bool, targeted: bool
+    zoo: Zoo, digits: Labelled, attack: Attack, exact: bool, targeted: bool
 ) -> None:
-    module = AttackModule(zoo.folder, attack, exact=exact)
+    module = AttackModule(zoo.path, attack, exact=exact)
     assert module.stackable == (not exact and not isinstance(attack, (DeepFool, Square)))
     for sigma in (0.0, 0.2):
         for batch in batches(digits, 3, sigma, 3 if module.stackable else 1, targeted):
             found = module.predict_step(batch)
             for g in range(batch.models):
                 part = slice(g * len(found) // batch.models, (g + 1) * len(found) // batch.models)
-                model = zoo.load(zoo.sources[batch.model + g])
+                model = zoo.sources[batch.model + g].load()
                 one = attack
                 if isinstance(attack, Square):
                     one = replace(attack, seed=batch.model << 64)
@@ -117,11 +118,11 @@ def test_bfloat16_from_the_command_line(zoo: Zoo, tmp_path: Path) -> None:
     assert torch.nn.functional.cosine_similarity(reduced.perturbation.flatten(), full.perturbation.flatten(), 0) > 0.5
 
 
-def test_squares_differ_between_models_of_the_same_sample(zoo: Zoo, digits: MNISTData) -> None:
+def test_squares_differ_between_models_of_the_same_sample(zoo: Zoo, digits: Labelled) -> None:
     """Without noise all models see the same images; the same squares on all would not average away."""
     same: dict[int, Tensor] = {}
     for seed in (0, 1):
-        module = AttackModule(zoo.folder, Square(epsilon=0.2, queries=1, stripes=True, seed=seed))
+        module = AttackModule(zoo.path, Square(epsilon=0.2, queries=1, stripes=True, seed=seed))
         for batch in batches(digits, 2, 0.0, 1, False):
             delta = module.predict_step(batch)
             assert not any(torch.equal(delta, other) for other in same.values())
@@ -146,15 +147,15 @@ class Broken(nn.Module):
 def test_a_broken_model_stops_the_run_by_name_and_counts_nothing(
     zoo: Zoo, tmp_path: Path, attack: Attack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    load = Zoo.load
+    load = ModelSpec.load
 
-    def breaking(self: Zoo, spec: object) -> nn.Module:
-        model = load(self, spec)  # type: ignore[arg-type]
-        return Broken(model) if spec == self.sources[1] else model
+    def breaking(self: ModelSpec) -> nn.Module:
+        model = load(self)
+        return Broken(model) if self == zoo.sources[1] else model
 
     name = type(attack).__name__.lower()
     words = [*WORDS[name], *TINY, "--data.batch_size", "10", "--model.exact", "true"]
-    monkeypatch.setattr(Zoo, "load", breaking)
+    monkeypatch.setattr(ModelSpec, "load", breaking)
     with pytest.raises(SystemExit, match="2"):
         predict(f"mnist-mm-{name}", zoo, tmp_path, *words)
     error = capsys.readouterr().err.strip().splitlines()[-1]
@@ -177,17 +178,17 @@ def test_a_mistake_leaves_no_run_behind(zoo: Zoo, tmp_path: Path, capsys: pytest
 
 def test_precision_and_exact_contradict(zoo: Zoo) -> None:
     with pytest.raises(InputError, match="exact and precision bf16 contradict"):
-        AttackModule(zoo.folder, Gradient(), exact=True, precision="bf16")
+        AttackModule(zoo.path, Gradient(), exact=True, precision="bf16")
 
 
 def test_a_targeted_set_is_judged_by_its_targets(zoo: Zoo, tmp_path: Path) -> None:
     from lit_adv.cli import main
 
     found = predict("mnist-mm-bim-targeted", zoo, tmp_path, *TINY, "--model.attack.steps", "3")
-    main(["test", "--config", "mnist-test", "--zoo", str(zoo.folder), "--out", str(tmp_path)])
+    main(["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(tmp_path)])
     figures = json.loads((tmp_path / "evaluation.json").read_text())
     assert figures["set"] == "MM BIM targeted"
-    judge = zoo.load(zoo.judges[0])
+    judge = zoo.judges[0].load()
     assert found.target is not None
     expected = (judge((found.perturbation > 0).float()).argmax(1) == found.target).float().mean().item()
     assert figures["judges"]["model-000"]["recognized"] == pytest.approx(expected)

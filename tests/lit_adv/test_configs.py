@@ -15,7 +15,9 @@ def test_every_name_has_its_files() -> None:
     endings = attacks | {f"{attack}-targeted" for attack in attacks - {"deepfool"}}
     settings = ("sm", "nsm", "mm", "nmm")
     data = ("mnist", "cifar10", "imagenet")
-    assert set(packaged()) == {f"{d}-{s}-{e}" for d in data for s in settings for e in endings} | {"mnist-test"}
+    assert set(packaged()) == {f"{d}-{s}-{e}" for d in data for s in settings for e in endings} | {
+        f"{d}-test" for d in data
+    }
     assert all(path.is_file() for files in packaged().values() for path in files)
 
 
@@ -37,7 +39,7 @@ def test_the_thesis_parameters(
         assert found["data"]["per_class"] == 10
         assert settings_of(f"{data}-nsm-{attack}")["data"]["copies"] == 1000
         assert (settings_of(f"{data}-mm-{attack}")["data"]["sigma"], found["model"].get("sources")) == (0, None)
-        assert settings_of(f"{data}-sm-{attack}")["model"]["sources"] == 1
+        assert settings_of(f"{data}-sm-{attack}")["model"]["sources"] == "single"
     assert settings_of(f"{data}-nmm-bim")["attack"] == {"epsilon": epsilon, "steps": 50}
     cw = {"c": c, "confidence": confidence, "steps": 1000, "lr": 0.01}
     assert settings_of(f"{data}-nmm-cw")["attack"] == cw
@@ -47,6 +49,7 @@ def test_the_thesis_parameters(
     top_k = {"top_k": 10} if data == "imagenet" else {}
     assert settings_of(f"{data}-nmm-deepfool")["attack"] == {"steps": 50, "overshoot": 0.02, **top_k}
     assert settings_of(f"{data}-nmm-square")["attack"]["epsilon"] == epsilon
+    assert settings_of(f"{data}-test")["model"]["epsilon"] == epsilon
 
 
 def settings_of(name: str) -> dict[str, dict[str, Any]]:

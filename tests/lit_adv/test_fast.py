@@ -102,7 +102,7 @@ def test_what_can_be_stacked() -> None:
 
 
 def test_bfloat16_runs_the_model_only(zoo: Zoo) -> None:
-    model = zoo.load(zoo.sources[0])
+    model = zoo.sources[0].load()
     reduced = Reduced(fast_form(model))
     x, y = (t.float() if t.is_floating_point() else t for t in images(8))
     logits = reduced(x)
@@ -120,7 +120,7 @@ def test_bfloat16_runs_the_model_only(zoo: Zoo) -> None:
 
 def test_the_fast_forms_find_what_the_plain_models_find(zoo: Zoo) -> None:
     """In float32 folding can flip the sign of gradients near 0, and with it whole paths of BIM: few."""
-    model = zoo.load(zoo.sources[0])
+    model = zoo.sources[0].load()
     x, y = (t.float() if t.is_floating_point() else t for t in images(50))
     plain, fast = (Gradient()(m, x, y) for m in (model, fast_form(model)))
     assert ((fast - plain).flatten(1).norm(dim=1) / plain.flatten(1).norm(dim=1)).max() < 1e-3

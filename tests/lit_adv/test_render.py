@@ -2,24 +2,25 @@
 
 import torch
 
-from lit_adv.render import show_targeted, show_untargeted
+from lit_adv.render import matched, show_targeted
 
 
 def test_untargeted_has_the_statistics_and_the_minus_sign() -> None:
     delta = torch.tensor([1.0, 3.0]).view(1, 1, 1, 2)
     # −δ = (−1, −3): mean −2, standard deviation 1 → (0.3 + 0.1, 0.3 − 0.1).
-    assert torch.allclose(show_untargeted(delta, 0.3, 0.1).flatten(), torch.tensor([0.4, 0.2]))
+    assert torch.allclose(matched(-delta, [0.3], [0.1]).flatten(), torch.tensor([0.4, 0.2]))
 
 
-def test_each_picture_is_scaled_by_itself() -> None:
-    delta = torch.randn(2, 1, 8, 8) * torch.tensor([1.0, 100.0]).view(2, 1, 1, 1)
-    shown = show_untargeted(delta, 0.13, 0.31)
-    assert torch.allclose(shown.mean((1, 2, 3)), torch.tensor(0.13).expand(2), atol=1e-5)
-    assert torch.allclose(shown.std((1, 2, 3), correction=0), torch.tensor(0.31).expand(2), atol=1e-5)
+def test_each_channel_of_each_picture_is_scaled_by_itself() -> None:
+    delta = torch.randn(2, 3, 8, 8) * torch.tensor([1.0, 100.0]).view(2, 1, 1, 1) + torch.arange(3).view(3, 1, 1)
+    mean, std = torch.tensor([0.13, 0.5, 0.4]), torch.tensor([0.31, 0.2, 0.1])
+    shown = matched(delta, mean.tolist(), std.tolist())
+    assert torch.allclose(shown.mean((2, 3)), mean.expand(2, 3), atol=1e-5)
+    assert torch.allclose(shown.std((2, 3), correction=0), std.expand(2, 3), atol=1e-5)
 
 
 def test_nothing_shows_as_the_mean() -> None:
-    assert torch.equal(show_untargeted(torch.zeros(1, 1, 2, 2), 0.5, 0.2), torch.full((1, 1, 2, 2), 0.5))
+    assert torch.equal(matched(torch.zeros(1, 1, 2, 2), [0.5], [0.2]), torch.full((1, 1, 2, 2), 0.5))
 
 
 def test_targeted_keeps_sign_and_proportion() -> None:

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from datamodules.mnist import MNISTData
+from datamodules.labelled import Labelled
 
 Model = Callable[[Tensor], Tensor]
 
 
 @pytest.fixture(scope="session")
-def trained(digits: MNISTData) -> nn.Sequential:
+def trained(digits: Labelled) -> nn.Sequential:
     """A network of four layers with batch normalisation, trained on 0.25 + digit/2 for two epochs.
 
     Without pooling: on the flat background of digits the largest of several equal values, and so the gradient, would
@@ -40,7 +40,7 @@ def shrunk(images: Tensor) -> Tensor:
 
 
 @pytest.fixture(scope="session")
-def batch(digits: MNISTData, trained: nn.Sequential) -> tuple[Tensor, Tensor]:
+def batch(digits: Labelled, trained: nn.Sequential) -> tuple[Tensor, Tensor]:
     """32 test digits in [0.25, 0.75] that `trained` gets right, of all classes."""
     images, labels = shrunk(digits.test_images), digits.test_labels
     right = (trained(images).argmax(1) == labels).nonzero()[:, 0]

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any, Final
 
-from datamodules.mnist import Source
-from trainers.zoo_runner import Recipe, train_zoo
+from datamodules.mnist import Source, load_mnist
+from lit_adv.errors import InputError
+from trainers.zoo_runner import Planned, Recipe, train_zoo
 
 SMALL: Final = {"width": 6, "epochs": 8, "batch_size": 32, "weight_decay": 0.02}
 FULL: Final = {"width": 8, "epochs": 3, "batch_size": 128, "weight_decay": 0.005}
@@ -42,8 +43,30 @@ def train_mnist_zoo(
     """
     given = {"width": width, "epochs": epochs, "batch_size": batch_size, "weight_decay": weight_decay}
     chosen: dict[str, Any] = DEFAULTS[source] | {name: value for name, value in given.items() if value is not None}
-    recipe = Recipe(source=source, seed=seed, learning_rate=learning_rate, **chosen)
-    zoo = train_zoo(recipe, count, root, out, processes)
-    accuracies = [spec.accuracy for spec in zoo.models]
+    models = mnist_models(count, chosen.pop("width"))
+    recipe = Recipe(data="mnist", source=source, seed=seed, learning_rate=learning_rate, **chosen)
+    zoo = train_zoo(recipe, models, lambda: load_mnist(source, root), out, processes)
+    accuracies = [spec.training["accuracy"] for spec in zoo.models]
     worst, best = 100 * min(accuracies), 100 * max(accuracies)
     print(f"zoo {out}: {len(accuracies)} models, test accuracy {worst:.2f} to {best:.2f} %")
+
+
+def mnist_models(count: int, width: int) -> list[Planned]:
+    """Models 0 … count − 1 of one architecture; model 0 is the test model, the others are sources.
+
+    Raises:
+        InputError: a number is below 1.
+    """
+    for name, number in (("count", count), ("width", width)):
+        if number < 1:
+            raise InputError(f"{name} is {number}; it must be at least 1")
+    return [
+        Planned(
+            name=f"model-{number:03d}",
+            role="source" if number else "test",
+            number=number,
+            architecture="vgg16_like",
+            arguments={"width": width},
+        )
+        for number in range(count)
+    ]

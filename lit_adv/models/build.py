@@ -1,0 +1,115 @@
+"""Networks by name, and what stands between pixels and a network."""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from lit_adv.errors import InputError
+from lit_adv.models.vgg import vgg16_like
+
+PYTORCHCV = "pytorchcv.models."
+
+
+def build(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """A network with random weights.
+
+    Args:
+        architecture: `vgg16_like`; a name that pytorchcv's `get_model` knows; or a function of pytorchcv by its full
+            path, `pytorchcv.models.resnet_cifar.get_resnet_cifar`, say.
+        arguments: of the function.
+
+    Raises:
+        InputError: there is no such architecture, or the arguments do not suit it.
+    """
+    if "pretrained" in arguments:
+        raise InputError(f"architecture {architecture}: give the weights by the zoo's own field, not by `pretrained`")
+    try:
+        network = _maker(architecture)(**arguments)
+    except (TypeError, ValueError, KeyError, AssertionError) as error:
+        raise InputError(f"architecture {architecture} cannot be built with {dict(arguments)}: {error}") from error
+    if not isinstance(network, nn.Module):
+        raise InputError(f"architecture {architecture} does not give a network, but a {type(network).__name__}")
+    return network
+
+
+def _maker(architecture: str) -> Callable[..., Any]:
+    if architecture == "vgg16_like":
+        return vgg16_like
+    if architecture.startswith(PYTORCHCV):
+        module, _, function = architecture.rpartition(".")
+        try:
+            return getattr(importlib.import_module(module), function)  # type: ignore[no-any-return]
+        except (ImportError, AttributeError) as error:
+            raise InputError(f"pytorchcv has no {architecture.removeprefix('pytorchcv.')}: {error}") from error
+    from pytorchcv.model_provider import _models as makers
+
+    if architecture not in makers:
+        near = get_close_matches(architecture, makers, n=3, cutoff=0.5)
+        hint = f"did you mean {', '.join(near)}?" if near else "lit-adv zoo lists the names"
+        raise InputError(f"pytorchcv has no model {architecture!r}; {hint}")
+    return makers[architecture]  # type: ignore[no-any-return]
+
+
+def prepare(network: nn.Module, mean: Sequence[float], std: Sequence[float], size: int | None = None) -> nn.Module:
+    """The network behind `Prepared`, or alone where that would change nothing."""
+    if size is None and not any(mean) and set(std) == {1.0}:
+        return network
+    return Prepared(network, mean, std, size)
+
+
+class Prepared(nn.Module):
+    """A network with its own size and normalisation, for pixels in [0, 1].
+
+    Images of another size are resized, bilinearly, without antialiasing; the gradient flows back through this. Then
+    `mean` is taken off and the rest divided by `std`.
+
+    Args:
+        network: `[B, C, S, S]` to logits `[B, K]`.
+        mean: one for each channel.
+        std: likewise.
+        size: S; left out, images stay as they are.
+    """
+
+    def __init__(
+        self, network: nn.Module, mean: Sequence[float], std: Sequence[float], size: int | None = None
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.size = size
+        self.mean = nn.Buffer(torch.tensor(mean).view(-1, 1, 1))
+        self.std = nn.Buffer(torch.tensor(std).view(-1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.size is not None:
+            images = functional.interpolate(images, (self.size, self.size), mode="bilinear", align_corners=False)
+        logits: Tensor = self.network((images - self.mean) / self.std)
+        return logits
+
+
+def count(architecture: str, arguments: Mapping[str, Any], image_shape: tuple[int, int, int]) -> tuple[int, int]:
+    """Parameters, and multiply-accumulates of one forward pass; the network is built without taking memory.
+
+    Raises:
+        InputError: there is no such architecture, or it does not take such images.
+    """
+    with torch.device("meta"):
+        network = build(architecture, arguments).eval()
+    network.to("meta")  # some networks make parts of themselves on the CPU
+    try:
+        return sum(p.numel() for p in network.parameters()), macs(network, image_shape)
+    except RuntimeError as error:
+        raise InputError(f"architecture {architecture} does not take images {list(image_shape)}: {error}") from error
+
+
+def macs(model: nn.Module, image_shape: tuple[int, int, int]) -> int:
+    """Multiply-accumulates of one forward pass on one image `(C, H, W)`, of convolutions and linear layers."""
+    device = next(model.parameters()).device
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, *image_shape, device=device))
+    return int(counter.get_total_flops()) // 2

@@ -1,0 +1,133 @@
+"""The models that pytorchcv publishes, and its store of their weights."""
+
+import csv
+import hashlib
+import os
+import shutil
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+from urllib.error import URLError
+
+import torch
+from filelock import FileLock
+
+from lit_adv.errors import InputError
+from lit_adv.files import atomic_path
+
+RELEASES: Final = "https://github.com/osmr/imgclsmob/releases/download"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """One classifier in pytorchcv's list.
+
+    Attributes:
+        name: for `get_model`.
+        data: `cifar10` or `imagenet`.
+        size: side length of the images it takes.
+        other_scale: its pixels run from −1 to 1 in place of the data set's usual normalisation.
+        file_name: of its weights in the store, None where none are published.
+        sha1: of that file.
+        release: which of the store's releases has it.
+    """
+
+    name: str
+    data: str
+    size: int
+    other_scale: bool
+    file_name: str | None
+    sha1: str
+    release: str
+
+
+@cache
+def published() -> dict[str, Published]:
+    """Every ImageNet and CIFAR-10 classifier in the installed pytorchcv's list, in its order.
+
+    A star in the list's remark marks networks whose weights come from TensorFlow with pixels from −1 to 1 (AdvProp
+    and EdgeTPU EfficientNets), as do the two NASNets of Cadene's collection.
+    """
+    from pytorchcv.models.common.model_store import get_model_metainfos_file_path
+
+    with Path(get_model_metainfos_file_path()).open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    found = {}
+    for row in rows:
+        name, sha1 = row["model_name"], row["checksum"]
+        data = "cifar10" if name.endswith("_cifar10") else "imagenet" if row["test_dataset"] == "in1k" else None
+        if data is None:
+            continue
+        found[name] = Published(
+            name=name,
+            data=data,
+            size=32 if data == "cifar10" else 224 if row["img_size"] == "NA" else int(row["img_size"]),
+            other_scale=row["remark"].endswith("*") or name in ("nasnet_6a4032", "pnasnet5large"),
+            file_name=None if sha1 == "NA" else f"{name}-{row['error_value']}-{sha1[:8]}.pth",
+            sha1=sha1,
+            release=row["repo_release_tag"],
+        )
+    return found
+
+
+def store_folder() -> Path:
+    """Where pytorchcv keeps weights: `~/.torch/models`, or the folder that `LIT_ADV_STORE` names."""
+    return Path(os.environ.get("LIT_ADV_STORE", "~/.torch/models")).expanduser()
+
+
+def at_hand(model: Published) -> bool:
+    """Whether the store holds a file of the model's name."""
+    return model.file_name is not None and (store_folder() / model.file_name).is_file()
+
+
+def fetch(model: Published) -> Path:
+    """The model's weight file, downloaded if it is not there; whoever comes meanwhile waits.
+
+    Raises:
+        InputError: none are published, the store cannot be reached, or the file is not the published one.
+    """
+    if model.file_name is None:
+        raise InputError(f"pytorchcv publishes no weights of {model.name}; name a file of your own in the zoo's list")
+    path = store_folder() / model.file_name
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            if not path.is_file():
+                _download(model, path)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}; set LIT_ADV_STORE to another folder"
+        ) from error
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha1").hexdigest()
+    if found != model.sha1:
+        raise InputError(
+            f"{path} is damaged or cut short (SHA-1 {found[:8]}…, published is {model.sha1[:8]}…); "
+            "delete it, and it is fetched again"
+        )
+    return path
+
+
+def _download(model: Published, path: Path) -> None:
+    url = f"{RELEASES}/{model.release}/{path.name}.zip"
+    by_hand = f"fetch {url} and unpack it into {path.parent}"
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        archive = Path(folder) / "download.zip"
+        try:
+            torch.hub.download_url_to_file(url, str(archive))
+        except (URLError, ConnectionError, TimeoutError) as error:
+            reason = getattr(error, "reason", None) or error
+            raise InputError(f"cannot download the weights of {model.name}: {reason}; {by_hand}") from error
+        try:
+            with (
+                zipfile.ZipFile(archive) as content,
+                content.open(path.name) as packed,
+                atomic_path(path) as temporary,
+                temporary.open("wb") as unpacked,
+            ):
+                shutil.copyfileobj(packed, unpacked)
+        except (zipfile.BadZipFile, KeyError, EOFError) as error:
+            raise InputError(f"what came from {url} is not {path.name}: {error}; {by_hand}") from error

@@ -1,0 +1,57 @@
+"""Weights from files that a user names: safetensors, or torch's own without anything that could run."""
+
+import pickle
+import zipfile
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from lit_adv.errors import InputError
+
+ENDINGS = (".safetensors", ".pth", ".pt")
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a weight file, by name.
+
+    Raises:
+        InputError: the file is missing, damaged, or holds anything but tensors by name.
+    """
+    if not path.is_file():
+        raise InputError(f"no weight file {path}")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path} holds more than tensors, or is damaged; such files can run code and are not opened: "
+            "give a file of weights only"
+        ) from error
+    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is damaged or cut short: {_short(error)}; fetch it again") from error
+    if not isinstance(tensors, dict) or not all(isinstance(t, Tensor) for t in tensors.values()) or not tensors:
+        raise InputError(f"{path} is no file of tensors by name; save the network's state_dict() by itself")
+    return tensors
+
+
+def put_weights(network: nn.Module, tensors: dict[str, Tensor], path: Path, architecture: str) -> None:
+    """Gives a network its weights, all of them and no others.
+
+    Raises:
+        InputError: names or shapes do not fit.
+    """
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise InputError(f"{path} does not fit {architecture}: {_short(error)}") from error
+
+
+def _short(error: Exception) -> str:
+    """The error without its heading `Error(s) in loading …`, on one line, not too long."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[1:] if len(lines) > 1 and lines[0].startswith("Error(s)") else lines)
+    return text if len(text) <= 200 else f"{text[:200]}…"

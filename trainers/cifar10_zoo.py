@@ -1,0 +1,93 @@
+"""What `scripts/train_cifar10_zoo.py` takes from its command line."""
+
+from pathlib import Path
+from typing import Literal
+
+from datamodules.cifar10 import Source, load_cifar10
+from datamodules.labelled import Labelled
+from lit_adv.errors import InputError
+from trainers.zoo_runner import Planned, Recipe, train_zoo
+
+
+def train_cifar10_zoo(
+    out: Path,
+    models: list[str],
+    test: list[str] | None = None,
+    each: int = 1,
+    source: Source = "torchvision",
+    root: Path | None = None,
+    train_file: Path | None = None,
+    test_file: Path | None = None,
+    seed: int = 0,
+    epochs: int = 30,
+    batch_size: int = 128,
+    learning_rate: float = 0.2,
+    weight_decay: float = 5e-4,
+    label_smoothing: float = 0.1,
+    processes: int | None = None,
+) -> None:
+    """Trains CIFAR-10 models of pytorchcv's architectures; continues where it stopped.
+
+    SGD with a one-cycle learning rate, label smoothing, images moved and mirrored; bfloat16 where there is a GPU.
+
+    Args:
+        out: the zoo's folder.
+        models: pytorchcv's names of the sources' architectures, such as resnet20_cifar10; lit-adv zoo lists them.
+        test: likewise of the test models, which are never attacked.
+        each: how many of each, from different initialisations.
+        source: torchvision (downloads CIFAR-10 into root) or npz (train_file and test_file).
+        root: torchvision's folder.
+        train_file: an npz file of training images; see datamodules.cifar10.
+        test_file: likewise for testing.
+        seed: of the zoo.
+        epochs: passes over the training images.
+        batch_size: images in a training step.
+        learning_rate: the peak of the one-cycle schedule.
+        weight_decay: of SGD.
+        label_smoothing: of the cross-entropy.
+        processes: how many models train side by side; left out, one for each GPU, else one for each core.
+    """
+    if each < 1:
+        raise InputError(f"each is {each}; it must be at least 1")
+    parts = {"torchvision": (root, root), "npz": (train_file, test_file)}[source]
+    if None in parts:
+        raise InputError(
+            f"source {source} needs " + ("--root FOLDER" if source == "torchvision" else "--train_file and --test_file")
+        )
+    roles: list[tuple[Literal["source", "test"], str]] = [("source", name) for name in models]
+    roles += [("test", name) for name in test or []]
+    names = [name for _, name in roles]
+    if doubled := [name for place, name in enumerate(names) if name in names[:place]]:
+        raise InputError(f"model {doubled[0]} is named twice; --each trains several of a kind")
+    if not names:
+        raise InputError("no model is named; give --models")
+    planned = [
+        Planned(
+            name=name if each == 1 else f"{name}-{number:02d}",
+            role=role,
+            number=number,
+            architecture=name,
+            arguments={},
+        )
+        for role, name in roles
+        for number in range(each)
+    ]
+    recipe = Recipe(
+        data="cifar10",
+        source=source,
+        seed=seed,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        label_smoothing=label_smoothing,
+        augment=True,
+    )
+
+    def load() -> Labelled:
+        first, second = (Path(str(part)) for part in parts)
+        return Labelled(*load_cifar10(source, first, train=True), *load_cifar10(source, second))
+
+    zoo = train_zoo(recipe, planned, load, out, processes)
+    for spec in zoo.models:
+        print(f"{spec.name} ({spec.role}): {100 * spec.training['accuracy']:.2f} % of the test images")
