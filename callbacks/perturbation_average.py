@@ -169,22 +169,15 @@ def _terminate(*_: object) -> Never:
 
 
 def refuse_misfits(module: AttackModule, data: ReplicaDataModule) -> None:
-    """Refuses images that the source models do not take.
+    """Refuses a module and data that do not agree on the number of models or on stacks.
 
     Raises:
-        InputError: naming the first such model; or the two do not agree on the number of models or on stacks.
+        InputError: they do not.
     """
     if data.plan.models != len(module.sources):
         raise InputError(f"costs has {data.plan.models} entries for {len(module.sources)} source models; give each one")
     if data.plan.stacked > 1 and not module.stackable:
         raise InputError("stackable is true, but this attack or these models cannot be stacked; leave it out")
-    shape = tuple(data.selection.images.shape[1:])
-    for spec in module.sources:
-        if spec.image_shape != shape:
-            raise InputError(
-                f"source model {spec.name} takes images {list(spec.image_shape)}, the data are {list(shape)}; "
-                "give a zoo that was trained on these data"
-            )
 
 
 def describe_run(module: AttackModule, data: ReplicaDataModule) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from datamodules.replicas import ReplicaDataModule
 from datamodules.selection import Selection, check_labels, first_per_class, towards
+from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 
 Source = Literal["torchvision", "npz"]
@@ -85,7 +86,7 @@ class CIFAR10(ReplicaDataModule):
     Args:
         root: see `load_cifar10`.
         source: see `load_cifar10`.
-        per_class: k.
+        per_class: k; None for all images.
         targets: label to target class, for targeted attacks: only the images of its classes are used.
         copies: n, noisy copies of each image for each source model.
         sigma: σ of the noise, in pixel values of [0, 1].
@@ -98,11 +99,13 @@ class CIFAR10(ReplicaDataModule):
         InputError: a number is out of range.
     """
 
+    image_shape = DATA_SETS["cifar10"].image_shape
+
     def __init__(
         self,
         root: Path,
         source: Source = "torchvision",
-        per_class: int = 10,
+        per_class: int | None = 10,
         targets: dict[int, int] | None = None,
         copies: int = 1,
         sigma: float = 0.0,

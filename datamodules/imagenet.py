@@ -10,6 +10,7 @@ from torch import Tensor
 
 from datamodules.replicas import ReplicaDataModule
 from datamodules.selection import Selection, towards
+from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 
 CLASSES = 1000
@@ -53,7 +54,7 @@ class ImageNet(ReplicaDataModule):
     Args:
         root: the folder that holds a folder for each class, named by its wnid.
         classes: names, as in the packaged list; left out, the thesis's 20, or with targets their classes.
-        per_class: k.
+        per_class: k; None for all images.
         targets: name to the target class's name, for targeted attacks: only the images of its classes are used.
         copies: n, noisy copies of each image for each source model.
         sigma: σ of the noise, in pixel values of [0, 1].
@@ -66,11 +67,13 @@ class ImageNet(ReplicaDataModule):
         InputError: a number is out of range or a name unknown.
     """
 
+    image_shape = DATA_SETS["imagenet"].image_shape
+
     def __init__(
         self,
         root: Path,
         classes: Sequence[str] | None = None,
-        per_class: int = 10,
+        per_class: int | None = 10,
         targets: dict[str, str] | None = None,
         copies: int = 1,
         sigma: float = 0.0,
@@ -102,18 +105,19 @@ class ImageNet(ReplicaDataModule):
         few = [
             f"{name} ({self.table[name][1]}): {len(files)}"
             for name, files in found.items()
-            if len(files) < self.per_class
+            if len(files) < (self.per_class or 1)
         ]
         if few:
             raise InputError(
                 f"{self.root} has too few images ({', '.join(ENDINGS)}) of {len(few)} classes, per_class asks for "
-                f"{self.per_class}: {', '.join(few[:8])}"
+                f"{self.per_class or 'all there are'}: {', '.join(few[:8])}"
             )
-        paths = [path for files in found.values() for path in files[: self.per_class]]
+        chosen = {name: files[: self.per_class] for name, files in found.items()}
+        paths = [path for files in chosen.values() for path in files]
         self.files = [f"{path.parent.name}/{path.name}" for path in paths]
-        labels = torch.tensor([self.table[name][0] for name in self.classes]).repeat_interleave(self.per_class)
+        labels = torch.tensor([self.table[name][0] for name, files in chosen.items() for _ in files])
         images = torch.stack([read_image(path) for path in paths])
-        place = torch.arange(self.per_class).repeat(len(self.classes))
+        place = torch.cat([torch.arange(len(files)) for files in chosen.values()])
         selection = Selection(labels * NUMBERS_PER_CLASS + place, images, labels)
         if self.targets is None:
             return selection

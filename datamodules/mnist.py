@@ -13,6 +13,7 @@ from torch import Tensor
 from datamodules.labelled import Labelled
 from datamodules.replicas import ReplicaDataModule
 from datamodules.selection import Selection, check_labels, first_per_class, towards
+from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 
 Source = Literal["digits", "torchvision", "folder"]
@@ -116,7 +117,7 @@ class MNIST(ReplicaDataModule):
     Args:
         source: see `load_mnist`.
         root: the folder of the sources `torchvision` and `folder`.
-        per_class: k.
+        per_class: k; None for all images.
         targets: label to target class, for targeted attacks: only the images of its classes are used.
         copies: n, noisy copies of each image for each source model.
         sigma: σ of the noise, in pixel values of [0, 1].
@@ -129,11 +130,13 @@ class MNIST(ReplicaDataModule):
         InputError: a number is out of range.
     """
 
+    image_shape = DATA_SETS["mnist"].image_shape
+
     def __init__(
         self,
         source: Source = "digits",
         root: Path | None = None,
-        per_class: int = 10,
+        per_class: int | None = 10,
         targets: dict[int, int] | None = None,
         copies: int = 1,
         sigma: float = 0.0,

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -84,6 +84,7 @@ class ReplicaDataModule(pl.LightningDataModule):
     """Supplies this process's share of the plan; subclasses say which images.
 
     Attributes:
+        image_shape: `(C, H, W)` of the images.
         selection: the images, after `setup`.
         plan: the whole plan, after `setup`.
         done: `[len(plan)]` bool, batches that an earlier start has finished; set before the loader is asked for.
@@ -93,6 +94,7 @@ class ReplicaDataModule(pl.LightningDataModule):
 
     allow_zero_length_dataloader_with_multiple_devices = True  # on resuming there can be fewer batches than processes
 
+    image_shape: ClassVar[tuple[int, int, int]]
     selection: Selection
     plan: WorkPlan
     done: Tensor
@@ -100,7 +102,7 @@ class ReplicaDataModule(pl.LightningDataModule):
     def __init__(
         self,
         *,
-        per_class: int,
+        per_class: int | None,
         copies: int,
         sigma: float,
         seed: int,
@@ -110,7 +112,7 @@ class ReplicaDataModule(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         for name, value, least in (
-            ("per_class", per_class, 1),
+            ("per_class", 1 if per_class is None else per_class, 1),
             ("copies", copies, 1),
             ("sigma", sigma, 0),
             ("seed", seed, 0),

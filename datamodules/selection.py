@@ -38,19 +38,21 @@ class Selection:
             )
 
 
-def first_per_class(images: Tensor, labels: Tensor, per_class: int, classes: int) -> Selection:
-    """The first `per_class` images of each class, class by class (thesis 4.6.1).
+def first_per_class(images: Tensor, labels: Tensor, per_class: int | None, classes: int) -> Selection:
+    """The first `per_class` images of each class, class by class (thesis 4.6.1), or all images in their order.
 
     Args:
         images: `[N, C, H, W]` float32 in [0, 1].
         labels: `[N]` int64, 0 ≤ label < `classes`.
-        per_class: how many of each, at least 1.
+        per_class: how many of each, at least 1; None for all images.
         classes: the number of classes.
 
     Raises:
         InputError: a label is out of range, or a class has too few images.
     """
     check_labels(labels, classes)
+    if per_class is None:
+        return Selection(torch.arange(len(labels)), images, labels)
     counts = torch.bincount(labels, minlength=classes)
     if (fewest := int(counts.min())) < per_class:
         raise InputError(

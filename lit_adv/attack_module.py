@@ -8,7 +8,7 @@ import torch
 from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
 
-from datamodules.replicas import ReplicaBatch
+from datamodules.replicas import ReplicaBatch, ReplicaDataModule
 from lit_adv.attacks import Attack, Square
 from lit_adv.attacks.attack import BrokenModel
 from lit_adv.calibration import calibration
@@ -63,8 +63,16 @@ class AttackModule(pl.LightningModule):
         """Downloads and opens every source's weights, on one process, so that a bad file is found before any work.
 
         Raises:
-            InputError: a weight file is no good.
+            InputError: the source models take other images than the data module has, or a weight file is no good.
         """
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(data, ReplicaDataModule)
+        for spec in self.sources:
+            if spec.image_shape != data.image_shape:
+                raise InputError(
+                    f"source model {spec.name} takes images {list(spec.image_shape)}, the data are "
+                    f"{list(data.image_shape)}; give a zoo that was trained on these data"
+                )
         for spec in self.sources:
             spec.load()
 

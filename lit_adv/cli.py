@@ -49,9 +49,9 @@ def run_guarded(function: Callable[..., Any], *args: Any) -> None:
         cause: BaseException | None = error
         while cause is not None and not _is_input(cause):
             cause = cause.__cause__
-        if cause is None:
+        if cause is None and not _launcher_ended():
             raise
-        _fail(cause)
+        _fail(cause or error)
 
 
 def _is_input(error: BaseException) -> bool:
@@ -66,14 +66,21 @@ def process_number() -> int:
     return _get_rank() or 0
 
 
-def _fail(error: BaseException) -> Never:
-    # Most mistakes are found by every process, and the first one, which launched the others, shall say them once. A
-    # process that fails alone sees its parent live on, speaks for itself, and Lightning then ends the run.
+def _launcher_ended() -> bool:
+    """Whether the first process, which launched this one, ends within some seconds; False in the first itself."""
     deadline = time.monotonic() + 10
     while process_number() > 0 and time.monotonic() < deadline:
         if os.getppid() != PARENT:
-            raise SystemExit(2)
+            return True
         time.sleep(0.1)
+    return False
+
+
+def _fail(error: BaseException) -> Never:
+    # Most mistakes are found by every process, or end the first one, whereupon the others lose touch with it: the first
+    # shall say them, once. A process that fails alone sees its parent live on, and speaks for itself.
+    if _launcher_ended():
+        raise SystemExit(2)
     print(f"lit-adv: {' '.join(str(error).split())}", file=sys.stderr)
     raise SystemExit(2)
 

@@ -3,10 +3,12 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.fx import GraphModule
 from torch.nn import functional
 
 from lit_adv.attacks import BIM, CW, Gradient
 from lit_adv.fast import Reduced, SingleChannelConv, Stack, fast_form, stackable
+from lit_adv.models.build import build, prepare
 from lit_adv.models.vgg import vgg16_like
 from lit_adv.zoo import Zoo
 
@@ -57,6 +59,30 @@ def test_the_quick_gradient_of_single_channels(groups: int, out: int, kernel: in
     )
     assert torch.allclose(found, expected, atol=1e-12)
     assert torch.equal(SingleChannelConv(conv)(x), conv(x))
+
+
+NETWORKS = ("resnet20_cifar10", "preresnet20_cifar10", "densenet40_k12_cifar10", "diaresnet20_cifar10", "nin_cifar10")
+NOT_TRACED = ("dicenet_wd5",)  # its steps depend on sizes that torch.fx does not know
+
+
+@pytest.mark.parametrize("name", NETWORKS + NOT_TRACED)
+def test_pytorchcvs_networks_too(name: str) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = build(name, {})
+        for layer in network.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                nn.init.uniform_(layer.running_var, 0.5, 1.5)  # type: ignore[arg-type]
+                nn.init.uniform_(layer.bias, -0.2, 0.2)
+    side = 32 if name.endswith("cifar10") else 224
+    model = prepare(network, (0.5, 0.4, 0.3), (0.2, 0.3, 0.2)).double().eval().requires_grad_(False)
+    fast = fast_form(model)
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.rand(2, 3, side, side, generator=generator, dtype=torch.float64), torch.tensor([1, 2])
+    assert torch.allclose(fast(x), model(x), atol=1e-9)
+    expected = Gradient()(model, x, y)
+    assert torch.allclose(Gradient()(fast, x, y), expected, atol=1e-9 * float(expected.abs().max()))
+    assert isinstance(fast, GraphModule) == (name not in NOT_TRACED)
 
 
 def test_a_relu_with_another_user_stays_where_it_is() -> None:
