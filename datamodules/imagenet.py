@@ -100,7 +100,11 @@ class ImageNet(ReplicaDataModule):
         if unknown or not self.classes:
             raise InputError(f"ImageNet class {unknown[0] if unknown else ''!r} is not in the list {CLASS_LIST.name}")
 
-    def select(self) -> Selection:
+    def prepare_data(self) -> None:
+        """Looks for the images on one process, before models are fetched."""
+        self._chosen()
+
+    def _chosen(self) -> dict[str, list[Path]]:
         found = {name: self._files(name) for name in self.classes}
         few = [
             f"{name} ({self.table[name][1]}): {len(files)}"
@@ -112,7 +116,10 @@ class ImageNet(ReplicaDataModule):
                 f"{self.root} has too few images ({', '.join(ENDINGS)}) of {len(few)} classes, per_class asks for "
                 f"{self.per_class or 'all there are'}: {', '.join(few[:8])}"
             )
-        chosen = {name: files[: self.per_class] for name, files in found.items()}
+        return {name: files[: self.per_class] for name, files in found.items()}
+
+    def select(self) -> Selection:
+        chosen = self._chosen()
         paths = [path for files in chosen.values() for path in files]
         self.files = [f"{path.parent.name}/{path.name}" for path in paths]
         labels = torch.tensor([self.table[name][0] for name, files in chosen.items() for _ in files])

@@ -17,10 +17,11 @@ def gallery(rows: Sequence[tuple[str, Tensor]], columns: int) -> bytes:
     """
     total = len(rows[0][1])
     bands = -(-total // columns)
-    figure = Figure(figsize=(0.75 * columns + 1.1, bands * (0.75 * len(rows) + 0.12)), dpi=110)
+    cell = 0.75 if rows[0][1].shape[-1] <= 64 else 1.3  # inches
+    figure = Figure(figsize=(cell * columns + 1.1, bands * (cell * len(rows) + 0.12)), dpi=110)
     heights = [h for _ in range(bands) for h in (*[1.0] * len(rows), 0.16)]
     grid = figure.add_gridspec(len(heights), columns, height_ratios=heights, wspace=0.05, hspace=0.05)
-    figure.subplots_adjust(left=1.1 / (0.75 * columns + 1.1), right=0.998, top=0.998, bottom=0.002)
+    figure.subplots_adjust(left=1.1 / (cell * columns + 1.1), right=0.998, top=0.998, bottom=0.002)
     for place in range(total):
         band, column = divmod(place, columns)
         for row, (name, pictures) in enumerate(rows):

@@ -3,7 +3,7 @@
 from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -17,6 +17,8 @@ from lit_adv.files import atomic_path, read_json
 from lit_adv.perturbation_set import PerturbationSet, first_of_each_class, name_of
 from lit_adv.render import matched, show_targeted
 from lit_adv.report.gallery import gallery
+
+MOST_COLUMNS: Final = 10
 
 
 def report(sets: list[Path], out: Path) -> None:
@@ -97,11 +99,12 @@ def picture_rows(sets: Sequence[PerturbationSet], index: torch.Tensor) -> list[t
 def one_of_each(sets: Sequence[PerturbationSet]) -> bytes:
     """The gallery of the first image of each class."""
     index = first_of_each_class(sets[0].label)
-    return gallery(picture_rows(sets, index), columns=len(index))
+    return gallery(picture_rows(sets, index), columns=min(MOST_COLUMNS, len(index)))
 
 
 def everything(sets: Sequence[PerturbationSet]) -> bytes:
     """The gallery of all images, a class to a band where the classes are of one size."""
     label = sets[0].label
-    columns = min(10, len(label) // len(label.unique()))
-    return gallery(picture_rows(sets, torch.arange(len(label))), columns=max(columns, 1))
+    sizes = label.unique(return_counts=True)[1].tolist()
+    columns = min(MOST_COLUMNS, sizes[0] if len(set(sizes)) == 1 else len(label))
+    return gallery(picture_rows(sets, torch.arange(len(label))), columns)
