@@ -8,16 +8,16 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 
-def gallery(rows: Sequence[tuple[str, Tensor]], columns: int) -> bytes:
+def gallery(rows: Sequence[tuple[str, Tensor]], columns: int, cell: float = 0.75) -> bytes:
     """A labelled grid of pictures as PNG; long rows are broken into bands of `columns`, the bands kept together.
 
     Args:
         rows: name and pictures `[N, C, H, W]`, C 1 or 3; values are clipped to [0, 1]. All rows have the same N.
         columns: pictures side by side.
+        cell: side length of a picture in inches.
     """
     total = len(rows[0][1])
     bands = -(-total // columns)
-    cell = 0.75 if rows[0][1].shape[-1] <= 64 else 1.3  # inches
     figure = Figure(figsize=(cell * columns + 1.1, bands * (cell * len(rows) + 0.12)), dpi=110)
     heights = [h for _ in range(bands) for h in (*[1.0] * len(rows), 0.16)]
     grid = figure.add_gridspec(len(heights), columns, height_ratios=heights, wspace=0.05, hspace=0.05)

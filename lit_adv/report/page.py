@@ -99,7 +99,8 @@ def picture_rows(sets: Sequence[PerturbationSet], index: torch.Tensor) -> list[t
 def one_of_each(sets: Sequence[PerturbationSet]) -> bytes:
     """The gallery of the first image of each class."""
     index = first_of_each_class(sets[0].label)
-    return gallery(picture_rows(sets, index), columns=min(MOST_COLUMNS, len(index)))
+    cell = 0.75 if sets[0].image.shape[-1] <= 64 else 1.3
+    return gallery(picture_rows(sets, index), min(MOST_COLUMNS, len(index)), cell)
 
 
 def everything(sets: Sequence[PerturbationSet]) -> bytes:
