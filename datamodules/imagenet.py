@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from datamodules.replicas import ReplicaDataModule
@@ -22,6 +22,8 @@ THESIS_CLASSES = (
     "great_white_shark", "cock", "tree_frog", "green_mamba", "giant_panda", "ambulance", "barn", "baseball", "broom",
     "bullet_train", "cab", "cannon", "teapot", "teddy", "streetcar", "wallet", "lemon", "pizza", "cup", "daisy",
 )  # fmt: skip
+MODES = ("RGB", "L", "P", "RGBA", "LA", "CMYK", "YCbCr", "1")
+"""Kinds of 8-bit pixels that become RGB; grey ones get three equal channels, as usual with ImageNet."""
 ENDINGS = (".jpeg", ".jpg", ".png")
 
 
@@ -41,8 +43,10 @@ def read_image(path: Path, resize: int = 256, crop: int = 224) -> Tensor:
 
     try:
         with Image.open(path) as image:
+            if image.mode not in MODES:
+                raise InputError(f"{path} has pixels of kind {image.mode}, not of 8 bits; convert it to RGB")
             square = functional.center_crop(functional.resize(image.convert("RGB"), resize), [crop, crop])
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} is no readable image: {error}; fetch it again") from error
     tensor: Tensor = functional.to_tensor(square)
     return tensor
@@ -114,7 +118,7 @@ class ImageNet(ReplicaDataModule):
         if few:
             raise InputError(
                 f"{self.root} has too few images ({', '.join(ENDINGS)}) of {len(few)} classes, per_class asks for "
-                f"{self.per_class or 'all there are'}: {', '.join(few[:8])}"
+                f"{self.per_class or 'all there are'}: {', '.join(few)}"
             )
         return {name: files[: self.per_class] for name, files in found.items()}
 
@@ -133,7 +137,7 @@ class ImageNet(ReplicaDataModule):
 
     def _files(self, name: str) -> list[Path]:
         folder = Path(self.root) / self.table[name][1]
-        return sorted(path for path in folder.glob("*") if path.suffix.lower() in ENDINGS)
+        return sorted(path for path in folder.glob("*") if path.suffix.lower() in ENDINGS and path.name[0] != ".")
 
     def describe(self) -> dict[str, object]:
         return {

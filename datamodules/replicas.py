@@ -138,6 +138,8 @@ class ReplicaDataModule(pl.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         self.selection = self.select()
+        if not len(self.selection.labels):
+            raise InputError("there is no image in the data")
         pairs = len(self.selection.labels) * self.copies
         fitting = min(self.batch_size // pairs, STACKED_MODELS)
         stacked = max(fitting, 1) if self.stackable and pairs <= STACKED_PAIRS else 1

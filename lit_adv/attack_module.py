@@ -1,5 +1,6 @@
 """The Lightning shell around source zoo and attack."""
 
+import gc
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,9 +53,9 @@ class AttackModule(pl.LightningModule):
         self.attack = attack
         self.exact = exact
         self.model_precision = precision
-        one_kind = len({(spec.architecture, str(spec.arguments), spec.size) for spec in self.sources}) == 1
+        kinds = {(s.architecture, str(s.arguments), s.size, s.mean, s.std) for s in self.sources}
         with torch.device("meta"):
-            alike = one_kind and stackable([self.sources[0].prepare(self.sources[0].build())])
+            alike = len(kinds) == 1 and stackable([self.sources[0].prepare(self.sources[0].build())])
         self.stackable = alike and attack.whole_batches and not exact
         # Not a submodule: Lightning broadcasts rank 0's submodules to all processes, and theirs differ.
         self._current: list[tuple[tuple[int, int], nn.Module]] = []
@@ -80,6 +81,7 @@ class AttackModule(pl.LightningModule):
         """The source model at `first`, or `count` from there as one, on the device; only the last one is kept."""
         if not self._current or self._current[0][0] != (first, count):
             self._current.clear()
+            gc.collect()  # traced networks refer to themselves, and would stay in memory beside the next
             models = [spec.load() for spec in self.sources[first : first + count]]
             model = models[0] if self.exact else Stack(models) if count > 1 else fast_form(models[0])
             model = Reduced(model) if self.model_precision == "bf16" else model

@@ -49,7 +49,7 @@ def run_guarded(function: Callable[..., Any], *args: Any) -> None:
         cause: BaseException | None = error
         while cause is not None and not _is_input(cause):
             cause = cause.__cause__
-        if cause is None and not _launcher_ended():
+        if cause is None and not (_lost_touch(error) and _launcher_ended()):
             raise
         _fail(cause or error)
 
@@ -64,6 +64,12 @@ def process_number() -> int:
     from lightning_fabric.utilities.rank_zero import _get_rank
 
     return _get_rank() or 0
+
+
+def _lost_touch(error: BaseException) -> bool:
+    """Whether another process of the run has gone while this one waited for it."""
+    signs = ("Connection closed", "Connection reset", "Connection was", "Broken pipe", "recv")
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
 
 
 def _launcher_ended() -> bool:
@@ -148,6 +154,8 @@ def _zoo(words: list[str]) -> None:
     parser.add_argument("--test", nargs="+", default=[], metavar="NAME", help="its test models, whatever they cost")
     parser.add_argument("--single", metavar="NAME", help="its model for the settings SM and NSM")
     chosen = parser.parse_args(words)
+    if chosen.write is None and (chosen.test or chosen.single):
+        raise InputError("--test and --single are for the zoo file; give --write FILE too")
     from lit_adv.zoo_list import list_models, print_list, write_zoo
 
     models = list_models(chosen.data, chosen.max_gmac, chosen.weights, chosen.test)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
-from torch.fx import GraphModule
+from torch.fx import GraphModule, symbolic_trace
 from torch.fx.experimental.optimization import fuse
 from torch.fx.proxy import TraceError
 from torch.nn import functional
@@ -28,14 +28,20 @@ def fast_form(model: nn.Module) -> nn.Module:
     Args:
         model: in evaluation mode; it is not changed.
     """
-    try:
-        fast: nn.Module = _folded(model)
-    except (TraceError, TypeError):  # what it does depends on values that tracing does not have: left as it is
-        fast = deepcopy(model)
+    fast = _folded(model) if _traceable(model) else deepcopy(model)
     for name, layer in list(fast.named_modules()):
         if SingleChannelConv.fits(layer):
             fast.set_submodule(name, SingleChannelConv(layer))
     return fast.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def _traceable(model: nn.Module) -> bool:
+    """Whether torch.fx can follow the model; some (DiCENet, MixNet, TensorFlow's EfficientNets) ask for values."""
+    try:
+        symbolic_trace(model)
+    except (TraceError, TypeError):
+        return False
+    return True
 
 
 def _folded(model: nn.Module) -> GraphModule:

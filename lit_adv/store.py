@@ -3,11 +3,12 @@
 import csv
 import hashlib
 import os
-import shutil
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cache
+from http.client import HTTPException
 from pathlib import Path
 from typing import Final
 from urllib.error import URLError
@@ -16,7 +17,6 @@ import torch
 from filelock import FileLock
 
 from lit_adv.errors import InputError
-from lit_adv.files import atomic_path
 
 RELEASES: Final = "https://github.com/osmr/imgclsmob/releases/download"
 
@@ -92,23 +92,29 @@ def fetch(model: Published) -> Path:
     if model.file_name is None:
         raise InputError(f"pytorchcv publishes no weights of {model.name}; name a file of your own in the zoo's list")
     path = store_folder() / model.file_name
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            if not path.is_file():
-                _download(model, path)
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror or error}; set LIT_ADV_STORE to another folder"
-        ) from error
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha1").hexdigest()
-    if found != model.sha1:
+    if not path.is_file():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(path.with_suffix(".lock")):
+                if not path.is_file():
+                    _download(model, path)
+        except OSError as error:
+            reason = error.strerror or error
+            raise InputError(f"cannot write {path}: {reason}; set LIT_ADV_STORE to another folder") from error
+    if (found := _sha1(path)) != model.sha1:
         raise InputError(
             f"{path} is damaged or cut short (SHA-1 {found[:8]}…, published is {model.sha1[:8]}…); "
             "delete it, and it is fetched again"
         )
     return path
+
+
+def _sha1(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha1").hexdigest()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def _download(model: Published, path: Path) -> None:
@@ -118,16 +124,14 @@ def _download(model: Published, path: Path) -> None:
         archive = Path(folder) / "download.zip"
         try:
             torch.hub.download_url_to_file(url, str(archive))
-        except (URLError, ConnectionError, TimeoutError) as error:
+        except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
             reason = getattr(error, "reason", None) or error
             raise InputError(f"cannot download the weights of {model.name}: {reason}; {by_hand}") from error
         try:
-            with (
-                zipfile.ZipFile(archive) as content,
-                content.open(path.name) as packed,
-                atomic_path(path) as temporary,
-                temporary.open("wb") as unpacked,
-            ):
-                shutil.copyfileobj(packed, unpacked)
-        except (zipfile.BadZipFile, KeyError, EOFError) as error:
+            with zipfile.ZipFile(archive) as content:
+                unpacked = Path(content.extract(path.name, folder))
+        except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
             raise InputError(f"what came from {url} is not {path.name}: {error}; {by_hand}") from error
+        if _sha1(unpacked) != model.sha1:
+            raise InputError(f"what came from {url} is not the published {path.name}; {by_hand}")
+        unpacked.replace(path)

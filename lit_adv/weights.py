@@ -1,11 +1,9 @@
 """Weights from files that a user names: safetensors, or torch's own without anything that could run."""
 
 import pickle
-import zipfile
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -31,11 +29,16 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             f"{path} holds more than tensors, or is damaged; such files can run code and are not opened: "
             "give a file of weights only"
         ) from error
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # torch.load meets damage with errors of every kind
         raise InputError(f"{path} is damaged or cut short: {_short(error)}; fetch it again") from error
-    if not isinstance(tensors, dict) or not all(isinstance(t, Tensor) for t in tensors.values()) or not tensors:
-        raise InputError(f"{path} is no file of tensors by name; save the network's state_dict() by itself")
+    if not isinstance(tensors, dict) or not tensors or not all(map(_is_weight, tensors.items())):
+        raise InputError(f"{path} is no file of real tensors by name; save the network's state_dict() by itself")
     return tensors
+
+
+def _is_weight(item: tuple[object, object]) -> bool:
+    name, tensor = item
+    return isinstance(name, str) and isinstance(tensor, Tensor) and not (tensor.is_complex() or tensor.is_meta)
 
 
 def put_weights(network: nn.Module, tensors: dict[str, Tensor], path: Path, architecture: str) -> None:

@@ -17,7 +17,7 @@ from torch import nn
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.files import atomic_path, read_json, sha256, write_json
-from lit_adv.models.build import build, count, macs, prepare
+from lit_adv.models.build import build, check_fit, count, macs, maker_of, prepare
 from lit_adv.store import fetch, published
 from lit_adv.weights import ENDINGS, put_weights, read_weights
 
@@ -100,7 +100,9 @@ class ModelSpec:
             wanted = network.state_dict()
             tensors = {name: tensor for name, tensor in tensors.items() if name in wanted}
         put_weights(network, tensors, path, f"{self.name} ({self.architecture})")
-        return self.prepare(network).eval().requires_grad_(False)
+        model = self.prepare(network).eval().requires_grad_(False)
+        check_fit(model, self.image_shape, self.classes, f"model {self.name}")
+        return model
 
 
 @dataclass(frozen=True)
@@ -128,14 +130,14 @@ class Zoo:
             InputError: there is none, it holds no finished model, or a description is damaged.
         """
         packaged = ZOOS / f"{path}.yaml"
-        if path.is_dir():
+        if path.is_dir() and (not packaged.is_file() or any(path.glob("*.json"))):
             return _open_folder(path)
         if path.is_file() or packaged.is_file():
             return _open_file(path if path.is_file() else packaged)
         names = ", ".join(sorted(file.stem for file in ZOOS.glob("*.yaml")))
         raise InputError(
             f"zoo {path}: neither a folder nor a file, nor one of {names}; "
-            f"train one with python scripts/train_mnist_zoo.py --out {path}"
+            "train one with scripts/train_mnist_zoo.py or train_cifar10_zoo.py"
         )
 
     @property
@@ -208,7 +210,8 @@ def _open_folder(folder: Path) -> Zoo:
     manifests = sorted(folder.glob("*.json"))
     if not manifests:
         raise InputError(
-            f"zoo {folder}: no finished model in it; train one with python scripts/train_mnist_zoo.py --out {folder}"
+            f"zoo {folder}: no finished model in it; train some with scripts/train_mnist_zoo.py or "
+            "train_cifar10_zoo.py, or give a zoo file that lists the weights in it"
         )
     return Zoo(folder, tuple(read_spec(path) for path in manifests))
 
@@ -246,7 +249,7 @@ def _open_file(path: Path) -> Zoo:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"zoo file {path} cannot be read: {error}") from error
     content = _fields(content, ZOO_FIELDS, ("data",), f"zoo file {path}")
-    if content["data"] not in DATA_SETS:
+    if not isinstance(content["data"], str) or content["data"] not in DATA_SETS:
         raise InputError(f"zoo file {path}: data is {content['data']!r}; it must be one of {', '.join(DATA_SETS)}")
     models: list[ModelSpec] = []
     for role in ("source", "test"):
@@ -256,6 +259,8 @@ def _open_file(path: Path) -> Zoo:
         models += [_listed(path, content, role, entry) for entry in entries]
     if not models:
         raise InputError(f"zoo file {path} lists no model under sources or test")
+    if not isinstance(content.get("single"), (str, type(None))):
+        raise InputError(f"zoo file {path}: single is {content['single']!r}; it must be the name of a model")
     zoo = Zoo(path, tuple(models), content.get("single"))
     zoo.named([spec.name for spec in models])
     zoo.choose("single" if zoo.single is not None else None if zoo.sources else [models[0].name])
@@ -270,6 +275,10 @@ def _listed(path: Path, content: Mapping[str, Any], role: Literal["source", "tes
     data = DATA_SETS[content["data"]]
     architecture, arguments = str(entry.get("architecture", name)), entry.get("arguments") or {}
     known = published().get(architecture)
+    if known is None:
+        maker_of(architecture)
+    elif known.data != content["data"]:
+        raise InputError(f"{where}: {architecture} is a model of {known.data}, the file is of {content['data']}")
     weights = entry.get("weights", content.get("weights", "pretrained"))
     if weights == "pretrained":
         if known is None or known.file_name is None or arguments:
@@ -294,7 +303,7 @@ def _listed(path: Path, content: Mapping[str, Any], role: Literal["source", "tes
     cost = entry.get("gmac")
     if cost is None:
         cost = count(architecture, arguments, (channels, size, size))[1] / 1e9
-    if not isinstance(cost, (int, float)) or not cost > 0:
+    if not isinstance(cost, (int, float)) or not 0 < cost < math.inf:
         raise InputError(f"{where}: gmac is {cost!r}; it must be a number above 0")
     return ModelSpec(
         name=name,

@@ -3,7 +3,9 @@
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -43,13 +45,17 @@ def counts(models: Sequence[Published]) -> dict[str, list[int]]:
     """Parameters and multiply-accumulates of each model by its name, remembered in the user's cache folder."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "lit-adv"
     path = cache / f"pytorchcv-{version('pytorchcv')}.json"
-    known: dict[str, list[int]] = read_json(path) if path.is_file() else {}
+    known: dict[str, list[int]] = {}
+    with suppress(InputError):  # a memory only: without it the counting takes its time
+        known = read_json(path)
     new = [model for model in models if model.name not in known]
     console = Console(stderr=True)
-    for model in track(new, "counting", console=console, disable=not console.is_terminal):
-        known[model.name] = list(count(model.name, {}, (3, model.size, model.size)))
-    if new:
-        write_json(path, known)
+    try:
+        for model in track(new, "counting", console=console, disable=not console.is_terminal):
+            known[model.name] = list(count(model.name, {}, (3, model.size, model.size)))
+    finally:
+        with suppress(InputError):
+            write_json(path, known)
     return known
 
 
@@ -121,7 +127,9 @@ def write_zoo(models: Sequence[Listed], path: Path, test: Sequence[str], single:
     entries = {model.name: f"{{name: {model.name}, gmac: {model.gmac}}}" for model in models}
     for name in (*test, *([] if single is None else [single])):
         if name not in entries:
-            raise InputError(f"model {name!r} is not among the {len(models)} chosen ones")
+            near = ", ".join(get_close_matches(name, entries, n=3, cutoff=0.5))
+            hint = f"; did you mean {near}?" if near else ""
+            raise InputError(f"model {name!r} is not among the {len(models)} chosen ones{hint}")
     lines = [f"# {rule}", f"data: {models[0].data}", "weights: pretrained"]
     lines += [f"single: {single}"] if single is not None else []
     lines += ["test:", *(f"- {entries[name]}" for name in test)]

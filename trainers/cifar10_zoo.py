@@ -82,6 +82,7 @@ def train_cifar10_zoo(
         weight_decay=weight_decay,
         label_smoothing=label_smoothing,
         augment=True,
+        reduced=True,
     )
 
     def load() -> Labelled:

@@ -1,5 +1,7 @@
 """Trains the models of a zoo that are not there yet, on all devices of one machine."""
 
+import hashlib
+import json
 import logging
 import os
 import shutil
@@ -20,7 +22,7 @@ from datamodules.labelled import Labelled
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.files import check_writable
-from lit_adv.models.build import build, prepare
+from lit_adv.models.build import build, check_fit, prepare
 from lit_adv.zoo import ModelSpec, Zoo, read_spec
 from trainers.classifier import Classifier
 
@@ -42,6 +44,7 @@ class Recipe:
         weight_decay: of SGD.
         label_smoothing: of the cross-entropy, 0 ≤ value < 1.
         augment: mirror the images and move them by up to an eighth of their side, at random.
+        reduced: train in bfloat16 where there is a GPU.
     """
 
     data: str
@@ -53,6 +56,7 @@ class Recipe:
     weight_decay: float
     label_smoothing: float = 0.0
     augment: bool = False
+    reduced: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("seed", 0), ("epochs", 1), ("batch_size", 1), ("weight_decay", 0), ("label_smoothing", 0)):
@@ -104,12 +108,14 @@ def train_zoo(
     """
     if processes is not None and processes < 1:
         raise InputError(f"processes is {processes}; it must be at least 1")
+    data_set = DATA_SETS[recipe.data]
     todo = []
     for model in models:
         if not is_finished(out, model.name):
             todo.append(model)
             with torch.device("meta"):
-                build(model.architecture, model.arguments)
+                network = build(model.architecture, model.arguments).eval()
+            check_fit(network.to("meta"), data_set.image_shape, data_set.classes, f"architecture {model.architecture}")
         elif difference := _difference(read_spec(out / f"{model.name}.json"), recipe, model):
             raise InputError(
                 f"zoo {out}: {model.name} was trained with {difference}; choose another --out or the same settings"
@@ -180,12 +186,13 @@ def train_model(recipe: Recipe, model: Planned, data: Labelled, out: Path, devic
         augment=recipe.augment,
     )
     gpu = torch.cuda.is_available()
-    unfinished = out / "unfinished" / model.name
+    what = hashlib.sha256(json.dumps([asdict(recipe), asdict(model)]).encode()).hexdigest()
+    unfinished = out / "unfinished" / f"{model.name}-{what[:8]}"  # so that another recipe does not continue this one
     trainer = pl.Trainer(
         max_epochs=recipe.epochs,
         accelerator="gpu" if gpu else "cpu",
         devices=[device % torch.cuda.device_count()] if gpu else 1,
-        precision="bf16-mixed" if gpu and recipe.augment else "32-true",
+        precision="bf16-mixed" if gpu and recipe.reduced else "32-true",
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,

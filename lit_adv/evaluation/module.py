@@ -54,24 +54,24 @@ class EvaluationModule(pl.LightningModule):
         )
 
     def prepare_data(self) -> None:
-        """Downloads the judges' weights on one process."""
-        for spec in self.specs:
-            spec.file()
-
-    def setup(self, stage: str) -> None:
-        """Opens the set and loads the judges.
+        """Downloads the judges' weights on one process, if there is a set for them.
 
         Raises:
             InputError: there is no finished set, a judge takes other images, or its weights are no good.
         """
-        self.evaluated = PerturbationSet.load(Path(self.trainer.default_root_dir))
-        self.data: str = self.evaluated.manifest["data"]["name"]
-        shape = tuple(self.evaluated.image.shape[1:])
+        shape = tuple(PerturbationSet.load(Path(self.trainer.default_root_dir)).image.shape[1:])
         for spec in self.specs:
             if spec.image_shape != shape:
                 raise InputError(
                     f"judge {spec.name} takes images {list(spec.image_shape)}, the set's are {list(shape)}"
                 )
+        for spec in self.specs:
+            spec.file()
+
+    def setup(self, stage: str) -> None:
+        """Opens the set and loads the judges."""
+        self.evaluated = PerturbationSet.load(Path(self.trainer.default_root_dir))
+        self.data: str = self.evaluated.manifest["data"]["name"]
         self.judges = nn.ModuleList(spec.load() for spec in self.specs)
         ours, target = self.evaluated.label, self.evaluated.target
         answers = torch.cat([ours] if target is None else [ours, target]).unique()

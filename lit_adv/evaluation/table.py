@@ -52,7 +52,7 @@ def print_table(evaluation: dict[str, Any]) -> None:
 
 
 def recognizability(evaluations: Sequence[dict[str, Any]]) -> Figures:
-    """Table 4.3: a row for each judge, a column for each set; the published figure in brackets.
+    """Table 4.3: a row for each judge, a column for each set; stars and brackets as in Table 4.4.
 
     Args:
         evaluations: of sets of the same images.
@@ -68,7 +68,8 @@ def recognizability(evaluations: Sequence[dict[str, Any]]) -> Figures:
 def strength(evaluations: Sequence[dict[str, Any]]) -> Figures:
     """Table 4.4: a row for each judge and their mean; clean, random noise, then a column for each set.
 
-    A judge that the attack used itself is left out of that set's mean, and marked; published figures in brackets.
+    A judge that the attack used itself has a star and is left out of that set's mean. In brackets the thesis's
+    figures, of its own models, copies and judges, which need not be those of the set.
 
     Args:
         evaluations: of sets of the same images, with the same ε and noise.
@@ -82,8 +83,7 @@ def strength(evaluations: Sequence[dict[str, Any]]) -> Figures:
         published = STRENGTH.get(evaluation["data"], {}).get(evaluation["set"] if key == "attack" else key, {})
         found = evaluation["judges"]
         for row, judge in zip(rows, judges, strict=True):
-            white_box = "*" if key == "attack" and judge in found and found[judge]["white_box"] else ""
-            row.append(_cell(found.get(judge), key, _known(published, evaluation, judge)) + white_box)
+            row.append(_cell(found.get(judge), key, _known(published, evaluation, judge)))
         counted = [f[key] for f in found.values() if not (key == "attack" and f["white_box"])]
         same_judges = set(published) == {*judges, "mean"}
         means.append(_cell({key: mean(counted)}, key, published["mean"] if same_judges else None) if counted else "")
@@ -112,7 +112,8 @@ def _known(published: dict[str, float], evaluation: dict[str, Any], judge: str) 
 def _cell(figures: dict[str, Any] | None, key: str, published: float | None) -> str:
     if figures is None:
         return ""
-    return f"{100 * figures[key]:.1f}" + (f" ({published:g})" if published is not None else "")
+    star = "*" if key in ("attack", "recognized") and figures.get("white_box") else ""
+    return f"{100 * figures[key]:.1f}{star}" + (f" ({published:g})" if published is not None else "")
 
 
 def _percent(share: float) -> str:

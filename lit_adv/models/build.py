@@ -30,23 +30,33 @@ def build(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
     if "pretrained" in arguments:
         raise InputError(f"architecture {architecture}: give the weights by the zoo's own field, not by `pretrained`")
     try:
-        network = _maker(architecture)(**arguments)
+        network = maker_of(architecture)(**arguments)
     except (TypeError, ValueError, KeyError, AssertionError) as error:
-        raise InputError(f"architecture {architecture} cannot be built with {dict(arguments)}: {error}") from error
+        reason = str(error) or type(error).__name__
+        raise InputError(f"architecture {architecture} cannot be built with {dict(arguments)}: {reason}") from error
     if not isinstance(network, nn.Module):
         raise InputError(f"architecture {architecture} does not give a network, but a {type(network).__name__}")
     return network
 
 
-def _maker(architecture: str) -> Callable[..., Any]:
+def maker_of(architecture: str) -> Callable[..., Any]:
+    """The function that makes networks of an architecture.
+
+    Raises:
+        InputError: there is none; the message suggests near names.
+    """
     if architecture == "vgg16_like":
         return vgg16_like
     if architecture.startswith(PYTORCHCV):
         module, _, function = architecture.rpartition(".")
         try:
-            return getattr(importlib.import_module(module), function)  # type: ignore[no-any-return]
+            maker = getattr(importlib.import_module(module), function)
         except (ImportError, AttributeError) as error:
             raise InputError(f"pytorchcv has no {architecture.removeprefix('pytorchcv.')}: {error}") from error
+        # A zoo file must not reach anything else: the functions of pytorchcv's store write files, for instance.
+        if module.count(".") != 2 or not function.startswith("get_") or getattr(maker, "__module__", "") != module:
+            raise InputError(f"{architecture} is none of pytorchcv's architectures (pytorchcv.models.FAMILY.get_NAME)")
+        return maker  # type: ignore[no-any-return]
     from pytorchcv.model_provider import _models as makers
 
     if architecture not in makers:
@@ -90,6 +100,23 @@ class Prepared(nn.Module):
             images = functional.interpolate(images, (self.size, self.size), mode="bilinear", align_corners=False)
         logits: Tensor = self.network((images - self.mean) / self.std)
         return logits
+
+
+def check_fit(model: nn.Module, image_shape: tuple[int, int, int], classes: int, name: str) -> None:
+    """Tries a model on one black image `(C, H, W)`.
+
+    Raises:
+        InputError: it does not take such images, or does not give `[1, classes]`.
+    """
+    black = torch.zeros(1, *image_shape, device=next(model.parameters()).device)
+    try:
+        with torch.no_grad():
+            logits = model(black)
+    except RuntimeError as error:
+        raise InputError(f"{name} does not take images {list(image_shape)}: {error}") from error
+    found = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    if found != [1, classes]:
+        raise InputError(f"{name} gives {found} for one image of {classes} classes; it must be [1, {classes}]")
 
 
 def count(architecture: str, arguments: Mapping[str, Any], image_shape: tuple[int, int, int]) -> tuple[int, int]:

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from io import BytesIO
 from textwrap import fill
+from typing import Final
 
 from matplotlib.figure import Figure
 from torch import Tensor
+
+DPI: Final = 110
 
 
 def gallery(rows: Sequence[tuple[str, Tensor]], columns: int, cell: float = 0.75) -> bytes:
@@ -16,9 +19,10 @@ def gallery(rows: Sequence[tuple[str, Tensor]], columns: int, cell: float = 0.75
         columns: pictures side by side.
         cell: side length of a picture in inches.
     """
-    total = len(rows[0][1])
+    total, side = len(rows[0][1]), rows[0][1].shape[-1]
+    interpolation = "nearest" if side <= cell * DPI else "antialiased"
     bands = -(-total // columns)
-    figure = Figure(figsize=(cell * columns + 1.1, bands * (cell * len(rows) + 0.12)), dpi=110)
+    figure = Figure(figsize=(cell * columns + 1.1, bands * (cell * len(rows) + 0.12)), dpi=DPI)
     heights = [h for _ in range(bands) for h in (*[1.0] * len(rows), 0.16)]
     grid = figure.add_gridspec(len(heights), columns, height_ratios=heights, wspace=0.05, hspace=0.05)
     figure.subplots_adjust(left=1.1 / (cell * columns + 1.1), right=0.998, top=0.998, bottom=0.002)
@@ -27,7 +31,7 @@ def gallery(rows: Sequence[tuple[str, Tensor]], columns: int, cell: float = 0.75
         for row, (name, pictures) in enumerate(rows):
             axes = figure.add_subplot(grid[band * (len(rows) + 1) + row, column])
             picture = pictures[place].detach().cpu().clamp(0, 1).permute(1, 2, 0).numpy()
-            axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation=interpolation)
             axes.set_xticks([])
             axes.set_yticks([])
             if column == 0:

@@ -43,7 +43,7 @@ def report(sets: list[Path], out: Path) -> None:
             if evaluation[key] != evaluations[0][key]:
                 raise InputError(f"{folder} and {sets[0]} were tested with different {key}; test them alike")
     tables = [recognizability(evaluations), strength(evaluations)]
-    pictures = {"digits": one_of_each(loaded), "all": everything(loaded)}
+    pictures = {"one_of_each": one_of_each(loaded), "all": everything(loaded)}
     for name, png in pictures.items():
         with atomic_path(out / f"{name}.png") as temporary:
             temporary.write_bytes(png)

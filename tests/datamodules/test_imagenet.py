@@ -76,3 +76,14 @@ def test_missing_and_broken(root: Path) -> None:
     broken.write_bytes(broken.read_bytes()[:100])
     with pytest.raises(InputError, match=r"1.JPEG is no readable image"):
         ImageNet(root=root, classes=["hen"], per_class=1).setup("predict")
+
+
+def test_grey_images_become_colour_and_deep_ones_are_refused(tmp_path: Path) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (260, 260), np.uint8)
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    image = read_image(tmp_path / "grey.png")
+    assert image.shape == (3, 224, 224)
+    assert torch.equal(image[0], image[2])
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    with pytest.raises(InputError, match=r"deep\.png has pixels of kind I;16, not of 8 bits"):
+        read_image(tmp_path / "deep.png")

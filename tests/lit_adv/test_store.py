@@ -24,7 +24,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Published:
     found = replace(published()["resnet20_cifar10"], file_name=f"resnet20_cifar10-0597-{sha1[:8]}.pth", sha1=sha1)
     release = tmp_path / "releases" / found.release
     release.mkdir(parents=True)
-    with zipfile.ZipFile(release / f"{found.file_name}.zip", "w") as archive:
+    with zipfile.ZipFile(release / f"{found.file_name}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(weights, found.file_name)
     monkeypatch.setattr(store, "RELEASES", (tmp_path / "releases").as_uri())
     monkeypatch.setenv("LIT_ADV_STORE", str(tmp_path / "store"))
@@ -85,6 +85,27 @@ def test_a_download_cut_short(model: Published, tmp_path: Path, kept: int) -> No
     with pytest.raises(InputError, match=r"what came from file:.* is not resnet20_cifar10"):
         fetch(model)
     assert not at_hand(model)
+
+
+def test_a_download_of_something_else_is_not_kept(model: Published, tmp_path: Path) -> None:
+    archive = archive_of(model, tmp_path)
+    good = archive.read_bytes()
+    with zipfile.ZipFile(archive, "w") as content:
+        content.writestr(str(model.file_name), b"something else")
+    with pytest.raises(InputError, match=r"is not the published resnet20_cifar10-0597-.*\.pth; fetch"):
+        fetch(model)
+    archive.write_bytes(good[:80] + b"\xff" * 40 + good[120:])
+    with pytest.raises(InputError, match="what came from"):
+        fetch(model)
+    assert not at_hand(model)
+    archive.write_bytes(good)
+    fetch(model)
+
+
+def test_a_store_that_can_only_be_read(model: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = fetch(model)
+    monkeypatch.setattr(store, "FileLock", None)
+    assert fetch(model) == path
 
 
 def test_a_file_that_is_not_the_published_one(model: Published, tmp_path: Path) -> None:

@@ -60,8 +60,27 @@ def test_files_cut_short(tmp_path: Path, ending: str, left: float) -> None:
 @pytest.mark.parametrize("content", [[1, 2], {}, {"epoch": 3}, {"state_dict": TENSORS}])
 def test_files_of_something_else(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "a.pth")
-    with pytest.raises(InputError, match="no file of tensors by name"):
+    with pytest.raises(InputError, match="no file of real tensors by name"):
         read_weights(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("content", [{0: torch.ones(1)}, {"weight": torch.ones(1, dtype=torch.complex64)}])
+def test_tensors_that_are_no_weights(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "a.pth")
+    with pytest.raises(InputError, match="no file of real tensors by name"):
+        read_weights(tmp_path / "a.pth")
+
+
+def test_old_files_cut_anywhere(tmp_path: Path) -> None:
+    """Files of torch before 1.6 are a row of pickles."""
+    path = tmp_path / "old.pth"
+    torch.save(TENSORS, path, _use_new_zipfile_serialization=False)
+    whole = path.read_bytes()
+    assert read_weights(path).keys() == TENSORS.keys()
+    for length in range(len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"old\.pth"):
+            read_weights(path)
 
 
 def test_no_file(tmp_path: Path) -> None:

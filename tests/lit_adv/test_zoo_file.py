@@ -65,19 +65,19 @@ def test_what_a_file_leaves_out_comes_from_the_data_set(folder: Path) -> None:
 
 def test_a_file_can_say_everything(folder: Path) -> None:
     entry = {
-        "name": "mine", "architecture": "nin_cifar10", "weights": "other.pt", "size": 40, "gmac": 0.5,
+        "name": "mine", "architecture": "nin_cifar10", "weights": "other.pt", "size": 31, "gmac": 0.5,
         "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
     }  # fmt: skip
     zoo = Zoo.open(write(folder, sources=[entry], test=["resnet20_cifar10"], single="resnet20_cifar10"))
     spec = zoo.sources[0]
-    assert (spec.name, spec.size, spec.macs, spec.mean) == ("mine", 40, 500_000_000, (0.5, 0.5, 0.5))
+    assert (spec.name, spec.size, spec.macs, spec.mean) == ("mine", 31, 500_000_000, (0.5, 0.5, 0.5))
     assert zoo.choose("single") == zoo.judges
     assert zoo.choose(None) == zoo.sources
     assert zoo.choose(["resnet20_cifar10", "mine"]) == (zoo.judges[0], zoo.sources[0])
     images = torch.rand(2, 3, 32, 32)
     network = build("nin_cifar10", {}).eval()
     network.load_state_dict(torch.load(folder / "other.pt", weights_only=True))
-    resized = nn.functional.interpolate(images, (40, 40), mode="bilinear")
+    resized = nn.functional.interpolate(images, (31, 31), mode="bilinear")
     assert torch.allclose(spec.load()(images), network((resized - 0.5) / 0.25), atol=1e-5)
 
 
@@ -90,6 +90,17 @@ def test_a_folder_laid_out_as_pytorchcvs_store(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        ({"data": ["cifar10"]}, r"data is \['cifar10'\]"),
+        (
+            {"sources": ["resnet20_cifar10"], "single": ["resnet20_cifar10"]},
+            "it must be the name of a model",
+        ),
+        (
+            {"sources": ["resnet57_cifar10"]},
+            "no model 'resnet57_cifar10'; did you mean .*resnet56_cifar10",
+        ),
+        ({"sources": ["resnet18"]}, "resnet18 is a model of imagenet, the file is of cifar10"),
+        ({"sources": [{"name": "resnet20_cifar10", "gmac": float("inf")}]}, "gmac is inf"),
         ({"data": "cifar11"}, "data is 'cifar11'; it must be one of mnist, cifar10, imagenet"),
         ({"source": []}, "unknown field 'source'; known are"),
         ({}, "lists no model"),
@@ -103,7 +114,7 @@ def test_a_folder_laid_out_as_pytorchcvs_store(folder: Path) -> None:
         ),
         ({"sources": [{"name": "resnet20_cifar10", "weights": "no.pth"}]}, r"no weight file .*no\.pth"),
         ({"sources": [{"name": "resnet20_cifar1", "weights": "other.pt"}]}, "pytorchcv has no model 'resnet20_cifar1'"),
-        ({"sources": [{"name": "mine", "weights": "pretrained"}]}, "pytorchcv publishes no weights of it"),
+        ({"sources": [{**RESNET32, "weights": "pretrained"}]}, "pytorchcv publishes no weights of it"),
         ({"sources": ["resnet20_cifar10"], "mean": [0.5]}, r"mean is \[0.5\]; it must be 3 numbers"),
         ({"sources": ["resnet20_cifar10"], "std": [0.5, 0, 1]}, "std must be above 0"),
         ({"sources": [{"name": "resnet20_cifar10", "size": "big"}]}, "size is 'big'"),
@@ -123,6 +134,18 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         (tmp_path / "zoo.yaml").write_text(text)
         with pytest.raises(InputError, match=message):
             Zoo.open(tmp_path / "zoo.yaml")
+
+
+def test_another_class_count(folder: Path) -> None:
+    torch.save(build("resnet20_cifar100", {}).state_dict(), folder / "resnet20_cifar100.pth")
+    with pytest.raises(InputError, match=r"model resnet20_cifar100 gives \[1, 100\] for one image of 10 classes"):
+        Zoo.open(write(folder, sources=["resnet20_cifar100"])).models[0].load()
+
+
+def test_a_folder_of_that_name_does_not_hide_a_packaged_zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "imagenet" / "val").mkdir(parents=True)
+    assert len(Zoo.open(Path("imagenet")).judges) == 4
 
 
 def test_weights_of_another_architecture_or_changed_since(folder: Path) -> None:

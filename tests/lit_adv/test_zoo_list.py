@@ -1,6 +1,7 @@
 """The list of pytorchcv's models: filters, JSON, and the zoo files that it writes."""
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,15 @@ def test_the_command_lists_and_writes(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "resnet56_cifar10" in table
 
 
-def test_packaged_zoos_are_what_their_first_line_makes() -> None:
+def test_a_damaged_memory_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "cache" / "lit-adv").mkdir(parents=True)
+    path = tmp_path / "cache" / "lit-adv" / f"pytorchcv-{version('pytorchcv')}.json"
+    path.write_text("{")
+    assert len(list_models("cifar10")) == 2
+    assert json.loads(path.read_text()).keys() == set(FEW[:2])
+
+
+def test_the_packaged_counts_are_those_of_the_installed_pytorchcv() -> None:
     for name in FEW:
         if name not in ("resnext26_16x4d", "resnet50"):
             (spec,) = (s for s in Zoo.open(ZOOS / f"{published()[name].data}.yaml").models if s.name == name)
@@ -71,6 +80,7 @@ def test_packaged_zoos_are_what_their_first_line_makes() -> None:
     ("words", "message"),
     [
         (["--write", "{}/zoo.yaml"], "a zoo is of one data set"),
+        (["--data", "cifar10", "--test", "resnet20_cifar10"], "give --write FILE too"),
         (
             ["--data", "cifar10", "--write", "{}/zoo.yaml", "--test", "resnet57_cifar10"],
             "'resnet57_cifar10' is not among",

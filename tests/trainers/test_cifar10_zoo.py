@@ -1,6 +1,8 @@
 """A CIFAR-10 zoo trains, continues after its last whole epoch, and says what is wrong."""
 
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +96,10 @@ def test_training_continues_after_its_last_whole_epoch(
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         train_model(RECIPE, RESNET, data, tmp_path)
     Watch.stop = False
+    shutil.copytree(tmp_path, tmp_path / "other")
+    train_model(replace(RECIPE, seed=7, epochs=1), RESNET, data, tmp_path / "other")
+    assert epochs == [0, 1, 2, 0]  # another recipe begins at its beginning
+    del epochs[3], rates[3]
     train_model(RECIPE, RESNET, data, tmp_path)
     assert epochs == [0, 1, 2, 2]
     assert rates[2] == rates[3]
@@ -105,6 +111,7 @@ def test_training_continues_after_its_last_whole_epoch(
     [
         (["--models", "[resnet20_cifar11]"], "did you mean .*resnet20_cifar10"),
         (["--models", "[resnet20_cifar10]", "--test", "[resnet20_cifar10]"], "resnet20_cifar10 is named twice"),
+        (["--models", "[resnet20_cifar100]"], r"resnet20_cifar100 gives \[1, 100\] for one image of 10 classes"),
         (["--models", "[]"], "no model is named"),
         (["--models", "[resnet20_cifar10]", "--each", "0"], "each is 0"),
         (["--models", "[resnet20_cifar10]", "--label_smoothing", "1"], "label_smoothing is 1"),

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lit_adv.errors import InputError
-from lit_adv.models.build import Prepared, build, count, macs, prepare
+from lit_adv.models.build import Prepared, build, check_fit, count, macs, prepare
 from lit_adv.models.vgg import vgg16_like
 
 
@@ -28,6 +28,13 @@ def test_three_ways_to_name_a_network() -> None:
         ("pytorchcv.models.resnet_cifar.nothing", {}, "pytorchcv has no models.resnet_cifar.nothing"),
         ("pytorchcv.models.nothing.get", {}, "pytorchcv has no models.nothing.get"),
         ("pytorchcv.models.resnet_cifar.os.system", {}, "pytorchcv has no models.resnet_cifar.os.system"),
+        ("pytorchcv.models.common.model_store._download", {"url": "file:///x"}, "none of pytorchcv's architectures"),
+        (
+            "pytorchcv.models.common.model_store.get_model_file",
+            {"model_name": "x"},
+            "none of pytorchcv's architectures",
+        ),
+        ("pytorchcv.models.resnet_cifar.os", {}, "none of pytorchcv's architectures"),
         ("resnet20_cifar10", {"pretrained": True}, "not by `pretrained`"),
         ("resnet20_cifar10", {"wings": 2}, "cannot be built with {'wings': 2}"),
     ],
@@ -59,6 +66,16 @@ def test_a_network_that_needs_nothing_stays_alone() -> None:
     assert prepare(network, [0.0], [1.0]) is network
     assert isinstance(prepare(network, [0.0], [0.5]), Prepared)
     assert isinstance(prepare(network, [0.0], [1.0], size=7), Prepared)
+
+
+def test_a_model_that_does_not_fit_is_named() -> None:
+    with torch.device("meta"):
+        model = build("resnet20_cifar100", {}).eval()
+    check_fit(model, (3, 32, 32), 100, "a")
+    with pytest.raises(InputError, match=r"a gives \[1, 100\] for one image of 10 classes"):
+        check_fit(model, (3, 32, 32), 10, "a")
+    with pytest.raises(InputError, match=r"a does not take images \[1, 28, 28\]"):
+        check_fit(model, (1, 28, 28), 100, "a")
 
 
 def test_counts_by_hand() -> None:
