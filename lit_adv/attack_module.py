@@ -15,7 +15,8 @@ from lit_adv.attacks.attack import BrokenModel
 from lit_adv.calibration import calibration
 from lit_adv.errors import InputError
 from lit_adv.fast import Reduced, Stack, fast_form, has_bf16, stackable
-from lit_adv.zoo import ModelSpec, Zoo
+from lit_adv.model_spec import ModelSpec
+from lit_adv.zoo import Zoo
 
 
 class AttackModule(pl.LightningModule):

@@ -22,8 +22,9 @@ from datamodules.labelled import Labelled
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.files import check_writable
+from lit_adv.model_spec import ModelSpec, read_spec
 from lit_adv.models.build import build, check_fit, prepare
-from lit_adv.zoo import ModelSpec, Zoo, read_spec
+from lit_adv.zoo import Zoo
 from trainers.classifier import Classifier
 
 SEEDS_PER_ZOO = 1_000_000

@@ -1,6 +1,7 @@
 """Every attack inside the Lightning module, in every setting, against the attack called by hand."""
 
 import json
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from lit_adv.attack_module import AttackModule
 from lit_adv.attacks import BIM, CW, Attack, DeepFool, Gradient, Square
 from lit_adv.calibration import calibration
 from lit_adv.errors import InputError
+from lit_adv.model_spec import ModelSpec
 from lit_adv.perturbation_set import PerturbationSet
 from lit_adv.plan import WorkPlan
-from lit_adv.zoo import ModelSpec, Zoo
+from lit_adv.zoo import Zoo
 from tests.test_command_line import TINY, predict
 
 ATTACKS = [BIM(epsilon=0.2, steps=3), CW(steps=3), DeepFool(steps=2), Square(epsilon=0.2, queries=5), Gradient()]
@@ -174,6 +176,12 @@ def test_a_mistake_leaves_no_run_behind(zoo: Zoo, tmp_path: Path, capsys: pytest
             predict("mnist-mm-deepfool", zoo, tmp_path, *TINY, *words)
         assert message in capsys.readouterr().err
     predict("mnist-mm-deepfool", zoo, tmp_path, *TINY, "--model.attack.steps", "1")
+
+
+def test_only_the_present_model_is_in_memory(zoo: Zoo) -> None:
+    module = AttackModule(zoo.path, Gradient())
+    kept = [weakref.ref(module.source_model(place)) for place in range(3)]
+    assert [model() is None for model in kept] == [True, True, False]
 
 
 def test_precision_and_exact_contradict(zoo: Zoo) -> None:
