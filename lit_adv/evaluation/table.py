@@ -62,7 +62,11 @@ def recognizability(evaluations: Sequence[dict[str, Any]]) -> Figures:
         published = RECOGNIZED.get(evaluation["data"], {}).get(evaluation["set"], {})
         for row in rows:
             row.append(_cell(evaluation["judges"].get(row[0]), "recognized", _known(published, evaluation, row[0])))
-    return Figures("perturbations recognized, % (Table 4.3)", ["judge", *(_heading(e) for e in evaluations)], rows)
+    return Figures(
+        "perturbations recognized, % (in brackets: Table 4.3 of the thesis)",
+        ["judge", *(_heading(e) for e in evaluations)],
+        rows,
+    )
 
 
 def strength(evaluations: Sequence[dict[str, Any]]) -> Figures:
@@ -89,7 +93,7 @@ def strength(evaluations: Sequence[dict[str, Any]]) -> Figures:
         means.append(_cell({key: mean(counted)}, key, published["mean"] if same_judges else None) if counted else "")
     if len(judges) > 1:
         rows.append(means)
-    title = f"accuracy on x + ε·sign(δ), %, ε = {evaluations[0]['epsilon']} (Table 4.4)"
+    title = f"accuracy on x + ε·sign(δ), %, ε = {evaluations[0]['epsilon']} (in brackets: Table 4.4 of the thesis)"
     return Figures(title, ["judge", *(heading for *_, heading in columns)], rows)
 
 
