@@ -4,8 +4,9 @@ import hashlib
 import json
 import shutil
 import signal
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Never
@@ -21,7 +22,7 @@ from lit_adv.attack_module import AttackModule
 from lit_adv.errors import AlreadyDone, InputError
 from lit_adv.exact_mean import ExactMean
 from lit_adv.files import atomic_path, check_writable, read_json, write_json
-from lit_adv.perturbation_set import MANIFEST, PerturbationSet
+from lit_adv.perturbation_set import EVALUATION, MANIFEST, TENSORS, PerturbationSet
 
 State = dict[str, Tensor]
 """`total` and `count` of `ExactMean`, and `done` `[batches]` uint8: which batches they hold."""
@@ -37,11 +38,15 @@ class PerturbationAverage(pl.Callback):
 
     Args:
         save_every: seconds between saves.
+        restart: delete what is in the run's folder, finished or not, and begin anew.
     """
 
-    def __init__(self, save_every: float = 20.0) -> None:
+    def __init__(self, save_every: float = 20.0, restart: bool = False) -> None:
         self.save_every = save_every
+        self.restart = restart
         self._running = False
+        self._batches = self._perturbations = 0
+        self._in_batches = self._working = 0.0
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         data, module = trainer.datamodule, pl_module  # type: ignore[attr-defined]
@@ -52,6 +57,10 @@ class PerturbationAverage(pl.Callback):
         self.stopped = self.partial / "stopped"
         refuse_misfits(module, data)
         self.run = describe_run(module, data)
+        if self.restart:
+            if trainer.is_global_zero:
+                delete_run(self.out)
+            trainer.strategy.barrier("deleted")
         resumes = self._refuse_other_runs()
         check_writable(self.partial)
         self.expected = data.plan.models * data.plan.copies
@@ -59,7 +68,7 @@ class PerturbationAverage(pl.Callback):
         self.done = torch.zeros(len(data.plan), dtype=torch.uint8)
         trainer.strategy.barrier("checked")
         if trainer.is_global_zero:
-            for note in (self.stopped, *self.partial.glob("finished-*")):
+            for note in (self.stopped, *self.partial.glob("finished-*.json")):
                 note.unlink(missing_ok=True)
             write_json(self.partial / "run.json", self.run)
             merge_states(self.partial, self._state(), keep=resumes)
@@ -74,6 +83,10 @@ class PerturbationAverage(pl.Callback):
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Lightning's own handler only takes note of the signal, and its predict loop never looks.
         signal.signal(signal.SIGTERM, _terminate)
+        self._started = time.monotonic()
+
+    def on_predict_batch_start(self, *_: Any) -> None:
+        self._begun = time.monotonic()
 
     def on_predict_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: ReplicaBatch, *_: Any
@@ -84,10 +97,14 @@ class PerturbationAverage(pl.Callback):
             assert isinstance(pl_module, AttackModule)
             names = ", ".join(s.name for s in pl_module.sources[batch.model : batch.model + batch.models])
             raise InputError(f"source model {names}, batch {batch.number}: {error}; remove that model") from error
+        self._in_batches += time.monotonic() - self._begun
         self.done[batch.number] = 1
+        self._batches += 1
+        self._perturbations += len(batch.image)
         if time.monotonic() - self._saved >= self.save_every:
             self._save()
         self._stop_with_the_others()
+        self._working = time.monotonic() - self._started
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         if self._running:
@@ -101,14 +118,24 @@ class PerturbationAverage(pl.Callback):
         # Not on_predict_end: Lightning calls that only on processes that had a batch, and the sum needs all of them.
         # Not a barrier: it would give up after half an hour, or fail without a word when another process failed.
         self._save()
-        (self.partial / f"finished-{trainer.global_rank}").touch()
+        share = {
+            "process": trainer.global_rank,
+            "batches": self._batches,
+            "perturbations": self._perturbations,
+            "seconds": self._working,
+            "in_batches": self._in_batches,
+        }
+        write_json(self.partial / f"finished-{trainer.global_rank}.json", share)
         if not trainer.is_global_zero:
             return
-        while len(list(self.partial.glob("finished-*"))) < trainer.world_size:
+        while len(list(self.partial.glob("finished-*.json"))) < trainer.world_size:
             self._stop_with_the_others()
             time.sleep(0.1)
+        shares = [read_json(self.partial / f"finished-{rank}.json") for rank in range(trainer.world_size)]
         self._finish(trainer.datamodule)  # type: ignore[attr-defined]
         self._running = False
+        for line in describe_shares(shares):
+            print(line, file=sys.stderr)
 
     def _finish(self, data: ReplicaDataModule) -> None:
         state = merge_states(self.partial, self._state())
@@ -162,6 +189,33 @@ class PerturbationAverage(pl.Callback):
             shutil.rmtree(self.partial, ignore_errors=True)
             raise AlreadyDone(f"{self.out} holds this perturbation set already; nothing to do")
         return resumes
+
+
+def delete_run(out: Path) -> None:
+    """Deletes a perturbation set, its evaluation, and what an unfinished run has left; other files stay."""
+    for name in (MANIFEST, TENSORS, EVALUATION):
+        (out / name).unlink(missing_ok=True)
+    shutil.rmtree(out / "partial", ignore_errors=True)
+
+
+def describe_shares(shares: Sequence[Mapping[str, float]]) -> list[str]:
+    """What each process did, and how unevenly, in lines for the user; nothing where none did anything.
+
+    Args:
+        shares: of each process `process`, `batches`, `perturbations`, `seconds` from its first batch to its last, and
+            how many of these passed `in_batches`.
+    """
+    busy = [share for share in shares if share["batches"]]
+    lines = [
+        f"process {share['process']}: {share['batches']} batches, {share['perturbations']} perturbations, "
+        f"{share['seconds']:.0f} s, {100 * share['in_batches'] / share['seconds']:.0f} % of them in its batches"
+        for share in busy
+    ]
+    if len(busy) > 1:
+        times = [share["seconds"] for share in shares]
+        excess = max(times) / (sum(times) / len(times)) - 1
+        lines.append(f"imbalance: the slowest took {100 * excess:.0f} % longer than the mean")
+    return lines
 
 
 def _terminate(*_: object) -> Never:

@@ -103,10 +103,19 @@ def _lightning(words: list[str]) -> None:
         def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
             parser.add_argument("--zoo", required=True, help="the folder of trained models, or a zoo file or its name")
             parser.add_argument("--out", required=True, help="the run's folder: its perturbation set and evaluation")
+            parser.add_argument(
+                "--restart", action="store_true", help="predict: delete what the run's folder holds, and begin anew"
+            )
             parser.link_arguments("zoo", "model.init_args.zoo")
             parser.link_arguments("out", "trainer.default_root_dir")
             parser.link_arguments("model", "data.init_args.costs", compute_fn=_costs, apply_on="instantiate")
             parser.link_arguments("model", "data.init_args.stackable", compute_fn=_stackable, apply_on="instantiate")
+
+        def before_instantiate_classes(self) -> None:
+            chosen = self.config[self.subcommand]
+            for callback in chosen.trainer.callbacks or []:
+                if chosen.restart and callback.class_path.endswith(".PerturbationAverage"):
+                    callback.init_args.restart = True
 
         def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
             self.config = parser.parse_args(args)

@@ -14,6 +14,7 @@ from lit_adv.files import atomic_path, read_json, sha256, write_json
 
 TENSORS = "perturbations.safetensors"
 MANIFEST = "manifest.json"
+EVALUATION = "evaluation.json"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -169,6 +169,8 @@ def test_two_processes_give_the_same_bits(run: Run, zoo: Zoo, nmm: Path, tmp_pat
     done = run(*words, "--trainer.devices", "2")
     assert done.returncode == 0, done.stderr
     assert "90 perturbations: 3 models × 10 images × 3 copies, 2 processes" in done.stderr
+    assert "process 1: " in done.stderr
+    assert "imbalance: the slowest took" in done.stderr
     assert same(tmp_path, nmm)
     few = ["--data.batch_size", "30", "--model.sources", "1", "--out", tmp_path / "few", "--trainer.devices", "2"]
     too_many = run(*words, *few)
@@ -190,7 +192,7 @@ BAD: list[tuple[list[str], str]] = [
     (["--data.source", "folder", "--data.root", "/nowhere"], "no file train-images-idx3-ubyte"),
     (["--data.source", "hub"], "hub"),
     (["--model.attack.epsilom", "1"], "epsilom"),
-    (["--zoo", "/nowhere"], "zoo /nowhere: not a folder"),
+    (["--zoo", "/nowhere"], "zoo /nowhere: neither a folder nor a file"),
 ]
 
 
@@ -228,6 +230,19 @@ def test_a_folder_with_another_finished_run(zoo: Zoo, nmm: Path, capsys: pytest.
     with pytest.raises(SystemExit, match="2"):
         predict("mnist-nmm-bim", zoo, nmm, *BIM, "--model.attack.epsilon", "0.1")
     assert "a different finished run (attack.epsilon: 0.2 there, 0.1 here)" in capsys.readouterr().err
+
+
+def test_restart_begins_anew(zoo: Zoo, tmp_path: Path) -> None:
+    predict("mnist-sm-bim", zoo, tmp_path, *BIM)
+    main(["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(tmp_path)])
+    (tmp_path / "notes.txt").touch()
+    again = predict("mnist-sm-bim", zoo, tmp_path, *BIM, "--model.attack.epsilon", "0.1", "--restart")
+    assert again.manifest["attack"]["epsilon"] == 0.1
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "manifest.json",
+        "notes.txt",
+        "perturbations.safetensors",
+    ]
 
 
 def test_folders_that_cannot_be_written(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,10 +13,9 @@ from lit_adv.evaluation.recognizability import answer, shown
 from lit_adv.evaluation.strength import adversarial_example, random_noise
 from lit_adv.evaluation.table import print_table
 from lit_adv.files import write_json
-from lit_adv.perturbation_set import PerturbationSet, name_of
+from lit_adv.perturbation_set import EVALUATION, PerturbationSet, name_of
 from lit_adv.zoo import Zoo
 
-EVALUATION: Final = "evaluation.json"
 FIGURES: Final = ("clean", "noise", "attack", "recognized")
 
 

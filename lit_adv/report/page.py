@@ -10,11 +10,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
-from lit_adv.evaluation.module import EVALUATION
 from lit_adv.evaluation.recognizability import described
 from lit_adv.evaluation.table import recognizability, strength
 from lit_adv.files import atomic_path, read_json
-from lit_adv.perturbation_set import PerturbationSet, first_of_each_class, name_of
+from lit_adv.perturbation_set import EVALUATION, PerturbationSet, first_of_each_class, name_of
 from lit_adv.render import matched, show_targeted
 from lit_adv.report.gallery import gallery
 

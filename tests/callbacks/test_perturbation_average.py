@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from callbacks.perturbation_average import State, compare, holds_work, merge_states, merged_file, save_state, setting
+from callbacks.perturbation_average import (
+    State,
+    compare,
+    describe_shares,
+    holds_work,
+    merge_states,
+    merged_file,
+    save_state,
+    setting,
+)
 from lit_adv.errors import InputError
 
 
@@ -24,6 +33,19 @@ def merged(partial: Path) -> State:
     assert list(partial.iterdir()) == [path]
     assert all(torch.equal(tensor, returned[name]) for name, tensor in load_file(path).items())
     return returned
+
+
+def test_what_each_process_did_and_how_unevenly() -> None:
+    first = {"process": 0, "batches": 3, "perturbations": 30, "seconds": 12.0, "in_batches": 9.0}
+    second = {"process": 1, "batches": 2, "perturbations": 20, "seconds": 8.0, "in_batches": 8.0}
+    idle = {"process": 1, "batches": 0, "perturbations": 0, "seconds": 0.0, "in_batches": 0.0}
+    assert describe_shares([first, second]) == [
+        "process 0: 3 batches, 30 perturbations, 12 s, 75 % of them in its batches",
+        "process 1: 2 batches, 20 perturbations, 8 s, 100 % of them in its batches",
+        "imbalance: the slowest took 20 % longer than the mean",
+    ]
+    assert describe_shares([first]) == ["process 0: 3 batches, 30 perturbations, 12 s, 75 % of them in its batches"]
+    assert describe_shares([idle]) == []
 
 
 def test_processes_then_starts_add_up(tmp_path: Path) -> None:

@@ -1,0 +1,116 @@
+"""Kills real runs at random moments and starts them again, until the sets are done; compares them bit for bit.
+
+    python scripts/kill_runs.py --zoo zoo/digits --kills 50
+
+Each start has 1 to 3 processes on the CPU, drawn anew, and after a random time one of them or all get SIGKILL, SIGTERM
+or SIGINT.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psutil
+import torch
+
+from lit_adv.cli import run_command
+from lit_adv.errors import InputError
+from lit_adv.perturbation_set import PerturbationSet
+
+SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+
+
+def command(zoo: Path, out: Path, processes: int, steps: int) -> list[str]:
+    words = ["-m", "lit_adv", "predict", "--config", "mnist-nmm-bim", "--zoo", str(zoo), "--out", str(out)]
+    words += [
+        "--data.per_class",
+        "2",
+        "--data.copies",
+        "4",
+        "--data.batch_size",
+        "10",
+        "--model.attack.steps",
+        str(steps),
+    ]
+    return [sys.executable, *words, "--trainer.accelerator", "cpu", "--trainer.devices", str(processes)]
+
+
+def start(words: list[str], log: Path) -> "subprocess.Popen[bytes]":
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with log.open("ab") as file:
+        return subprocess.Popen(words, env=environment, stdout=file, stderr=file, start_new_session=True)
+
+
+def strike(process: "subprocess.Popen[bytes]", number: int, everyone: bool, dice: random.Random) -> None:
+    """Sends a signal to all processes of a run or to one of them, and waits until all are gone."""
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    for one in family if everyone else [dice.choice(family)]:
+        try:
+            one.send_signal(number)
+        except psutil.NoSuchProcess:
+            continue
+    _, alive = psutil.wait_procs(family, timeout=60)
+    for one in alive:
+        one.kill()
+    process.wait()
+    psutil.wait_procs(alive)
+
+
+def kill_runs(zoo: Path, kills: int = 50, seed: int | None = None, steps: int = 50, longest: float = 25.0) -> None:
+    """Kills runs until so many kills have been made, and compares each finished set with an undisturbed one.
+
+    Args:
+        zoo: the zoo's folder, of MNIST models.
+        kills: how many in all.
+        seed: of the moments, signals and numbers of processes; left out, a new one, which is printed.
+        steps: of BIM; more make longer runs.
+        longest: the most seconds from a start to a kill.
+    """
+    seed = int.from_bytes(os.urandom(4), "little") if seed is None else seed
+    print(f"seed {seed}", flush=True)
+    dice = random.Random(seed)
+    with TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+
+        def undisturbed(out: Path, processes: int) -> PerturbationSet:
+            if start(command(zoo, out, processes, steps), log).wait():
+                raise InputError(f"a run failed: {log.read_text()[-2000:]}")
+            return PerturbationSet.load(out)
+
+        began = time.monotonic()
+        expected = undisturbed(Path(folder) / "undisturbed", 1)
+        print(f"undisturbed: {time.monotonic() - began:.0f} s", flush=True)
+        made = sets = 0
+        while made < kills:
+            out, mine = Path(folder) / f"set-{sets}", 0
+            while not (out / "manifest.json").exists():
+                processes = dice.randint(1, 3)
+                running = start(command(zoo, out, processes, steps), log)
+                deadline = time.monotonic() + dice.uniform(0, longest)
+                while running.poll() is None and time.monotonic() < deadline:
+                    time.sleep(0.02)
+                if running.poll() is None and made < kills:
+                    number, everyone = dice.choice(SIGNALS), dice.random() < 0.5
+                    strike(running, number, everyone, dice)
+                    made, mine = made + 1, mine + 1
+                    whom = "all" if everyone else "one"
+                    print(f"kill {made}: {number.name} to {whom} of {processes}", flush=True)
+                elif running.wait() and not (out / "manifest.json").exists():
+                    raise InputError(f"a run failed by itself: {log.read_text()[-2000:]}")
+            found = PerturbationSet.load(out)
+            if not torch.equal(found.perturbation, expected.perturbation) or not torch.equal(
+                found.count, expected.count
+            ):
+                raise InputError(f"set {sets}, after {mine} kills (seed {seed}), differs from the undisturbed one")
+            sets += 1
+            print(f"set {sets}: equal bit for bit after {mine} kills", flush=True)
+    print(f"{made} kills, {sets} sets, all equal to the undisturbed one bit for bit; seed {seed}")
+
+
+if __name__ == "__main__":
+    run_command(kill_runs)
