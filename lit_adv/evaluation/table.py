@@ -31,11 +31,11 @@ class Figures:
         """Prints it on standard output."""
         table = Table(title=self.title, title_justify="left")
         for position, heading in enumerate(self.headings):
-            table.add_column(heading, justify="right" if position else "left")
+            table.add_column(heading, justify="right" if position else "left", no_wrap=position == 0)
         for row in self.rows:
             table.add_row(*row)
         console = Console()
-        Console(width=max(console.width, 110)).print(table)
+        Console(width=max(console.width, 130)).print(table)
 
 
 def print_table(evaluation: dict[str, Any]) -> None:
