@@ -28,24 +28,20 @@ def fast_form(model: nn.Module) -> nn.Module:
     Args:
         model: in evaluation mode; it is not changed.
     """
-    fast = _folded(model) if _traceable(model) else deepcopy(model)
+    try:
+        traced = symbolic_trace(model)
+    except (TraceError, TypeError):  # some (DiCENet, MixNet, TensorFlow's EfficientNets) ask for values while they run
+        fast: nn.Module = deepcopy(model)
+    else:
+        fast = _folded(traced)
     for name, layer in list(fast.named_modules()):
         if SingleChannelConv.fits(layer):
             fast.set_submodule(name, SingleChannelConv(layer))
     return fast.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
-def _traceable(model: nn.Module) -> bool:
-    """Whether torch.fx can follow the model; some (DiCENet, MixNet, TensorFlow's EfficientNets) ask for values."""
-    try:
-        symbolic_trace(model)
-    except (TraceError, TypeError):
-        return False
-    return True
-
-
-def _folded(model: nn.Module) -> GraphModule:
-    folded = fuse(model)
+def _folded(traced: GraphModule) -> GraphModule:
+    folded = fuse(traced, no_trace=True)
     assert isinstance(folded, GraphModule)
     modules = dict(folded.named_modules())
     for node in folded.graph.nodes:
@@ -140,7 +136,7 @@ class Stack(nn.Module):
         if not stackable(models):
             raise TypeError("only nn.Sequential networks of the same known layers can be stacked")
         self.size = len(models)
-        columns = zip(*(_layers(_folded(model)) for model in models), strict=True)
+        columns = zip(*(_layers(_folded(symbolic_trace(model))) for model in models), strict=True)
         self.layers = nn.Sequential(*(_merge(column) for column in columns))
         self.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
