@@ -22,8 +22,9 @@ THESIS_CLASSES = (
     "great_white_shark", "cock", "tree_frog", "green_mamba", "giant_panda", "ambulance", "barn", "baseball", "broom",
     "bullet_train", "cab", "cannon", "teapot", "teddy", "streetcar", "wallet", "lemon", "pizza", "cup", "daisy",
 )  # fmt: skip
-MODES = ("RGB", "L", "P", "RGBA", "LA", "CMYK", "YCbCr", "1")
-"""Kinds of 8-bit pixels that become RGB; grey ones get three equal channels, as usual with ImageNet."""
+COLOUR = ("RGB", "P", "RGBA", "CMYK", "YCbCr")
+GREY = ("L", "LA", "1")
+"""Kinds of 8-bit pixels that can become RGB."""
 ENDINGS = (".jpeg", ".jpg", ".png")
 
 
@@ -33,17 +34,25 @@ def class_table() -> dict[str, tuple[int, str]]:
         return {row["name"]: (int(row["index"]), row["wnid"]) for row in csv.DictReader(file)}
 
 
-def read_image(path: Path, resize: int = 256, crop: int = 224) -> Tensor:
+def read_image(path: Path, resize: int = 256, crop: int = 224, grey: bool = False) -> Tensor:
     """An image `[3, crop, crop]` float32 in [0, 1]: the shorter side to `resize`, then the centre.
 
+    Args:
+        path: the file.
+        resize: pixels.
+        crop: pixels.
+        grey: a grey-scale image becomes three equal channels; otherwise it is refused.
+
     Raises:
-        InputError: the file is no readable image.
+        InputError: the file is no readable image of 8 bits, or grey-scale.
     """
     from torchvision.transforms import functional
 
     try:
         with Image.open(path) as image:
-            if image.mode not in MODES:
+            if image.mode in GREY and not grey:
+                raise InputError(f"{path} is grey-scale; take another image, or --data.grey true for equal channels")
+            if image.mode not in COLOUR + GREY:
                 raise InputError(f"{path} has pixels of kind {image.mode}, not of 8 bits; convert it to RGB")
             square = functional.center_crop(functional.resize(image.convert("RGB"), resize), [crop, crop])
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -60,6 +69,7 @@ class ImageNet(ReplicaDataModule):
         classes: names, as in the packaged list; left out, the thesis's 20, or with targets their classes.
         per_class: k; None for all images.
         targets: name to the target class's name, for targeted attacks: only the images of its classes are used.
+        grey: take grey-scale images too, as three equal channels.
         copies: n, noisy copies of each image for each source model.
         sigma: σ of the noise, in pixel values of [0, 1].
         seed: of the noise.
@@ -79,6 +89,7 @@ class ImageNet(ReplicaDataModule):
         classes: Sequence[str] | None = None,
         per_class: int | None = 10,
         targets: dict[str, str] | None = None,
+        grey: bool = False,
         copies: int = 1,
         sigma: float = 0.0,
         seed: int = 0,
@@ -98,6 +109,7 @@ class ImageNet(ReplicaDataModule):
         self.root = root
         self.table = class_table()
         self.targets = targets
+        self.grey = grey
         self.classes = tuple(classes if classes is not None else targets or THESIS_CLASSES)
         self.files: list[str] = []
         unknown = [name for name in (*self.classes, *(targets or {}).values()) if name not in self.table]
@@ -127,7 +139,7 @@ class ImageNet(ReplicaDataModule):
         paths = [path for files in chosen.values() for path in files]
         self.files = [f"{path.parent.name}/{path.name}" for path in paths]
         labels = torch.tensor([self.table[name][0] for name, files in chosen.items() for _ in files])
-        images = torch.stack([read_image(path) for path in paths])
+        images = torch.stack([read_image(path, grey=self.grey) for path in paths])
         place = torch.cat([torch.arange(len(files)) for files in chosen.values()])
         selection = Selection(labels * NUMBERS_PER_CLASS + place, images, labels)
         if self.targets is None:
@@ -146,4 +158,5 @@ class ImageNet(ReplicaDataModule):
             "per_class": self.per_class,
             "files": self.files,
             "targets": self.targets,
+            "grey": self.grey,
         }

@@ -62,11 +62,6 @@ def test_resize_and_centre_crop(tmp_path: Path) -> None:
     assert image[:, :, 114:].min() > 0.99
 
 
-def test_grey_images_become_three_channels(tmp_path: Path) -> None:
-    Image.fromarray(np.full((260, 260), 128, np.uint8)).save(tmp_path / "grey.png")
-    assert torch.allclose(read_image(tmp_path / "grey.png"), torch.tensor(128 / 255))
-
-
 def test_missing_and_broken(root: Path) -> None:
     with pytest.raises(InputError, match=r"too few images .* of 20 classes, per_class asks for 3: great_white_shark"):
         ImageNet(root=root, per_class=3).setup("predict")
@@ -78,12 +73,18 @@ def test_missing_and_broken(root: Path) -> None:
         ImageNet(root=root, classes=["hen"], per_class=1).setup("predict")
 
 
-def test_grey_images_become_colour_and_deep_ones_are_refused(tmp_path: Path) -> None:
+def test_grey_images_only_where_asked_for_and_deep_ones_never(tmp_path: Path) -> None:
     grey = np.random.default_rng(0).integers(0, 256, (260, 260), np.uint8)
-    Image.fromarray(grey).save(tmp_path / "grey.png")
-    image = read_image(tmp_path / "grey.png")
+    path = tmp_path / class_table()["hen"][1] / "grey.png"
+    path.parent.mkdir()
+    Image.fromarray(grey).save(path)
+    with pytest.raises(InputError, match=r"grey\.png is grey-scale; take another image, or --data.grey true"):
+        ImageNet(root=tmp_path, classes=["hen"], per_class=1).setup("predict")
+    module = ImageNet(root=tmp_path, classes=["hen"], per_class=1, grey=True)
+    module.setup("predict")
+    (image,) = module.selection.images
     assert image.shape == (3, 224, 224)
     assert torch.equal(image[0], image[2])
     Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "deep.png")
     with pytest.raises(InputError, match=r"deep\.png has pixels of kind I;16, not of 8 bits"):
-        read_image(tmp_path / "deep.png")
+        read_image(tmp_path / "deep.png", grey=True)
