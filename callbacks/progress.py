@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 import pytorch_lightning as pl
-import torch.distributed
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -15,9 +14,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from torch.distributed import PrefixStore
-from torch.distributed.distributed_c10d import _get_default_store
 
+from datamodules.claims import shared_store
 from datamodules.replicas import ReplicaBatch, ReplicaDataModule
 
 LINE_EVERY = 10.0
@@ -30,8 +28,6 @@ class PerturbationProgress(pl.Callback):
     def __init__(self) -> None:
         self._console = Console(stderr=True)
         self._bar: Progress | None = None
-        self._store: PrefixStore | None = None
-        self._done = 0
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         data = trainer.datamodule  # type: ignore[attr-defined]
@@ -39,8 +35,7 @@ class PerturbationProgress(pl.Callback):
         self._total = data.plan.models * data.plan.pairs
         self._before = sum(data.plan.rows(i) for i in data.done.nonzero()[:, 0].tolist())
         self._started = self._said = time.monotonic()
-        if torch.distributed.is_initialized():
-            self._store = PrefixStore("perturbations-done", _get_default_store())
+        self._store = shared_store("perturbations")
         if not trainer.is_global_zero:
             return
         plan = data.plan
@@ -66,13 +61,12 @@ class PerturbationProgress(pl.Callback):
     def on_predict_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: ReplicaBatch, *_: Any
     ) -> None:
-        rows = len(batch.label)
-        self._done = self._store.add("rows", rows) if self._store is not None else self._done + rows
+        made = self._store.add("made", len(batch.label))
         if not trainer.is_global_zero:
             return
         now = time.monotonic()
-        rate = self._done / (now - self._started)
-        done = self._before + self._done
+        rate = made / (now - self._started)
+        done = self._before + made
         if self._bar is not None:
             self._bar.update(TaskID(0), completed=done, rate=f"{rate:.0f}")
         elif now - self._said >= LINE_EVERY:

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from datamodules.claims import Claim, Claims, shared_store
 from datamodules.selection import Selection
 from lit_adv.errors import InputError
 from lit_adv.noise import gaussian_noise
-from lit_adv.plan import WorkPlan, share
+from lit_adv.plan import WorkPlan, cut
 
 STACKED_PAIRS: Final = 32
 """Where a model has at most so many perturbations to make, several models share a batch; with more, one fills it."""
@@ -32,6 +33,7 @@ class ReplicaBatch(NamedTuple):
         noisy: `[B, C, H, W]`, x + z; not clipped.
         label: `[B]` int64.
         target: `[B]` int64 where the attack is targeted.
+        following: the first source model of the batch that this process probably gets next, and how many from there.
     """
 
     number: int
@@ -42,23 +44,24 @@ class ReplicaBatch(NamedTuple):
     noisy: Tensor
     label: Tensor
     target: Tensor | None
+    following: tuple[int, int] | None = None
 
 
 class ReplicaDataset(Dataset[ReplicaBatch]):
-    """Some batches of a plan, each made when asked for; memory does not grow with m or n."""
+    """The batches of a plan, each made when asked for; memory does not grow with m or n."""
 
-    def __init__(self, plan: WorkPlan, numbers: Sequence[int], selection: Selection, sigma: float, seed: int) -> None:
+    def __init__(self, plan: WorkPlan, selection: Selection, sigma: float, seed: int) -> None:
         self.plan = plan
-        self.numbers = numbers
         self.selection = selection
         self.sigma = sigma
         self.seed = seed
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return len(self.plan)
 
-    def __getitem__(self, item: int) -> ReplicaBatch:
-        planned = self.plan.batch(int(self.numbers[item]))
+    def __getitem__(self, claim: Claim) -> ReplicaBatch:
+        planned = self.plan.batch(claim.number)
+        then = None if claim.following is None else self.plan.models_of(claim.following)
         models = planned.models
         image = torch.from_numpy(planned.image).repeat(len(models))
         clean = self.selection.images[image]
@@ -77,6 +80,7 @@ class ReplicaDataset(Dataset[ReplicaBatch]):
             noisy=noisy,
             label=self.selection.labels[image],
             target=None if targets is None else targets[image],
+            following=None if then is None else (then.start, len(then)),
         )
 
 
@@ -162,6 +166,9 @@ class ReplicaDataModule(pl.LightningDataModule):
         trainer = self.trainer
         assert trainer is not None
         todo = (~self.done).nonzero()[:, 0].tolist()
-        numbers = share(self.plan, todo, self.costs, rank=trainer.global_rank, world_size=trainer.world_size)
-        dataset = ReplicaDataset(self.plan, numbers.tolist(), self.selection, self.sigma, self.seed)
-        return DataLoader(dataset, batch_size=None)
+        pieces = cut(self.plan, todo, self.costs, trainer.world_size)
+        return DataLoader(self.dataset(), batch_size=None, sampler=Claims(pieces, shared_store("pieces")))
+
+    def dataset(self) -> ReplicaDataset:
+        """The batches of the whole plan."""
+        return ReplicaDataset(self.plan, self.selection, self.sigma, self.seed)

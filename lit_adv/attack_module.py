@@ -1,6 +1,8 @@
 """The Lightning shell around source zoo and attack."""
 
 import gc
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,10 +31,14 @@ class AttackModule(pl.LightningModule):
             NSM; left out, all.
         exact: attack the models as they are, one at a time, in place of their fast forms.
         precision: `bf16` runs the models in bfloat16; the attack's own arithmetic stays in float32.
+        skip_failed: go on without a source model that cannot be loaded or gives what no attack can use; models are then
+            attacked one at a time.
 
     Attributes:
         sources: the source models used, in order.
         stackable: a batch may hold the images of several models.
+        failed: position of a source model that is skipped, to the reason.
+        attacking: seconds spent in attacks so far.
 
     Raises:
         InputError: the zoo is empty or has not these sources, or the precision does not go with `exact`.
@@ -45,6 +51,7 @@ class AttackModule(pl.LightningModule):
         sources: int | Literal["single"] | list[str] | None = None,
         exact: bool = False,
         precision: Literal["float32", "bf16"] = "float32",
+        skip_failed: bool = False,
     ) -> None:
         super().__init__()
         self.zoo = Zoo.open(Path(zoo))
@@ -54,18 +61,24 @@ class AttackModule(pl.LightningModule):
         self.attack = attack
         self.exact = exact
         self.model_precision = precision
+        self.skip_failed = skip_failed
+        self.failed: dict[int, str] = {}
+        self.attacking = 0.0
         kinds = {(s.architecture, str(s.arguments), s.size, s.mean, s.std) for s in self.sources}
         with torch.device("meta"):
             alike = len(kinds) == 1 and stackable([self.sources[0].prepare(self.sources[0].build())])
-        self.stackable = alike and attack.whole_batches and not exact
+        self.stackable = alike and attack.whole_batches and not exact and not skip_failed
         # Not a submodule: Lightning broadcasts rank 0's submodules to all processes, and theirs differ.
         self._current: list[tuple[tuple[int, int], nn.Module]] = []
+        self._loader = ThreadPoolExecutor(1, "load the next model")
+        self._next: tuple[tuple[int, int], Future[list[nn.Module]]] | None = None
 
     def prepare_data(self) -> None:
         """Downloads and opens every source's weights, on one process, so that a bad file is found before any work.
 
         Raises:
-            InputError: the source models take other images than the data module has, or a weight file is no good.
+            InputError: the source models take other images than the data module has, or a weight file is no good; with
+                `skip_failed` that of every source model.
         """
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         assert isinstance(data, ReplicaDataModule)
@@ -75,19 +88,48 @@ class AttackModule(pl.LightningModule):
                     f"source model {spec.name} takes images {list(spec.image_shape)}, the data are "
                     f"{list(data.image_shape)}; give a zoo that was trained on these data"
                 )
+        bad: list[InputError] = []
         for spec in self.sources:
-            spec.load()
+            try:
+                spec.load()
+            except InputError as error:
+                bad.append(error)
+                if not self.skip_failed or len(bad) == len(self.sources):
+                    raise
 
     def source_model(self, first: int, count: int = 1) -> nn.Module:
-        """The source model at `first`, or `count` from there as one, on the device; only the last one is kept."""
+        """The source model at `first`, or `count` from there as one, on the device; only the last one is kept.
+
+        Raises:
+            InputError: it cannot be loaded.
+        """
         if not self._current or self._current[0][0] != (first, count):
             self._current.clear()
             gc.collect()  # traced networks refer to themselves, and would stay in memory beside the next
-            models = [spec.load() for spec in self.sources[first : first + count]]
-            model = models[0] if self.exact else Stack(models) if count > 1 else fast_form(models[0])
-            model = Reduced(model) if self.model_precision == "bf16" else model
-            self._current.append(((first, count), model.to(self.device)))
+            # Lightning's default inference mode makes tensors that forbid gradients.
+            with torch.inference_mode(False):
+                models = self._loaded(first, count)
+                model = models[0] if self.exact else Stack(models) if count > 1 else fast_form(models[0])
+                model = Reduced(model) if self.model_precision == "bf16" else model
+                self._current.append(((first, count), model.to(self.device)))
         return self._current[0][1]
+
+    def _loaded(self, first: int, count: int) -> list[nn.Module]:
+        if self._next is not None:
+            ready, future = self._next
+            self._next = None
+            future.exception()  # waits: tracing, which follows, must have all modules for itself
+            if ready == (first, count):
+                return future.result()
+        return self._load(first, count)
+
+    def _load(self, first: int, count: int) -> list[nn.Module]:
+        return [spec.load() for spec in self.sources[first : first + count]]
+
+    def load_ahead(self, first: int, count: int = 1) -> None:
+        """Begins to load the models that will be asked for next, beside the work on the present ones."""
+        if self._next is None and self._current and self._current[0][0] != (first, count):
+            self._next = (first, count), self._loader.submit(self._load, first, count)
 
     def on_predict_start(self) -> None:
         """Warns where bfloat16 would be slow."""
@@ -95,23 +137,48 @@ class AttackModule(pl.LightningModule):
             rank_zero_warn(f"this {self.device.type} does not compute in bfloat16 by itself; float32 is faster here")
 
     def predict_step(self, batch: ReplicaBatch) -> Tensor:
-        """The perturbations δ_i(x + z) `[B, C, H, W]` of one batch.
+        """The perturbations δ_i(x + z) `[B, C, H, W]` of one batch; none, `[0, C, H, W]`, where its model is skipped.
 
         Raises:
-            InputError: a source model gave what no attack can use; it names the model and the images.
+            InputError: a source model cannot be loaded, or gave what no attack can use; it names the model and the
+                images.
         """
+        if batch.model in self.failed:
+            return batch.clean[:0]
+        try:
+            model = self.source_model(batch.model, batch.models)
+        except InputError as error:
+            return self.skip(batch, error)
+        if batch.following is not None:
+            self.load_ahead(*batch.following)
+        began = time.monotonic()
+        try:
+            return self._attack(model, batch)
+        except BrokenModel as error:
+            return self.skip(batch, InputError(self._name(error, batch)))
+        finally:
+            self.attacking += time.monotonic() - began
+
+    def _attack(self, model: nn.Module, batch: ReplicaBatch) -> Tensor:
         attack = self.attack.for_model(batch.model) if isinstance(self.attack, Square) else self.attack
-        # Lightning's default inference mode forbids gradients; tensors made inside it are cloned to leave it.
+        # Tensors that were made inside inference mode are cloned to leave it.
         with torch.inference_mode(False), torch.enable_grad():
             clean, noisy, label = batch.clean.clone(), batch.noisy.clone(), batch.label.clone()
             target = None if batch.target is None else batch.target.clone()
-            model = self.source_model(batch.model, batch.models)
-            same = torch.equal(clean, noisy)
-            try:
-                calib = None if same else calibration(model, clean, noisy, batch.models)
-                return attack(model, noisy, label, targets=target, calibration=calib)
-            except BrokenModel as error:
-                raise InputError(self._name(error, batch)) from error
+            calib = None if torch.equal(clean, noisy) else calibration(model, clean, noisy, batch.models)
+            return attack(model, noisy, label, targets=target, calibration=calib)
+
+    def skip(self, batch: ReplicaBatch, error: InputError) -> Tensor:
+        """Leaves the batch's model out from now on, where `skip_failed` allows it; no perturbations, `[0, C, H, W]`.
+
+        Raises:
+            InputError: `error`, where it does not, or when no model is left.
+        """
+        if self.skip_failed:
+            self.failed[batch.model] = str(error)
+        if len(self.failed) in (0, len(self.sources)):
+            raise error
+        return batch.clean[:0]
 
     def _name(self, error: BrokenModel, batch: ReplicaBatch) -> str:
         rows = error.rows or list(range(len(batch.image)))
@@ -121,7 +188,8 @@ class AttackModule(pl.LightningModule):
         few = ", ".join(map(str, images[:8])) + (f" and {len(images) - 8} more" if len(images) > 8 else "")
         return (
             f"source model {', '.join(models)} gives {error.what} at images {few} of the selection; "
-            f"nothing of this batch is counted; take the model out of zoo {self.zoo.path}, or mend it"
+            f"nothing of this batch is counted; take the model out of zoo {self.zoo.path}, mend it, or start again "
+            "with --skip-failed"
         )
 
     def describe(self) -> dict[str, Any]:

@@ -49,9 +49,10 @@ def run_guarded(function: Callable[..., Any], *args: Any) -> None:
         cause: BaseException | None = error
         while cause is not None and not _is_input(cause):
             cause = cause.__cause__
-        if cause is None and not (_lost_touch(error) and _launcher_ended()):
+        if cause is None and not (_lost_touch(error) and process_number() > 0):
             raise
-        _fail(cause or error)
+        lost = "lost touch with the first process; start the same command again, what is done is kept"
+        _fail(cause or InputError(f"{lost} ({error})"))
 
 
 def _is_input(error: BaseException) -> bool:
@@ -106,6 +107,11 @@ def _lightning(words: list[str]) -> None:
             parser.add_argument(
                 "--restart", action="store_true", help="predict: delete what the run's folder holds, and begin anew"
             )
+            parser.add_argument(
+                "--skip-failed",
+                action="store_true",
+                help="predict: go on without source models that cannot be loaded or attacked",
+            )
             parser.link_arguments("zoo", "model.init_args.zoo")
             parser.link_arguments("out", "trainer.default_root_dir")
             parser.link_arguments("model", "data.init_args.costs", compute_fn=_costs, apply_on="instantiate")
@@ -116,6 +122,8 @@ def _lightning(words: list[str]) -> None:
             for callback in chosen.trainer.callbacks or []:
                 if chosen.restart and callback.class_path.endswith(".PerturbationAverage"):
                     callback.init_args.restart = True
+            if chosen.skip_failed:
+                chosen.model.init_args.skip_failed = True
 
         def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
             self.config = parser.parse_args(args)

@@ -27,12 +27,15 @@ class ExactMean:
         self.total = torch.zeros(shape, dtype=torch.int64)
         self.count = torch.zeros(shape[0], dtype=torch.int64)
 
-    def add(self, image: Tensor, perturbation: Tensor) -> None:
+    def add(self, image: Tensor, perturbation: Tensor) -> int:
         """Adds perturbations.
 
         Args:
             image: `[B]` int64, which image each belongs to.
             perturbation: `[B, C, H, W]`.
+
+        Returns:
+            The sum of all integers that were added, modulo 2⁶⁴: whoever adds other perturbations gets another.
 
         Raises:
             ValueError: a value is NaN, infinite or too large for an exact sum; nothing is added then.
@@ -41,8 +44,28 @@ class ExactMean:
         largest = delta.abs().max().item()
         if not largest <= self.limit:
             raise ValueError(f"a perturbation's magnitude is {largest}; it must be a number of at most {self.limit:g}")
-        self.total.index_add_(0, image.cpu(), (delta * 2.0**FRACTION_BITS).round().long())
+        integers = (delta * 2.0**FRACTION_BITS).round().long()
+        self.total.index_add_(0, image.cpu(), integers)
         self.count += torch.bincount(image.cpu(), minlength=len(self.count))
+        return int(integers.sum())
+
+    def subtract(self, image: Tensor, perturbation: Tensor, checksum: int) -> None:
+        """Takes off perturbations that were added, found anew.
+
+        Args:
+            image: as in `add`.
+            perturbation: as in `add`.
+            checksum: what `add` returned.
+
+        Raises:
+            ValueError: these are not bit for bit the perturbations that were added.
+        """
+        found = ExactMean(tuple(self.total.shape), 1)
+        found.limit = self.limit
+        if found.add(image, perturbation) != checksum:
+            raise ValueError("the perturbations are not bit for bit those that were added")
+        self.total -= found.total
+        self.count -= found.count
 
     def mean(self) -> Tensor:
         """The means `[N, C, H, W]` float32; NaN where nothing was added."""

@@ -86,22 +86,32 @@ class WorkPlan:
         return self._pairs(index) * sum(costs[model] for model in self.models_of(index))
 
 
-def share(
-    plan: WorkPlan, todo: Sequence[int], costs: Sequence[float], *, rank: int, world_size: int
-) -> npt.NDArray[np.int64]:
-    """The batches that process `rank` of `world_size` does: a contiguous piece of `todo`, weighted by model cost.
+def cut(plan: WorkPlan, todo: Sequence[int], costs: Sequence[float], processes: int) -> list[npt.NDArray[np.int64]]:
+    """Contiguous pieces of `todo`, of which processes take one after the other, the next whenever one is free.
 
-    Every batch falls to exactly one process, and with at least as many batches as processes none goes without.
+    Half of the work is cut into one piece for each process, then half of the rest, and so on down to single batches:
+    large pieces first, so that a process changes its model seldom; small ones last, so that all end at about the same
+    time, whatever the batches cost in truth. A single process takes all at once.
 
     Args:
         plan: the whole plan.
         todo: batch numbers still to do, ascending.
         costs: one weight for each model (its multiply-accumulates, say).
+        processes: how many there are.
     """
     numbers = np.asarray(todo, dtype=np.int64)
-    weights = np.array([plan.cost(i, costs) for i in numbers.tolist()])
-    bounds = np.searchsorted(np.cumsum(weights) - weights / 2, weights.sum() * np.arange(world_size + 1) / world_size)
-    if len(numbers) >= world_size:
-        ranks = np.arange(world_size + 1)
-        bounds = ranks + np.clip(np.maximum.accumulate(bounds - ranks), 0, len(numbers) - world_size)
-    return numbers[bounds[rank] : bounds[rank + 1]]
+    if processes == 1:
+        return [numbers] if len(numbers) else []
+    ends = np.cumsum([plan.cost(i, costs) for i in numbers.tolist()])
+    pieces, first = [], 0
+    while first < len(numbers):
+        begun = ends[first - 1] if first else 0.0
+        size = (ends[-1] - begun) / (2 * processes)
+        for _ in range(processes):
+            begun = ends[first - 1] if first else 0.0
+            last = max(int(np.searchsorted(ends, begun + size, side="right")), first + 1)
+            pieces.append(numbers[first:last])
+            first = last
+            if first == len(numbers):
+                break
+    return pieces

@@ -2,6 +2,7 @@
 
 import torch
 
+from datamodules.claims import Claim
 from datamodules.replicas import ReplicaBatch, ReplicaDataset
 from datamodules.selection import Selection
 from lit_adv.plan import WorkPlan
@@ -10,10 +11,10 @@ IMAGES = torch.rand(5, 1, 6, 6, generator=torch.Generator().manual_seed(0))
 SELECTION = Selection(torch.tensor([3, 14, 15, 92, 65]), IMAGES, torch.tensor([0, 1, 2, 3, 4]))
 
 
-def batches(batch_size: int, numbers: range | None = None, sigma: float = 0.2) -> list[ReplicaBatch]:
+def batches(batch_size: int, sigma: float = 0.2) -> list[ReplicaBatch]:
     plan = WorkPlan(models=2, images=5, copies=3, batch_size=batch_size)
-    dataset = ReplicaDataset(plan, numbers or range(len(plan)), SELECTION, sigma, seed=11)
-    return [dataset[i] for i in range(len(dataset))]
+    dataset = ReplicaDataset(plan, SELECTION, sigma, seed=11)
+    return [dataset[Claim(i, None)] for i in range(len(plan))]
 
 
 def test_any_batch_size_gives_the_same_copies() -> None:
@@ -23,11 +24,11 @@ def test_any_batch_size_gives_the_same_copies() -> None:
         assert torch.equal(torch.cat([b.noisy for b in batches(size)]), expected)
 
 
-def test_a_share_holds_the_same_batches_as_the_whole() -> None:
-    whole, piece = batches(4), batches(4, range(3, 6))
-    for batch in piece:
-        assert torch.equal(batch.noisy, whole[batch.number].noisy)
-        assert batch.model == whole[batch.number].model
+def test_a_batch_names_the_models_that_probably_follow() -> None:
+    dataset = ReplicaDataset(WorkPlan(models=3, images=5, copies=1, batch_size=10, stacked=2), SELECTION, 0.0, seed=0)
+    assert dataset[Claim(0, 1)].following == (2, 1)
+    assert dataset[Claim(1, 0)].following == (0, 2)
+    assert dataset[Claim(1, None)].following is None
 
 
 def test_clean_images_labels_and_noise() -> None:
@@ -47,5 +48,5 @@ def test_no_noise_leaves_the_images_alone() -> None:
 def test_noise_belongs_to_the_image_not_to_its_place_in_the_selection() -> None:
     smaller = Selection(SELECTION.index[2:], IMAGES[2:], SELECTION.labels[2:])
     plan = WorkPlan(models=1, images=3, copies=3, batch_size=9)
-    found = ReplicaDataset(plan, range(1), smaller, 0.2, seed=11)[0].noisy
+    found = ReplicaDataset(plan, smaller, 0.2, seed=11)[Claim(0, None)].noisy
     assert torch.equal(found, torch.cat([b.noisy for b in batches(15)])[6:15])

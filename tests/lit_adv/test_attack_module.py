@@ -1,6 +1,7 @@
 """Every attack inside the Lightning module, in every setting, against the attack called by hand."""
 
 import json
+import threading
 import weakref
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from datamodules.claims import Claim
 from datamodules.labelled import Labelled
 from datamodules.mnist import CLASSES
 from datamodules.replicas import ReplicaBatch, ReplicaDataset
@@ -38,8 +40,8 @@ def batches(digits: Labelled, models: int, sigma: float, stacked: int, targeted:
     if targeted:
         selection = towards(selection, {c: (c + 1) % 10 for c in range(10)}, CLASSES)
     plan = WorkPlan(models=models, images=10, copies=2 if sigma else 1, batch_size=20, stacked=stacked)
-    dataset = ReplicaDataset(plan, range(len(plan)), selection, sigma, seed=0)
-    return [dataset[i] for i in range(len(dataset))]
+    dataset = ReplicaDataset(plan, selection, sigma, seed=0)
+    return [dataset[Claim(i, None)] for i in range(len(plan))]
 
 
 @pytest.mark.parametrize("exact", [False, True])
@@ -178,10 +180,35 @@ def test_a_mistake_leaves_no_run_behind(zoo: Zoo, tmp_path: Path, capsys: pytest
     predict("mnist-mm-deepfool", zoo, tmp_path, *TINY, "--model.attack.steps", "1")
 
 
-def test_only_the_present_model_is_in_memory(zoo: Zoo) -> None:
+def test_only_the_present_model_and_the_next_are_in_memory(zoo: Zoo) -> None:
     module = AttackModule(zoo.path, Gradient())
-    kept = [weakref.ref(module.source_model(place)) for place in range(3)]
+    kept = []
+    for place in range(3):
+        kept.append(weakref.ref(module.source_model(place)))
+        module.load_ahead((place + 1) % 3)
     assert [model() is None for model in kept] == [True, True, False]
+
+
+def test_the_next_model_is_loaded_beside_the_present_one(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[tuple[str, str]] = []
+    load = ModelSpec.load
+
+    def noting(self: ModelSpec) -> nn.Module:
+        loaded.append((self.name, threading.current_thread().name))
+        return load(self)
+
+    monkeypatch.setattr(ModelSpec, "load", noting)
+    module = AttackModule(zoo.path, Gradient())
+    image = torch.rand(1, 1, 28, 28)
+    expected = [spec.load()(image) for spec in zoo.sources]
+    loaded.clear()
+    for place, following in ((0, 1), (1, 0), (2, None)):  # the second guess is wrong
+        assert torch.allclose(module.source_model(place)(image), expected[place], atol=1e-5)
+        module.load_ahead(place)  # is there already
+        if following is not None:
+            module.load_ahead(following)
+    beside = [(name, thread.startswith("load the next model")) for name, thread in loaded]
+    assert beside == [("model-001", False), ("model-002", True), ("model-001", True), ("model-003", False)]
 
 
 def test_precision_and_exact_contradict(zoo: Zoo) -> None:

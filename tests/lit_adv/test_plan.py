@@ -1,12 +1,11 @@
-"""The plan covers every (model, image, copy) once; shares partition it."""
+"""The plan covers every (model, image, copy) once; pieces partition it."""
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lit_adv.errors import InputError
-from lit_adv.plan import WorkPlan, share
+from lit_adv.plan import WorkPlan, cut
 
 plans = st.builds(WorkPlan, *[st.integers(1, 6)] * 3, batch_size=st.integers(1, 9), stacked=st.integers(1, 4))
 
@@ -30,20 +29,28 @@ def test_each_triple_once(plan: WorkPlan) -> None:
 
 
 @given(plans, st.integers(1, 7), st.data())
-def test_shares_partition_what_is_left(plan: WorkPlan, world_size: int, data: st.DataObject) -> None:
+def test_pieces_partition_what_is_left(plan: WorkPlan, processes: int, data: st.DataObject) -> None:
     todo = sorted(data.draw(st.sets(st.integers(0, len(plan) - 1))))
     costs = data.draw(st.lists(st.floats(0.01, 100), min_size=plan.models, max_size=plan.models))
-    shares = [share(plan, todo, costs, rank=r, world_size=world_size) for r in range(world_size)]
-    assert np.concatenate(shares).tolist() == todo
-    if len(todo) >= world_size:
-        assert all(len(s) for s in shares)
+    pieces = cut(plan, todo, costs, processes)
+    assert [number for piece in pieces for number in piece.tolist()] == todo
+    assert all(len(piece) for piece in pieces)
+    if len(todo) >= processes:
+        assert len(pieces) >= processes
 
 
-def test_shares_follow_the_cost_of_the_models() -> None:
+def test_pieces_halve_down_to_single_batches() -> None:
+    plan = WorkPlan(models=1, images=64, copies=1, batch_size=1)
+    assert [len(piece) for piece in cut(plan, range(64), [1.0], 2)] == [16, 16, 8, 8, 4, 4, 2, 2, 1, 1, 1, 1]
+    assert [len(piece) for piece in cut(plan, range(64), [1.0], 1)] == [64]
+
+
+def test_pieces_follow_the_cost_of_the_models() -> None:
     plan = WorkPlan(models=2, images=10, copies=10, batch_size=1)
-    first = share(plan, range(200), [3.0, 1.0], rank=0, world_size=2)
-    # 400 units of cost in all; 200 are reached two thirds into the first model's 100 batches.
-    assert len(first) in (66, 67)
+    first, second, third, *_ = cut(plan, range(200), [3.0, 1.0], 2)
+    # 400 units of cost in all: two pieces of 100, 33 batches of the first model each; of the other 202, two of 50.5.
+    assert len(first) == len(second) == 33
+    assert third.tolist() == [*range(66, 82)]
 
 
 def test_a_batch_of_several_models_costs_their_sum() -> None:

@@ -1,0 +1,99 @@
+"""The sums of an unfinished run on disk: of each process, and merged over earlier starts."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from lit_adv.errors import InputError
+from lit_adv.files import atomic_path
+
+State = dict[str, Tensor]
+"""`total` and `count` of `ExactMean`; `done` `[batches]` uint8, which batches they hold; `checksum` `[batches]` int64,
+what `ExactMean.add` returned for each."""
+
+
+def save_state(path: Path, state: State) -> None:
+    """Writes sums atomically."""
+    with atomic_path(path) as temporary:
+        save_file(state, temporary)
+
+
+def load_state(path: Path) -> State:
+    """Reads sums.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        state = load_file(path)
+        if missing := {"total", "count", "done", "checksum"} - state.keys():
+            raise SafetensorError(f"it lacks {min(missing)}")
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} is damaged: {error}; delete {path.parent} and start again") from error
+    return state
+
+
+def holds_work(partial: Path) -> bool:
+    """Whether the sums in `partial` that count have a finished batch in them."""
+    merged = merged_file(partial)
+    paths = [] if merged is None else [merged, *partial.glob(f"start-{number_of(merged)}-process-*.safetensors")]
+    try:
+        for path in paths:
+            with safe_open(path, "pt") as state:
+                if state.get_tensor("done").any():
+                    return True
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} is damaged: {error}; delete {partial} and start again") from error
+    return False
+
+
+def merged_file(partial: Path) -> Path | None:
+    """The newest merged file, if there is one."""
+    return max(partial.glob("merged-*.safetensors"), key=number_of, default=None)
+
+
+def number_of(merged: Path) -> int:
+    """How many merges came before and with this one."""
+    return int(merged.stem.removeprefix("merged-"))
+
+
+def added_up(partial: Path, empty: State) -> State:
+    """The sum of all sums in `partial` that count.
+
+    Each merge has a number, and process files carry the number of the merge that they started from. Only those of the
+    newest one count: older ones are in it already, whether or not a crash kept them from being deleted.
+
+    Args:
+        partial: the folder.
+        empty: sums of the right shapes; their values do not count.
+    """
+    newest = merged_file(partial)
+    state = load_state(newest) if newest else {name: torch.zeros_like(tensor) for name, tensor in empty.items()}
+    for path in sorted(partial.glob(f"start-{number_of(newest) if newest else 0}-process-*.safetensors")):
+        part = load_state(path)
+        if (state["done"] & part["done"]).any():
+            raise InputError(f"{path} repeats batches of another file; delete {partial} and start again")
+        for name, tensor in part.items():
+            state[name] += tensor
+    return state
+
+
+def merge_states(partial: Path, empty: State, keep: bool = True) -> Path:
+    """Adds up all sums in `partial` into one new merged file, deletes what it replaces, and returns its path.
+
+    Args:
+        partial: the folder.
+        empty: as in `added_up`.
+        keep: False begins anew: what is there is deleted, and only the number goes on.
+    """
+    newest = merged_file(partial)
+    state = added_up(partial, empty) if keep else {name: torch.zeros_like(tensor) for name, tensor in empty.items()}
+    merged = partial / f"merged-{number_of(newest) + 1 if newest else 1}.safetensors"
+    save_state(merged, state)
+    for path in (*partial.glob("*.safetensors"), *partial.glob(".*.tmp")):
+        if path != merged:
+            path.unlink()
+    return merged
