@@ -2,8 +2,8 @@
 
     python scripts/kill_runs.py --zoo zoo/digits --kills 50
 
-Each start has 1 to 3 processes on the CPU, drawn anew, and after a random time one of them or all get SIGKILL, SIGTERM
-or SIGINT.
+Each start has 1 to 3 processes on the CPU, drawn anew. At a random moment, three times of four after the first batch
+has begun, one of them or all get SIGKILL, SIGTERM or SIGINT.
 """
 
 import os
@@ -23,26 +23,29 @@ from lit_adv.errors import InputError
 from lit_adv.perturbation_set import PerturbationSet
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+SETTINGS = """
+trainer:
+  accelerator: cpu
+  callbacks:
+    - class_path: callbacks.perturbation_average.PerturbationAverage
+      init_args: {save_every: 1}
+    - class_path: callbacks.progress.PerturbationProgress
+data:
+  init_args: {per_class: 2, copies: 4, batch_size: 10}
+"""
 
 
 def command(zoo: Path, out: Path, processes: int, steps: int) -> list[str]:
-    words = ["-m", "lit_adv", "predict", "--config", "mnist-nmm-bim", "--zoo", str(zoo), "--out", str(out)]
-    words += [
-        "--data.per_class",
-        "2",
-        "--data.copies",
-        "4",
-        "--data.batch_size",
-        "10",
-        "--model.attack.steps",
-        str(steps),
-    ]
-    return [sys.executable, *words, "--trainer.accelerator", "cpu", "--trainer.devices", str(processes)]
+    settings = out.parent / "settings.yaml"
+    settings.write_text(SETTINGS)
+    words = ["-m", "lit_adv", "predict", "--config", "mnist-nmm-bim", "--config", str(settings), "--zoo", str(zoo)]
+    words += ["--out", str(out), "--model.attack.steps", str(steps), "--trainer.devices", str(processes)]
+    return [sys.executable, *words]
 
 
 def start(words: list[str], log: Path) -> "subprocess.Popen[bytes]":
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with log.open("ab") as file:
+    with log.open("wb") as file:
         return subprocess.Popen(words, env=environment, stdout=file, stderr=file, start_new_session=True)
 
 
@@ -61,7 +64,17 @@ def strike(process: "subprocess.Popen[bytes]", number: int, everyone: bool, dice
     psutil.wait_procs(alive)
 
 
-def kill_runs(zoo: Path, kills: int = 50, seed: int | None = None, steps: int = 50, longest: float = 25.0) -> None:
+def wait(running: "subprocess.Popen[bytes]", log: Path, dice: random.Random, longest: float) -> None:
+    """Waits for a random moment, or the end of the run."""
+    if dice.random() < 0.75:
+        while running.poll() is None and b" perturbations: " not in log.read_bytes():
+            time.sleep(0.02)
+    deadline = time.monotonic() + dice.uniform(0, longest)
+    while running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def kill_runs(zoo: Path, kills: int = 50, seed: int | None = None, steps: int = 50, longest: float = 10.0) -> None:
     """Kills runs until so many kills have been made, and compares each finished set with an undisturbed one.
 
     Args:
@@ -69,7 +82,7 @@ def kill_runs(zoo: Path, kills: int = 50, seed: int | None = None, steps: int = 
         kills: how many in all.
         seed: of the moments, signals and numbers of processes; left out, a new one, which is printed.
         steps: of BIM; more make longer runs.
-        longest: the most seconds from a start to a kill.
+        longest: the most seconds from a start, or from its first batch, to a kill.
     """
     seed = int.from_bytes(os.urandom(4), "little") if seed is None else seed
     print(f"seed {seed}", flush=True)
@@ -91,9 +104,7 @@ def kill_runs(zoo: Path, kills: int = 50, seed: int | None = None, steps: int = 
             while not (out / "manifest.json").exists():
                 processes = dice.randint(1, 3)
                 running = start(command(zoo, out, processes, steps), log)
-                deadline = time.monotonic() + dice.uniform(0, longest)
-                while running.poll() is None and time.monotonic() < deadline:
-                    time.sleep(0.02)
+                wait(running, log, dice, longest)
                 if running.poll() is None and made < kills:
                     number, everyone = dice.choice(SIGNALS), dice.random() < 0.5
                     strike(running, number, everyone, dice)

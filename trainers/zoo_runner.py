@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import shutil
+import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -155,6 +156,7 @@ def cores() -> int:
 
 
 def _work(rank: int, workers: int, recipe: Recipe, todo: list[Planned], arrays: list[Any], out: Path) -> None:
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     data = Labelled(*map(torch.from_numpy, arrays))  # as arrays: shared tensors would need a large /dev/shm
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
@@ -170,6 +172,13 @@ def _work(rank: int, workers: int, recipe: Recipe, todo: list[Planned], arrays: 
             f"of {len(data.test_labels)} test images, {time.monotonic() - begun:.0f} s, about {left:.0f} s left",
             flush=True,
         )
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when its parent was killed: it would go on, and disturb the next start."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def train_model(recipe: Recipe, model: Planned, data: Labelled, out: Path, device: int = 0) -> ModelSpec:

@@ -1,0 +1,236 @@
+"""Runs that are killed, run out of disk, lose a model, or are spread over hosts end in the same perturbation set."""
+
+import os
+import resource
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch import Tensor, nn
+
+from callbacks.partial_sums import State, load_state, save_state
+from lit_adv.errors import InputError
+from lit_adv.exact_mean import ExactMean
+from lit_adv.model_spec import ModelSpec
+from lit_adv.perturbation_set import PerturbationSet
+from lit_adv.zoo import Zoo
+from tests.conftest import REPOSITORY, Run
+from tests.test_command_line import BIM, nmm, predict, same
+
+__all__ = ["nmm"]
+
+
+def words(zoo: Zoo, out: Path, *more: str) -> list[str]:
+    shared = ["predict", "--config", "mnist-nmm-bim", "--zoo", str(zoo.path), "--out", str(out), *BIM]
+    return [sys.executable, "-m", "lit_adv", *shared, *more]
+
+
+def together(*commands: tuple[list[str], dict[str, str]]) -> None:
+    """Runs commands side by side, one thread each, and expects all of them to succeed."""
+    running = [
+        subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env={**os.environ, "OMP_NUM_THREADS": "1", **more},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for command, more in commands
+    ]
+    said = [process.communicate(timeout=240)[1] for process in running]
+    assert [process.returncode for process in running] == [0] * len(running), "\n".join(said)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_killed_at_random_moments(run: Run, zoo: Zoo) -> None:
+    done = run("scripts/kill_runs.py", "--zoo", zoo.path, "--kills", "3", "--steps", "100", "--longest", "3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 kills, " in done.stdout
+    assert "all equal to the undisturbed one bit for bit" in done.stdout
+
+
+def test_two_hosts_under_torchrun(zoo: Zoo, nmm: Path, tmp_path: Path) -> None:
+    port = str(free_port())
+    launcher = ["-m", "torch.distributed.run", "--nnodes", "2", "--nproc_per_node", "1", "--master_addr", "127.0.0.1"]
+    launcher += ["--master_port", port]
+    python, module, *rest = words(zoo, tmp_path, "--trainer.devices", "1", "--trainer.num_nodes", "2")
+    together(*(([python, *launcher, "--node_rank", host, module, *rest], {}) for host in "01"))
+    assert same(tmp_path, nmm)
+
+
+def test_two_hosts_under_slurm(zoo: Zoo, nmm: Path, tmp_path: Path) -> None:
+    """What srun sets for two tasks on two nodes; both are this one."""
+    job = {
+        "SLURM_JOB_ID": str(free_port()), "SLURM_JOB_NAME": "attack", "SLURM_NTASKS": "2", "SLURM_NNODES": "2",
+        "SLURM_NTASKS_PER_NODE": "1", "SLURM_LOCALID": "0", "SLURM_NODELIST": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+    }  # fmt: skip
+    command = words(zoo, tmp_path, "--trainer.devices", "1", "--trainer.num_nodes", "2")
+    together(*((command, {**job, "SLURM_PROCID": task, "SLURM_NODEID": task}) for task in "01"))
+    assert same(tmp_path, nmm)
+
+
+@pytest.mark.parametrize("processes", ["3", "4"])
+def test_more_processes_give_the_same_bits(zoo: Zoo, nmm: Path, tmp_path: Path, processes: str) -> None:
+    together((words(zoo, tmp_path, "--trainer.devices", processes), {}))
+    assert same(tmp_path, nmm)
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_full_disk(zoo: Zoo, nmm: Path, tmp_path: Path, processes: str) -> None:
+    command = words(zoo, tmp_path, "--trainer.devices", processes)
+    small = 40_000  # bytes; the sums of ten digits are larger
+
+    def no_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (small, resource.RLIM_INFINITY))
+
+    full = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=240, preexec_fn=no_room)
+    assert full.returncode == 2, full.stderr
+    (line,) = (line for line in full.stderr.splitlines() if line.startswith("lit-adv: "))
+    assert "cannot write" in line
+    assert "File too large" in line
+    assert "Traceback" not in full.stderr
+    assert not (tmp_path / "manifest.json").exists()
+    together((command, {}))
+    assert same(tmp_path, nmm)
+
+
+def test_a_disk_that_fills_up(zoo: Zoo, nmm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saves: list[Path] = []
+
+    def filling(path: Path, state: State) -> None:
+        saves.append(path)
+        if len(saves) > 5:
+            raise InputError(f"cannot write {path}: No space left on device")
+        save_state(path, state)
+
+    often = tmp_path / "often.yaml"
+    callback = {"class_path": "callbacks.perturbation_average.PerturbationAverage", "init_args": {"save_every": 0}}
+    often.write_text(yaml.safe_dump({"trainer": {"callbacks": [callback]}}))
+    monkeypatch.setattr("callbacks.perturbation_average.LONGEST_WAIT", 0)
+    monkeypatch.setattr("callbacks.perturbation_average.save_state", filling)
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", zoo, tmp_path / "out", *BIM, "--config", str(often))
+    monkeypatch.undo()
+    (kept,) = (tmp_path / "out" / "partial").glob("start-*")
+    assert int(load_state(kept)["done"].sum()) == 5
+    predict("mnist-nmm-bim", zoo, tmp_path / "out", *BIM)
+    assert same(tmp_path / "out", nmm)
+
+
+def test_broken_off_amid_an_addition(zoo: Zoo, nmm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add = ExactMean.add
+
+    def interrupted(self: ExactMean, image: Tensor, perturbation: Tensor) -> int:
+        add(self, image, perturbation)
+        raise SystemExit(143)
+
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--trainer.limit_predict_batches", "4")
+    monkeypatch.setattr(ExactMean, "add", interrupted)
+    with pytest.raises(SystemExit, match="143"):
+        predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
+    monkeypatch.undo()
+    predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
+    assert same(tmp_path, nmm)
+
+
+class Broken(nn.Module):
+    """NaN for noisy copies of some images: from the one at `first`."""
+
+    def __init__(self, model: nn.Module, images: Tensor, first: int) -> None:
+        super().__init__()
+        self.model, self.images, self.first = model, images, first
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.model(x)
+        nearest = torch.cdist(x.flatten(1), self.images.flatten(1)).argmin(1)
+        return logits.masked_fill((nearest >= self.first)[:, None], torch.nan)
+
+
+@pytest.mark.parametrize("first", [0, 8, None], ids=["at once", "half way", "cannot be loaded"])
+def test_a_model_that_fails_is_left_out(
+    zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], first: int | None
+) -> None:
+    arguments = [*BIM, "--model.exact", "true"]
+    expected = predict("mnist-nmm-bim", zoo, tmp_path / "two", *arguments, "--model.sources", "2")
+    load = ModelSpec.load
+
+    def failing(self: ModelSpec) -> nn.Module:
+        if self != zoo.sources[2]:
+            return load(self)
+        if first is None:
+            raise InputError(f"no weight file for {self.name}")
+        return Broken(load(self), expected.image, first)
+
+    monkeypatch.setattr(ModelSpec, "load", failing)
+    out = tmp_path / "out"
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", zoo, out, *arguments)
+    assert "model-003" in capsys.readouterr().err
+    found = predict("mnist-nmm-bim", zoo, out, *arguments, "--skip-failed")
+    assert capsys.readouterr().err.count("left out: model-003: ") == 1
+    assert torch.equal(found.perturbation, expected.perturbation)
+    assert found.count.tolist() == [6] * 10
+    assert [s["name"] for s in found.manifest["sources"]] == ["model-001", "model-002"]
+    assert [m["name"] for m in found.manifest["missing"]] == ["model-003"]
+    predict("mnist-nmm-bim", zoo, out, *arguments, "--skip-failed")
+    assert "holds this perturbation set already, without model-003, which failed" in capsys.readouterr().out
+
+
+def test_a_model_that_fails_beside_others(zoo: Zoo, tmp_path: Path, run: Run) -> None:
+    bad = tmp_path / "zoo"
+    bad.mkdir()
+    for path in zoo.path.glob("model-*"):
+        (bad / path.name).write_bytes(path.read_bytes())
+    (bad / "model-002.safetensors").write_bytes(b"damaged")
+    arguments = ["-m", "lit_adv", "predict", "--config", "mnist-nmm-bim", "--zoo", bad, "--out", tmp_path / "out", *BIM]
+    done = run(*arguments, "--trainer.devices", "2", "--skip-failed")
+    assert done.returncode == 0, done.stderr
+    found = PerturbationSet.load(tmp_path / "out")
+    assert found.count.tolist() == [6] * 10
+    assert [m["name"] for m in found.manifest["missing"]] == ["model-002"]
+    assert "model-002.safetensors has checksum" in found.manifest["missing"][0]["reason"]
+
+
+def test_no_model_is_left(
+    zoo: Zoo, nmm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load, images = ModelSpec.load, PerturbationSet.load(nmm).image
+    monkeypatch.setattr(ModelSpec, "load", lambda self: Broken(load(self), images, 0))
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--model.exact", "true", "--skip-failed")
+    assert "model-003 gives logits that are not finite" in capsys.readouterr().err
+    assert not (tmp_path / "manifest.json").exists()
+
+
+def test_what_was_counted_must_be_found_anew(
+    zoo: Zoo, nmm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [*BIM, "--model.exact", "true"]
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", zoo, tmp_path, *arguments, "--trainer.limit_predict_batches", "9")
+    load, images = ModelSpec.load, PerturbationSet.load(nmm).image
+
+    class Other(Broken):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) * torch.linspace(1, 2, 10)
+
+    def failing(self: ModelSpec) -> nn.Module:
+        return Other(load(self), images, 8) if self == zoo.sources[2] else load(self)
+
+    monkeypatch.setattr(ModelSpec, "load", failing)
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", zoo, tmp_path, *arguments, "--skip-failed")
+    assert "cannot be taken off the averages: the perturbations are not bit for bit" in capsys.readouterr().err
+    assert not (tmp_path / "manifest.json").exists()
