@@ -80,14 +80,7 @@ class AttackModule(pl.LightningModule):
             InputError: the source models take other images than the data module has, or a weight file is no good; with
                 `skip_failed` that of every source model.
         """
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
-        assert isinstance(data, ReplicaDataModule)
-        for spec in self.sources:
-            if spec.image_shape != data.image_shape:
-                raise InputError(
-                    f"source model {spec.name} takes images {list(spec.image_shape)}, the data are "
-                    f"{list(data.image_shape)}; give a zoo that was trained on these data"
-                )
+        self.refuse_images(self.trainer.datamodule)  # type: ignore[attr-defined]
         bad: list[InputError] = []
         for spec in self.sources:
             try:
@@ -96,6 +89,19 @@ class AttackModule(pl.LightningModule):
                 bad.append(error)
                 if not self.skip_failed or len(bad) == len(self.sources):
                     raise
+
+    def refuse_images(self, data: ReplicaDataModule) -> None:
+        """Checks that the source models take the images of the data module.
+
+        Raises:
+            InputError: they take others.
+        """
+        for spec in self.sources:
+            if spec.image_shape != data.image_shape:
+                raise InputError(
+                    f"source model {spec.name} takes images {list(spec.image_shape)}, the data are "
+                    f"{list(data.image_shape)}; give a zoo that was trained on these data"
+                )
 
     def source_model(self, first: int, count: int = 1) -> nn.Module:
         """The source model at `first`, or `count` from there as one, on the device; only the last one is kept.
@@ -108,11 +114,13 @@ class AttackModule(pl.LightningModule):
             gc.collect()  # traced networks refer to themselves, and would stay in memory beside the next
             # Lightning's default inference mode makes tensors that forbid gradients.
             with torch.inference_mode(False):
-                models = self._loaded(first, count)
-                model = models[0] if self.exact else Stack(models) if count > 1 else fast_form(models[0])
-                model = Reduced(model) if self.model_precision == "bf16" else model
-                self._current.append(((first, count), model.to(self.device)))
+                self._current.append(((first, count), self.ready(self._loaded(first, count))))
         return self._current[0][1]
+
+    def ready(self, models: list[nn.Module]) -> nn.Module:
+        """One model, or several as one, in the form in which they are attacked, on the device."""
+        model = models[0] if self.exact else Stack(models) if len(models) > 1 else fast_form(models[0])
+        return (Reduced(model) if self.model_precision == "bf16" else model).to(self.device)
 
     def _loaded(self, first: int, count: int) -> list[nn.Module]:
         if self._next is not None:
@@ -153,14 +161,20 @@ class AttackModule(pl.LightningModule):
             self.load_ahead(*batch.following)
         began = time.monotonic()
         try:
-            return self._attack(model, batch)
+            return self.perturb(model, batch, self.attack)
         except BrokenModel as error:
             return self.skip(batch, InputError(self._name(error, batch)))
         finally:
             self.attacking += time.monotonic() - began
 
-    def _attack(self, model: nn.Module, batch: ReplicaBatch) -> Tensor:
-        attack = self.attack.for_model(batch.model) if isinstance(self.attack, Square) else self.attack
+    @staticmethod
+    def perturb(model: nn.Module, batch: ReplicaBatch, attack: Attack) -> Tensor:
+        """What an attack gives for a batch on a model that is ready, `[B, C, H, W]`.
+
+        Raises:
+            BrokenModel: it gave what no attack can use.
+        """
+        attack = attack.for_model(batch.model) if isinstance(attack, Square) else attack
         # Tensors that were made inside inference mode are cloned to leave it.
         with torch.inference_mode(False), torch.enable_grad():
             clean, noisy, label = batch.clean.clone(), batch.noisy.clone(), batch.label.clone()

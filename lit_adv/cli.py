@@ -9,7 +9,7 @@ import warnings
 from argparse import ArgumentError, ArgumentParser
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Never
+from typing import Any, Literal, Never
 
 from lit_adv.configs import expand
 from lit_adv.errors import AlreadyDone, InputError
@@ -112,6 +112,14 @@ def _lightning(words: list[str]) -> None:
                 action="store_true",
                 help="predict: go on without source models that cannot be loaded or attacked",
             )
+            parser.add_argument(
+                "--plan",
+                type=int | Literal["run"],
+                nargs="?",
+                const="run",
+                metavar="PROCESSES",
+                help="predict: only say what would be done, how long it would take, and what each process would do",
+            )
             parser.link_arguments("zoo", "model.init_args.zoo")
             parser.link_arguments("out", "trainer.default_root_dir")
             parser.link_arguments("model", "data.init_args.costs", compute_fn=_costs, apply_on="instantiate")
@@ -124,6 +132,14 @@ def _lightning(words: list[str]) -> None:
                     callback.init_args.restart = True
             if chosen.skip_failed:
                 chosen.model.init_args.skip_failed = True
+
+        def before_predict(self) -> None:
+            processes = self.config["predict"].plan
+            if processes is not None:
+                from lit_adv.dry_run import dry_run
+
+                dry_run(self.model, self.datamodule, self.trainer, None if processes == "run" else processes)
+                raise SystemExit(0)
 
         def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
             self.config = parser.parse_args(args)

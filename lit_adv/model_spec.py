@@ -10,7 +10,7 @@ from torch import nn
 from lit_adv.errors import InputError
 from lit_adv.files import read_json, sha256
 from lit_adv.models.build import build, check_fit, prepare
-from lit_adv.store import fetch, published
+from lit_adv.store import at_hand, fetch, published
 from lit_adv.weights import put_weights, read_weights
 
 
@@ -59,6 +59,10 @@ class ModelSpec:
     def prepare(self, network: nn.Module) -> nn.Module:
         """The network with what stands between pixels and it: `[B, C, H, W]` in [0, 1] to logits `[B, K]`."""
         return prepare(network, self.mean, self.std, self.size)
+
+    def at_hand(self) -> bool:
+        """Whether the weight file is here."""
+        return at_hand(published()[self.architecture]) if self.weights is None else self.weights.is_file()
 
     def file(self) -> Path:
         """The weight file; pytorchcv's is downloaded if need be.

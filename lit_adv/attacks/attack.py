@@ -124,9 +124,11 @@ class Attack(ABC):
 
     Attributes:
         whole_batches: the attack always asks the model about the whole batch in order, as a `Stack` needs it.
+        length: the parameter that the time of an attack grows with in proportion, at most; None if none does.
     """
 
     whole_batches: ClassVar[bool] = False
+    length: ClassVar[str | None] = None
 
     @final
     def __call__(

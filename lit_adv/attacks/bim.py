@@ -26,6 +26,7 @@ class BIM(Attack):
     """
 
     whole_batches: ClassVar[bool] = True
+    length: ClassVar[str | None] = "steps"
 
     epsilon: float
     steps: int = 50

@@ -33,6 +33,7 @@ class CW(Attack):
     """
 
     whole_batches: ClassVar[bool] = True
+    length: ClassVar[str | None] = "steps"
 
     c: float = 1.0
     confidence: float = 0.0

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from math import sqrt
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 import torch
@@ -34,6 +34,8 @@ class Square(Attack):
         stripes: start from vertical stripes of ±ε as the original does, in place of 0 (thesis 5.1).
         seed: of the draws, 0 or more.
     """
+
+    length: ClassVar[str | None] = "queries"
 
     epsilon: float
     queries: int = 5000
