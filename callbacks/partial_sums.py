@@ -1,5 +1,6 @@
 """The sums of an unfinished run on disk: of each process, and merged over earlier starts."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -32,7 +33,7 @@ def load_state(path: Path) -> State:
         if missing := {"total", "count", "done", "checksum"} - state.keys():
             raise SafetensorError(f"it lacks {min(missing)}")
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{path} is damaged: {error}; delete {path.parent} and start again") from error
+        raise InputError(f"{path} is damaged: {error}; begin anew with --restart") from error
     return state
 
 
@@ -46,7 +47,7 @@ def holds_work(partial: Path) -> bool:
                 if state.get_tensor("done").any():
                     return True
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{path} is damaged: {error}; delete {partial} and start again") from error
+        raise InputError(f"{path} is damaged: {error}; begin anew with --restart") from error
     return False
 
 
@@ -60,7 +61,7 @@ def number_of(merged: Path) -> int:
     return int(merged.stem.removeprefix("merged-"))
 
 
-def added_up(partial: Path, empty: State) -> State:
+def added_up(partial: Path, empty: State, processes: Iterable[Path] | None = None) -> State:
     """The sum of all sums in `partial` that count.
 
     Each merge has a number, and process files carry the number of the merge that they started from. Only those of the
@@ -69,13 +70,20 @@ def added_up(partial: Path, empty: State) -> State:
     Args:
         partial: the folder.
         empty: sums of the right shapes; their values do not count.
+        processes: the process files that there must be; left out, those that are there.
+
+    Raises:
+        InputError: a file is missing, damaged, of another run, or repeats batches.
     """
     newest = merged_file(partial)
-    state = load_state(newest) if newest else {name: torch.zeros_like(tensor) for name, tensor in empty.items()}
-    for path in sorted(partial.glob(f"start-{number_of(newest) if newest else 0}-process-*.safetensors")):
+    found = partial.glob(f"start-{number_of(newest) if newest else 0}-process-*.safetensors")
+    state = {name: torch.zeros_like(tensor) for name, tensor in empty.items()}
+    for path in ([newest] if newest else []) + (sorted(found) if processes is None else list(processes)):
         part = load_state(path)
+        if {name: t.shape for name, t in part.items()} != {name: t.shape for name, t in state.items()}:
+            raise InputError(f"{path} holds sums of another run; begin anew with --restart")
         if (state["done"] & part["done"]).any():
-            raise InputError(f"{path} repeats batches of another file; delete {partial} and start again")
+            raise InputError(f"{path} repeats batches of another file; begin anew with --restart")
         for name, tensor in part.items():
             state[name] += tensor
     return state
@@ -87,13 +95,14 @@ def merge_states(partial: Path, empty: State, keep: bool = True) -> Path:
     Args:
         partial: the folder.
         empty: as in `added_up`.
-        keep: False begins anew: what is there is deleted, and only the number goes on.
+        keep: False begins anew: what is there is deleted, and only the number goes on, so that a process which is left
+            over from another start cannot write a file that counts.
     """
     newest = merged_file(partial)
     state = added_up(partial, empty) if keep else {name: torch.zeros_like(tensor) for name, tensor in empty.items()}
     merged = partial / f"merged-{number_of(newest) + 1 if newest else 1}.safetensors"
     save_state(merged, state)
-    for path in (*partial.glob("*.safetensors"), *partial.glob(".*.tmp")):
+    for path in (*partial.glob("*.safetensors"), *partial.glob(".*.tmp"), *partial.parent.glob(".*.tmp")):
         if path != merged:
-            path.unlink()
+            path.unlink(missing_ok=True)
     return merged

@@ -1,5 +1,7 @@
 """Accumulates Eq. 4.1 over a run, survives restarts, and writes the perturbation set."""
 
+import json
+import os
 import shutil
 import signal
 import subprocess
@@ -10,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, Never
+from typing import Any, Final
 
 import pytorch_lightning as pl
 import torch
+from filelock import FileLock, Timeout
 
 from callbacks.partial_sums import State, added_up, holds_work, load_state, merge_states, number_of, save_state
 from callbacks.run_description import compare, describe_run, refuse_misfits, with_missing, without
@@ -31,6 +34,8 @@ SIGN_OF_LIFE: Final = 5.0
 """Seconds between a process's signs of life."""
 GIVEN_UP: Final = 60.0
 """Seconds after which a process without a sign of life is taken for dead."""
+SIGNALS: Final[dict[signal.Signals, Any]] = {signal.SIGTERM: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+"""Signals that end a run with everything saved, and what they do otherwise."""
 
 
 class PerturbationAverage(pl.Callback):
@@ -39,8 +44,8 @@ class PerturbationAverage(pl.Callback):
     The run's folder is the trainer's `default_root_dir`. Until the set is complete it holds `partial/`: `run.json`
     (what the run is) and sums with the list of batches in them, one file for each process of the present start and
     one merged file for all earlier starts. A restart adds up what is there and does the rest, whatever the number of
-    processes. When one process fails it leaves a note in `partial/stopped`, and the others save and stop too; when a
-    model fails and is to be skipped, in `partial/failed-NUMBER.json`.
+    processes. What processes must know of each other while they run (that one stopped, that a model failed, that one
+    is alive or has finished) is in the store that they share.
 
     Args:
         save_every: seconds between saves; more, up to 55, where saving takes long.
@@ -50,9 +55,11 @@ class PerturbationAverage(pl.Callback):
     def __init__(self, save_every: float = 20.0, restart: bool = False) -> None:
         self.save_every = save_every
         self.restart = restart
-        self._running = self._adding = False
-        self._batches = self._perturbations = 0
+        self._running = self._adding = self._lost = False
+        self._signal = self._failures = self._batches = self._perturbations = 0
         self._working = self._saving = 0.0
+        self._told: set[int] = set()
+        self._launched: list[subprocess.Popen[bytes]] = []
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         data, module = trainer.datamodule, pl_module  # type: ignore[attr-defined]
@@ -60,50 +67,49 @@ class PerturbationAverage(pl.Callback):
         assert isinstance(module, AttackModule)
         self.out = Path(trainer.default_root_dir)
         self.partial = self.out / "partial"
-        self.stopped = self.partial / "stopped"
         refuse_misfits(module, data)
-        self.run = describe_run(module, data)
-        if self.restart:
-            if trainer.is_global_zero:
-                delete_run(self.out)
-            trainer.strategy.barrier("deleted")
-        resumes = self._refuse_other_runs()
-        check_writable(self.partial)
+        self.run = describe_run(module, data, trainer.strategy.root_device)
         self.mean = ExactMean(tuple(data.selection.images.shape), data.plan.models * data.plan.copies)
         self.done = torch.zeros(len(data.plan), dtype=torch.uint8)
         self.checksum = torch.zeros(len(data.plan), dtype=torch.int64)
-        trainer.strategy.barrier("checked")
+        opened: tuple[int, torch.Tensor] | Exception | None = None
         if trainer.is_global_zero:
-            for note in (self.stopped, *self.partial.glob("finished-*.json"), *self.partial.glob("failed-*.json")):
-                note.unlink(missing_ok=True)
-            write_json(self.partial / "run.json", self.run)
-            merge_states(self.partial, self._state(), keep=resumes)
-        trainer.strategy.barrier("merged")
-        (merged,) = self.partial.glob("merged-*.safetensors")
-        data.done = load_state(merged)["done"].bool()
-        self.state_file = self.partial / f"start-{number_of(merged)}-process-{trainer.global_rank}.safetensors"
+            try:
+                opened = self._open()
+            except (InputError, AlreadyDone) as error:
+                opened = error
+        opened = trainer.strategy.broadcast(opened)
+        if isinstance(opened, Exception):
+            raise opened
+        assert opened is not None
+        number, done = opened
+        data.done = done.bool()
+        self.state_file = self._state_file(number, trainer.global_rank)
+        self._number = number
+        self._store = shared_store("run")
         self._running = True
         self._saved = time.monotonic()
-        self._alive = shared_store("alive")
+        # Lightning watches the processes that it has launched, and kills all when one ends; here they save first.
+        procs: list[subprocess.Popen[bytes]] = getattr(trainer.strategy.launcher, "procs", [])
+        self._launched = procs.copy()
+        procs.clear()
         threading.Thread(target=self._give_signs_of_life, args=(trainer.global_rank,), daemon=True).start()
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # Lightning's own handler only takes note of the signal, and its predict loop never looks.
-        signal.signal(signal.SIGTERM, _terminate)
+        self._heed_signals()
         self._started = time.monotonic()
 
     def on_predict_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         assert isinstance(pl_module, AttackModule)
-        pl_module.failed |= self._failed()
+        self._learn_of_failures(pl_module)
 
     def on_predict_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: ReplicaBatch, *_: Any
     ) -> None:
         assert isinstance(pl_module, AttackModule)
-        if batch.model not in pl_module.failed:
+        if len(outputs):
             self._add(pl_module, outputs, batch)
-        if batch.model in pl_module.failed:
-            self._note_failure(pl_module, batch.model)
+        self._tell_of_failures(pl_module)
         if time.monotonic() - self._saved >= min(max(self.save_every, 50 * self._saving), LONGEST_WAIT):
             self._save()
         self._stop_with_the_others()
@@ -113,32 +119,30 @@ class PerturbationAverage(pl.Callback):
         if not self._running:
             return
         self._running = False
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        # Lightning kills the processes that it has launched, and an observer this one too: let all of them save before.
-        procs: list[subprocess.Popen[bytes]] = getattr(trainer.strategy.launcher, "procs", [])
-        launched = procs.copy()
-        procs.clear()
-        for process in launched:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        for process in self._launched:
             process.terminate()
         try:
             if not self._adding:  # broken off amid an addition, sums and list would not agree; the last save counts
                 self._save()
         finally:
-            with suppress(OSError):  # a full disk, say; the others hear of it when this process ends
-                if not self.stopped.exists():
-                    reason = str(exception) or type(exception).__name__
-                    self.stopped.write_text(f"process {trainer.global_rank} stopped: {reason}")
-            for process in launched:
+            with suppress(RuntimeError):  # the first process has gone, and the store with it
+                if not self._store.check(["stopped"]):
+                    reason = f"signal {self._signal}" if self._signal else str(exception) or type(exception).__name__
+                    self._store.set("stopped", f"process {trainer.global_rank} stopped: {reason}")
+            for process in self._launched:
                 try:
                     process.wait(10)
                 except subprocess.TimeoutExpired:
                     process.kill()
-            signal.signal(signal.SIGTERM, _terminate)
+            self._close()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         # Not on_predict_end: Lightning leaves that out where nothing is left to do, and the sum is still to be made.
         # Not a barrier: it would give up after half an hour, or fail without a word when another process failed.
         assert isinstance(pl_module, AttackModule)
+        self._heed_signals()  # Lightning has taken the handlers away
         self._save()
         share = {
             "process": trainer.global_rank,
@@ -147,80 +151,163 @@ class PerturbationAverage(pl.Callback):
             "seconds": self._working,
             "in_attacks": pl_module.attacking,
         }
-        write_json(self.partial / f"finished-{trainer.global_rank}.json", share)
-        if not trainer.is_global_zero:
-            return
-        self._wait_for_the_others(trainer.world_size)
-        shares = [read_json(self.partial / f"finished-{rank}.json") for rank in range(trainer.world_size)]
-        self._finish(trainer, pl_module)
+        self._store.set(f"finished-{trainer.global_rank}", json.dumps(share))
+        if trainer.is_global_zero:
+            self._wait_for_the_others(trainer.world_size)
+            shares = [json.loads(self._store.get(f"finished-{rank}")) for rank in range(trainer.world_size)]
+            self._finish(trainer, pl_module)
+            for line in describe_shares(shares):
+                print(line, file=sys.stderr)
         self._running = False
-        for line in describe_shares(shares):
-            print(line, file=sys.stderr)
+        self._close()
+
+    def _open(self) -> tuple[int, torch.Tensor]:
+        """On the first process: the number of this start, and which batches are done."""
+        if (self.out / MANIFEST).exists() and not self.restart:
+            self._refuse_finished()
+        check_writable(self.partial)
+        self._lock = FileLock(self.partial / "lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise InputError(f"{self.out}: another start of this run is at work; wait for it, or stop it") from error
+        try:
+            keep = not self.restart and self._continues()
+            if self.restart:
+                for name in (MANIFEST, TENSORS, EVALUATION):
+                    (self.out / name).unlink(missing_ok=True)
+            merged = merge_states(self.partial, self._state(), keep)
+            write_json(self.partial / "run.json", self.run)
+            return number_of(merged), load_state(merged)["done"]
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _refuse_finished(self) -> None:
+        asked = {name: value for name, value in self.run.items() if name not in ("device", "torch")}
+        if differences := compare(with_missing(read_json(self.out / MANIFEST)), asked):
+            raise InputError(
+                f"{self.out} holds a different finished run ({differences}); choose another --out, or --restart"
+            )
+        missing = [model["name"] for model in PerturbationSet.load(self.out).manifest.get("missing", [])]
+        shutil.rmtree(self.partial, ignore_errors=True)
+        but = f", without {', '.join(missing)}, which failed; --restart tries again" if missing else "; nothing to do"
+        raise AlreadyDone(f"{self.out} holds this perturbation set already{but}")
+
+    def _continues(self) -> bool:
+        """Whether the sums in the folder are of this run; those of another are refused, unless they are empty."""
+        run = self.partial / "run.json"
+        if not run.exists() or not (differences := compare(read_json(run), self.run)):
+            return True
+        if holds_work(self.partial):
+            raise InputError(
+                f"{self.out} holds a different unfinished run ({differences}); choose another --out, or --restart"
+            )
+        return False
+
+    def _heed_signals(self) -> None:
+        # Lightning's own handler only takes note of a signal, and its predict loop never looks.
+        for number in SIGNALS:
+            signal.signal(number, self._end)
+
+    def _end(self, number: int, _: object) -> None:
+        for other in SIGNALS:
+            signal.signal(other, signal.SIG_IGN)
+        self._signal = number
+        if not self._adding:
+            self._stop_by_signal()
+
+    def _stop_by_signal(self) -> None:
+        if self._lost:
+            raise InputError(f"lost touch with the first process; start the same command again ({self._kept()})")
+        if self._signal:
+            raise SystemExit(128 + self._signal)
+
+    def _close(self) -> None:
+        for number, usual in SIGNALS.items():
+            signal.signal(number, usual)
+        if hasattr(self, "_lock"):
+            self._lock.release()
 
     def _add(self, module: AttackModule, perturbation: torch.Tensor, batch: ReplicaBatch) -> None:
         self._adding = True
         try:
             checksum = self.mean.add(batch.image, perturbation)
         except ValueError as error:
+            self._adding = False
             names = ", ".join(s.name for s in module.sources[batch.model : batch.model + batch.models])
-            module.skip(batch, InputError(f"source model {names}, batch {batch.number}: {error}; remove that model"))
+            reason = f"source model {names}, batch {batch.number}: {error}; remove that model"
+            module.skip(range(batch.model, batch.model + batch.models), InputError(reason))
         else:
             self.checksum[batch.number] = checksum
             self.done[batch.number] = 1
             self._batches += 1
             self._perturbations += len(batch.image)
-        self._adding = False
+            self._adding = False
+        self._stop_by_signal()
 
-    def _failed(self) -> dict[int, str]:
-        """The source models that processes have found to fail, and why."""
-        notes = [read_json(path) for path in self.partial.glob("failed-*.json")]
-        return {note["position"]: note["reason"] for note in notes}
+    def _learn_of_failures(self, module: AttackModule) -> None:
+        while self._failures < self._store.add("failures", 0):
+            self._failures += 1
+            note = json.loads(self._store.get(f"failure-{self._failures}"))
+            self._told.add(note["place"])
+            module.failed.setdefault(note["place"], note["reason"])
+        if len(module.failed) == len(module.sources):
+            raise InputError(f"no source model is left; the last: {[*module.failed.values()][-1]}")
 
-    def _note_failure(self, module: AttackModule, position: int) -> None:
-        note = self.partial / f"failed-{position}.json"
-        if not note.exists():
-            reason = module.failed[position]
-            write_json(note, {"position": position, "reason": reason})
-            print(f"left out: {module.sources[position].name}: {reason}", file=sys.stderr)
+    def _tell_of_failures(self, module: AttackModule) -> None:
+        for place in module.failed.keys() - self._told:
+            self._told.add(place)
+            print(f"left out: {module.sources[place].name}: {module.failed[place]}", file=sys.stderr)
+            note = json.dumps({"place": place, "reason": module.failed[place]})
+            self._store.set(f"failure-{self._store.add('failures', 1)}", note)
 
     def _wait_for_the_others(self, processes: int) -> None:
-        signs, since = dict.fromkeys(range(processes), 0), time.monotonic()
-        heard = dict.fromkeys(range(processes), since)
-        while waiting := [r for r in range(processes) if not (self.partial / f"finished-{r}.json").exists()]:
+        signs, heard = [0] * processes, [time.monotonic()] * processes
+        while waiting := [rank for rank in range(processes) if not self._store.check([f"finished-{rank}"])]:
             self._stop_with_the_others()
             time.sleep(0.1)
             for rank in waiting:
-                if (sign := self._alive.add(str(rank), 0)) != signs[rank]:
+                if (sign := self._store.add(f"alive-{rank}", 0)) != signs[rank]:
                     signs[rank], heard[rank] = sign, time.monotonic()
                 if time.monotonic() - heard[rank] > GIVEN_UP:
                     raise InputError(
-                        f"process {rank} has ended without a word (what is done is kept in {self.partial}); "
-                        "start the same command again to do the rest"
+                        f"process {rank} has ended without a word; start the same command again ({self._kept()})"
                     )
 
     def _give_signs_of_life(self, rank: int) -> None:
-        with suppress(RuntimeError):  # the first process has gone; this one finds out by itself
+        try:
             while self._running:
-                self._alive.add(str(rank), 1)
+                self._store.add(f"alive-{rank}", 1)
                 time.sleep(SIGN_OF_LIFE)
+        except RuntimeError:  # the first process has gone, and the store with it
+            if self._running:
+                self._lost = True
+                os.kill(os.getpid(), signal.SIGTERM)
 
     def _finish(self, trainer: pl.Trainer, module: AttackModule) -> None:
         data: ReplicaDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        state = added_up(self.partial, self._state())
+        paths = [self._state_file(self._number, rank) for rank in range(trainer.world_size)]
+        state = added_up(self.partial, self._state(), paths)
         mean = ExactMean(tuple(state["total"].shape), data.plan.models * data.plan.copies)
         mean.total, mean.count = state["total"], state["count"]
-        failed = self._failed()
-        fails = torch.tensor([data.plan.models_of(number).start in failed for number in range(len(data.plan))])
+        self._learn_of_failures(module)
         done = state["done"].bool()
+        fails = torch.tensor([bool(module.failed.keys() & data.plan.models_of(i)) for i in range(len(data.plan))])
         if not (done | fails).all():
             raise InputError(
                 f"{self.out}: {int(done.sum())} of {len(done)} batches are done and kept; "
                 "start the same command again to do the rest"
             )
-        for number in (done & fails).nonzero()[:, 0].tolist():
-            batch = data.dataset()[Claim(number, None)]
-            take_out(mean, trainer, module, batch, int(state["checksum"][number]))
-        expected = (data.plan.models - len(failed)) * data.plan.copies
+        module.to(trainer.strategy.root_device)
+        for number in fails.nonzero()[:, 0].tolist():
+            batch = trainer.strategy.batch_to_device(data.dataset()[Claim(number, None)])
+            if done[number]:
+                take_out(mean, module, batch, int(state["checksum"][number]))
+            else:
+                add_healthy(mean, module, batch)
+        self._learn_of_failures(module)
+        expected = (data.plan.models - len(module.failed)) * data.plan.copies
         if (mean.count != expected).any():
             raise RuntimeError(f"counts are {mean.count.tolist()}, {expected} were to be averaged")
         packages = ("lit-adv", "torch", "pytorch-lightning", "numpy")
@@ -230,15 +317,15 @@ class PerturbationAverage(pl.Callback):
             label=data.selection.labels,
             target=data.selection.targets,
             count=mean.count,
-            manifest={
-                **without(self.run, failed),
-                "versions": {name: version(name) for name in packages},
-            },
+            manifest={**without(self.run, module.failed), "versions": {name: version(name) for name in packages}},
         ).save(self.out)
-        shutil.rmtree(self.partial)
+        shutil.rmtree(self.partial, ignore_errors=True)
 
     def _state(self) -> State:
         return {"total": self.mean.total, "count": self.mean.count, "done": self.done, "checksum": self.checksum}
+
+    def _state_file(self, number: int, rank: int) -> Path:
+        return self.partial / f"start-{number}-process-{rank}.safetensors"
 
     def _save(self) -> None:
         began = time.monotonic()
@@ -247,45 +334,27 @@ class PerturbationAverage(pl.Callback):
         self._saving = self._saved - began
 
     def _stop_with_the_others(self) -> None:
-        if self.stopped.exists():
-            raise InputError(f"{self.stopped.read_text()} (what is done is kept in {self.partial})")
-
-    def _refuse_other_runs(self) -> bool:
-        """Whether an unfinished run of the same settings is there to continue."""
-        finished, unfinished = self.out / MANIFEST, self.partial / "run.json"
-        resumes = True
-        for path, what in ((finished, "finished"), (unfinished, "unfinished")):
-            if path.exists() and (differences := compare(with_missing(read_json(path)), self.run)):
-                if what == "unfinished" and self.stopped.exists() and not holds_work(self.partial):
-                    resumes = False  # it ended, by a mistake in its settings perhaps, and nothing is lost
-                    continue
+        self._stop_by_signal()
+        if self._store.check(["stopped"]):
+            raise InputError(f"{self._store.get('stopped').decode()} ({self._kept()})")
+        for place, process in enumerate(self._launched):
+            if process.poll():
                 raise InputError(
-                    f"{self.out} holds a different {what} run ({differences}); "
-                    "choose another --out or delete that folder"
+                    f"process {place + 1} of this machine has ended with code {process.returncode} ({self._kept()})"
                 )
-        if finished.exists():
-            missing = [model["name"] for model in PerturbationSet.load(self.out).manifest.get("missing", [])]
-            shutil.rmtree(self.partial, ignore_errors=True)
-            but = f", without {', '.join(missing)}, which failed; --restart tries again" if missing else ""
-            raise AlreadyDone(f"{self.out} holds this perturbation set already{but or '; nothing to do'}")
-        return resumes
+
+    def _kept(self) -> str:
+        return f"what is done is kept in {self.partial}"
 
 
-def delete_run(out: Path) -> None:
-    """Deletes a perturbation set, its evaluation, and what an unfinished run has left; other files stay."""
-    for name in (MANIFEST, TENSORS, EVALUATION):
-        (out / name).unlink(missing_ok=True)
-    shutil.rmtree(out / "partial", ignore_errors=True)
-
-
-def take_out(mean: ExactMean, trainer: pl.Trainer, module: AttackModule, batch: ReplicaBatch, checksum: int) -> None:
+def take_out(mean: ExactMean, module: AttackModule, batch: ReplicaBatch, checksum: int) -> None:
     """Takes a batch off the sums whose model has failed at another one, by making its perturbations again.
 
     Raises:
         InputError: they cannot be made again, or not to the same bits.
     """
-    module.to(trainer.strategy.root_device).failed.clear()
-    perturbation = module.predict_step(trainer.strategy.batch_to_device(batch))
+    reason = module.failed.pop(batch.model)
+    perturbation = module.predict_step(batch)
     problem = module.failed.get(batch.model)
     if problem is None:
         try:
@@ -293,10 +362,20 @@ def take_out(mean: ExactMean, trainer: pl.Trainer, module: AttackModule, batch: 
         except ValueError as error:
             problem = str(error)
     if problem is not None:
+        name = module.sources[batch.model].name
         raise InputError(
-            f"source model {module.sources[batch.model].name} has failed, and what it gave before cannot be taken off "
-            f"the averages: {problem}; mend it, or begin anew with --restart"
+            f"source model {name} has failed, and what it gave before cannot be taken off the averages: {problem}; "
+            f"mend it, or begin anew with --restart and --model.sources without {name}"
         )
+    module.failed[batch.model] = reason
+
+
+def add_healthy(mean: ExactMean, module: AttackModule, batch: ReplicaBatch) -> None:
+    """Adds the perturbations of those models of a stack that have not failed, one model after the other."""
+    for part in batch.parts():
+        perturbation = module.predict_step(part)
+        if len(perturbation):
+            mean.add(part.image, perturbation)
 
 
 def describe_shares(shares: Sequence[Mapping[str, float]]) -> list[str]:
@@ -317,8 +396,3 @@ def describe_shares(shares: Sequence[Mapping[str, float]]) -> list[str]:
         excess = max(times) / (sum(times) / len(times)) - 1
         lines.append(f"imbalance: the slowest took {100 * excess:.0f} % longer than the mean")
     return lines
-
-
-def _terminate(*_: object) -> Never:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise SystemExit(128 + signal.SIGTERM)

@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from datamodules.replicas import ReplicaDataModule
 from lit_adv.attack_module import AttackModule
 from lit_adv.errors import InputError
@@ -22,7 +24,7 @@ def refuse_misfits(module: AttackModule, data: ReplicaDataModule) -> None:
         raise InputError("stackable is true, but this attack or these models cannot be stacked; leave it out")
 
 
-def describe_run(module: AttackModule, data: ReplicaDataModule) -> dict[str, Any]:
+def describe_run(module: AttackModule, data: ReplicaDataModule, device: torch.device) -> dict[str, Any]:
     """What a run is: everything that its perturbations depend on, as JSON values."""
     selection = data.selection
     content = selection.images.numpy().tobytes() + selection.labels.numpy().tobytes()
@@ -39,6 +41,8 @@ def describe_run(module: AttackModule, data: ReplicaDataModule) -> dict[str, Any
         "seed": data.seed,
         "batch_size": data.batch_size,
         "stacked": data.plan.stacked,
+        "device": device.type,
+        "torch": torch.__version__,
     }
     return json.loads(json.dumps(run))  # type: ignore[no-any-return]
 

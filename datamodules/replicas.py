@@ -1,7 +1,7 @@
 """Noise-replicated batches, as the work plan asks for them."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Final, NamedTuple
 
 import pytorch_lightning as pl
@@ -45,6 +45,17 @@ class ReplicaBatch(NamedTuple):
     label: Tensor
     target: Tensor | None
     following: tuple[int, int] | None = None
+
+    def parts(self) -> Iterator[Any]:
+        """The same for each of its models alone."""
+        each = len(self.image) // self.models
+        for place in range(self.models):
+            rows = slice(place * each, (place + 1) * each)
+            target = None if self.target is None else self.target[rows]
+            yield ReplicaBatch(
+                self.number, self.model + place, 1, self.image[rows], self.clean[rows], self.noisy[rows],
+                self.label[rows], target,
+            )  # fmt: skip
 
 
 class ReplicaDataset(Dataset[ReplicaBatch]):

@@ -2,6 +2,7 @@
 
 import gc
 import time
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
@@ -31,8 +32,7 @@ class AttackModule(pl.LightningModule):
             NSM; left out, all.
         exact: attack the models as they are, one at a time, in place of their fast forms.
         precision: `bf16` runs the models in bfloat16; the attack's own arithmetic stays in float32.
-        skip_failed: go on without a source model that cannot be loaded or gives what no attack can use; models are then
-            attacked one at a time.
+        skip_failed: go on without a source model that cannot be loaded or gives what no attack can use.
 
     Attributes:
         sources: the source models used, in order.
@@ -67,7 +67,7 @@ class AttackModule(pl.LightningModule):
         kinds = {(s.architecture, str(s.arguments), s.size, s.mean, s.std) for s in self.sources}
         with torch.device("meta"):
             alike = len(kinds) == 1 and stackable([self.sources[0].prepare(self.sources[0].build())])
-        self.stackable = alike and attack.whole_batches and not exact and not skip_failed
+        self.stackable = alike and attack.whole_batches and not exact
         # Not a submodule: Lightning broadcasts rank 0's submodules to all processes, and theirs differ.
         self._current: list[tuple[tuple[int, int], nn.Module]] = []
         self._loader = ThreadPoolExecutor(1, "load the next model")
@@ -104,7 +104,8 @@ class AttackModule(pl.LightningModule):
                 )
 
     def source_model(self, first: int, count: int = 1) -> nn.Module:
-        """The source model at `first`, or `count` from there as one, on the device; only the last one is kept.
+        """The source model at `first`, or `count` from there as one, on the device; only this and the one loaded ahead
+        are kept.
 
         Raises:
             InputError: it cannot be loaded.
@@ -143,29 +144,46 @@ class AttackModule(pl.LightningModule):
         """Warns where bfloat16 would be slow."""
         if self.model_precision == "bf16" and not has_bf16(self.device):
             rank_zero_warn(f"this {self.device.type} does not compute in bfloat16 by itself; float32 is faster here")
+        torch.backends.cudnn.deterministic = True  # what is made twice has the same bits
+        gc.freeze()  # else looking for cycles between two models takes longer than loading one
+
+    def on_predict_end(self) -> None:
+        """Lets everything be collected again."""
+        gc.unfreeze()
 
     def predict_step(self, batch: ReplicaBatch) -> Tensor:
-        """The perturbations δ_i(x + z) `[B, C, H, W]` of one batch; none, `[0, C, H, W]`, where its model is skipped.
+        """The perturbations δ_i(x + z) `[B, C, H, W]` of one batch; none, `[0, C, H, W]`, where a model is skipped.
 
         Raises:
             InputError: a source model cannot be loaded, or gave what no attack can use; it names the model and the
                 images.
         """
-        if batch.model in self.failed:
+        places = range(batch.model, batch.model + batch.models)
+        if self.failed.keys() & places:
             return batch.clean[:0]
         try:
             model = self.source_model(batch.model, batch.models)
         except InputError as error:
-            return self.skip(batch, error)
+            self.skip([place for place in places if not self._loads(place)] or places, error)
+            return batch.clean[:0]
         if batch.following is not None:
             self.load_ahead(*batch.following)
         began = time.monotonic()
         try:
             return self.perturb(model, batch, self.attack)
         except BrokenModel as error:
-            return self.skip(batch, InputError(self._name(error, batch)))
+            each = len(batch.image) // batch.models
+            self.skip({batch.model + row // each for row in error.rows} or places, InputError(self._name(error, batch)))
+            return batch.clean[:0]
         finally:
             self.attacking += time.monotonic() - began
+
+    def _loads(self, place: int) -> bool:
+        try:
+            self.sources[place].load()
+        except InputError:
+            return False
+        return True
 
     @staticmethod
     def perturb(model: nn.Module, batch: ReplicaBatch, attack: Attack) -> Tensor:
@@ -182,17 +200,15 @@ class AttackModule(pl.LightningModule):
             calib = None if torch.equal(clean, noisy) else calibration(model, clean, noisy, batch.models)
             return attack(model, noisy, label, targets=target, calibration=calib)
 
-    def skip(self, batch: ReplicaBatch, error: InputError) -> Tensor:
-        """Leaves the batch's model out from now on, where `skip_failed` allows it; no perturbations, `[0, C, H, W]`.
+    def skip(self, places: Iterable[int], error: InputError) -> None:
+        """Leaves source models out from now on, where `skip_failed` allows it.
 
         Raises:
-            InputError: `error`, where it does not, or when no model is left.
+            InputError: `error`, where it does not.
         """
-        if self.skip_failed:
-            self.failed[batch.model] = str(error)
-        if len(self.failed) in (0, len(self.sources)):
+        if not self.skip_failed:
             raise error
-        return batch.clean[:0]
+        self.failed |= dict.fromkeys(places, str(error))
 
     def _name(self, error: BrokenModel, batch: ReplicaBatch) -> str:
         rows = error.rows or list(range(len(batch.image)))

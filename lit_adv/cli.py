@@ -49,9 +49,9 @@ def run_guarded(function: Callable[..., Any], *args: Any) -> None:
         cause: BaseException | None = error
         while cause is not None and not _is_input(cause):
             cause = cause.__cause__
-        if cause is None and not (_lost_touch(error) and process_number() > 0):
+        if cause is None and not _lost_touch(error):
             raise
-        lost = "lost touch with the first process; start the same command again, what is done is kept"
+        lost = "lost touch with another process; start the same command again, what is done is kept"
         _fail(cause or InputError(f"{lost} ({error})"))
 
 
@@ -118,7 +118,8 @@ def _lightning(words: list[str]) -> None:
                 nargs="?",
                 const="run",
                 metavar="PROCESSES",
-                help="predict: only say what would be done, how long it would take, and what each process would do",
+                help="predict: only say what would be done, how long it would take, and what each of so many processes "
+                "would do (the images are downloaded if they are missing)",
             )
             parser.link_arguments("zoo", "model.init_args.zoo")
             parser.link_arguments("out", "trainer.default_root_dir")
@@ -127,18 +128,22 @@ def _lightning(words: list[str]) -> None:
 
         def before_instantiate_classes(self) -> None:
             chosen = self.config[self.subcommand]
+            if self.subcommand != "predict":
+                if chosen.restart or chosen.skip_failed or chosen.plan is not None:
+                    raise InputError("--restart, --skip-failed and --plan are for predict")
+                return
+            chosen.model.init_args.skip_failed |= chosen.skip_failed
             for callback in chosen.trainer.callbacks or []:
-                if chosen.restart and callback.class_path.endswith(".PerturbationAverage"):
-                    callback.init_args.restart = True
-            if chosen.skip_failed:
-                chosen.model.init_args.skip_failed = True
+                if callback.class_path.endswith(".PerturbationAverage"):
+                    callback.init_args.restart |= chosen.restart
 
         def before_predict(self) -> None:
             processes = self.config["predict"].plan
             if processes is not None:
                 from lit_adv.dry_run import dry_run
 
-                dry_run(self.model, self.datamodule, self.trainer, None if processes == "run" else processes)
+                if process_number() == 0:
+                    dry_run(self.model, self.datamodule, self.trainer, None if processes == "run" else processes)
                 raise SystemExit(0)
 
         def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:

@@ -142,10 +142,11 @@ def describe(shares: list[Share], plan: WorkPlan) -> list[str]:
 
 
 def describe_needs(pixels: int, processes: int, peak: int) -> str:
-    """Memory and disk, as a line for the user."""
+    """Memory and disk, as a line for the user; the first process holds four sums at the end, on disk all are twice."""
     sums, mebibyte = 8 * pixels, 2**20
     return (
-        f"memory: about {(peak + 2 * sums) / mebibyte:.0f} MiB a process (measured here, and its sums); "
+        f"memory: about {(peak + 4 * sums) / mebibyte:.0f} MiB a process (measured here, and four sums of "
+        f"{sums / mebibyte:.0f} MiB); "
         f"disk: up to {2 * (processes + 1) * sums / mebibyte:.0f} MiB while it runs, {sums / mebibyte:.0f} MiB at last"
     )
 

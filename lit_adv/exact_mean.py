@@ -1,5 +1,7 @@
 """Averages whose bits do not depend on the order of addition."""
 
+import hashlib
+
 import torch
 from torch import Tensor
 
@@ -35,19 +37,15 @@ class ExactMean:
             perturbation: `[B, C, H, W]`.
 
         Returns:
-            The sum of all integers that were added, modulo 2⁶⁴: whoever adds other perturbations gets another.
+            A hash of what was added.
 
         Raises:
             ValueError: a value is NaN, infinite or too large for an exact sum; nothing is added then.
         """
-        delta = perturbation.detach().cpu().double()
-        largest = delta.abs().max().item()
-        if not largest <= self.limit:
-            raise ValueError(f"a perturbation's magnitude is {largest}; it must be a number of at most {self.limit:g}")
-        integers = (delta * 2.0**FRACTION_BITS).round().long()
+        integers = self._integers(perturbation)
         self.total.index_add_(0, image.cpu(), integers)
         self.count += torch.bincount(image.cpu(), minlength=len(self.count))
-        return int(integers.sum())
+        return _hash(image, integers)
 
     def subtract(self, image: Tensor, perturbation: Tensor, checksum: int) -> None:
         """Takes off perturbations that were added, found anew.
@@ -60,14 +58,26 @@ class ExactMean:
         Raises:
             ValueError: these are not bit for bit the perturbations that were added.
         """
-        found = ExactMean(tuple(self.total.shape), 1)
-        found.limit = self.limit
-        if found.add(image, perturbation) != checksum:
+        integers = self._integers(perturbation)
+        if _hash(image, integers) != checksum:
             raise ValueError("the perturbations are not bit for bit those that were added")
-        self.total -= found.total
-        self.count -= found.count
+        self.total.index_add_(0, image.cpu(), -integers)
+        self.count -= torch.bincount(image.cpu(), minlength=len(self.count))
+
+    def _integers(self, perturbation: Tensor) -> Tensor:
+        delta = perturbation.detach().cpu().double()
+        largest = delta.abs().max().item()
+        if not largest <= self.limit:
+            raise ValueError(f"a perturbation's magnitude is {largest}; it must be a number of at most {self.limit:g}")
+        return (delta * 2.0**FRACTION_BITS).round().long()
 
     def mean(self) -> Tensor:
         """The means `[N, C, H, W]` float32; NaN where nothing was added."""
         count = self.count.view(-1, *[1] * (self.total.ndim - 1))
         return (self.total.double() / (count * 2.0**FRACTION_BITS)).float()
+
+
+def _hash(image: Tensor, integers: Tensor) -> int:
+    content = hashlib.blake2b(image.cpu().numpy().tobytes(), digest_size=8)
+    content.update(integers.numpy())
+    return int.from_bytes(content.digest(), "little", signed=True)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -49,19 +50,24 @@ def start(words: list[str], log: Path) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(words, env=environment, stdout=file, stderr=file, start_new_session=True)
 
 
-def strike(process: "subprocess.Popen[bytes]", number: int, everyone: bool, dice: random.Random) -> None:
-    """Sends a signal to all processes of a run or to one of them, and waits until all are gone."""
+def strike(process: "subprocess.Popen[bytes]", number: int, everyone: bool, patient: bool, dice: random.Random) -> None:
+    """Sends a signal to all processes of a run or to one of them.
+
+    Waits until all are gone, or, not `patient`, until the first one is: the next start then meets what is left.
+
+    Raises:
+        InputError: they are still there after a minute.
+    """
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     for one in family if everyone else [dice.choice(family)]:
-        try:
+        with suppress(psutil.NoSuchProcess):
             one.send_signal(number)
-        except psutil.NoSuchProcess:
-            continue
-    _, alive = psutil.wait_procs(family, timeout=60)
-    for one in alive:
-        one.kill()
-    process.wait()
-    psutil.wait_procs(alive)
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired as error:
+        raise InputError("a minute after the signal the run is still there") from error
+    if patient and psutil.wait_procs(family[1:], timeout=60)[1]:
+        raise InputError("a minute after the signal processes of the run are still there")
 
 
 def wait(running: "subprocess.Popen[bytes]", log: Path, dice: random.Random, longest: float) -> None:
@@ -107,10 +113,12 @@ def kill_runs(zoo: Path, kills: int = 50, seed: int | None = None, steps: int = 
                 wait(running, log, dice, longest)
                 if running.poll() is None and made < kills:
                     number, everyone = dice.choice(SIGNALS), dice.random() < 0.5
-                    strike(running, number, everyone, dice)
+                    patient = dice.random() < 0.7
+                    strike(running, number, everyone, patient, dice)
                     made, mine = made + 1, mine + 1
                     whom = "all" if everyone else "one"
-                    print(f"kill {made}: {number.name} to {whom} of {processes}", flush=True)
+                    then = "" if patient else ", restarted at once"
+                    print(f"kill {made}: {number.name} to {whom} of {processes}{then}", flush=True)
                 elif running.wait() and not (out / "manifest.json").exists():
                     raise InputError(f"a run failed by itself: {log.read_text()[-2000:]}")
             found = PerturbationSet.load(out)

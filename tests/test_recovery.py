@@ -1,20 +1,30 @@
 """Runs that are killed, run out of disk, lose a model, or are spread over hosts end in the same perturbation set."""
 
+import json
 import os
 import resource
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import yaml
+from filelock import FileLock
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from callbacks.partial_sums import State, load_state, save_state
+from callbacks.perturbation_average import PerturbationAverage
+from lit_adv.attack_module import AttackModule
+from lit_adv.cli import main
 from lit_adv.errors import InputError
 from lit_adv.exact_mean import ExactMean
+from lit_adv.files import sha256
 from lit_adv.model_spec import ModelSpec
 from lit_adv.perturbation_set import PerturbationSet
 from lit_adv.zoo import Zoo
@@ -145,6 +155,98 @@ def test_broken_off_amid_an_addition(zoo: Zoo, nmm: Path, tmp_path: Path, monkey
     assert same(tmp_path, nmm)
 
 
+def test_a_perturbation_that_cannot_be_added_loses_nothing(
+    zoo: Zoo, nmm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add = ExactMean.add
+    calls: list[int] = []
+
+    def refusing(self: ExactMean, image: Tensor, perturbation: Tensor) -> int:
+        calls.append(len(image))
+        return add(self, image, perturbation if len(calls) < 6 else perturbation * torch.nan)
+
+    monkeypatch.setattr(ExactMean, "add", refusing)
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
+    assert "model-002, batch 5: a perturbation's magnitude is nan" in capsys.readouterr().err
+    monkeypatch.undo()
+    (kept,) = (tmp_path / "partial").glob("start-*")
+    assert int(load_state(kept)["done"].sum()) == 5
+    predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
+    assert same(tmp_path, nmm)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_what_is_done(
+    zoo: Zoo, nmm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """In an attack, amid an addition (which is finished first), and while waiting at the end."""
+    add, perturb, wait = ExactMean.add, AttackModule.perturb, PerturbationAverage._wait_for_the_others
+    expected = iter((4, 9, 12))
+
+    def after(times: int, function: Callable[..., Any]) -> Callable[..., Any]:
+        left = iter(range(times - 1, -1, -1))
+
+        def sending(*words: Any) -> Any:
+            result = function(*words)
+            if not next(left, 1):
+                os.kill(os.getpid(), number)
+            return result
+
+        return sending
+
+    for owner, name, replacement in (
+        (AttackModule, "perturb", staticmethod(after(5, perturb))),
+        (ExactMean, "add", after(5, add)),
+        (PerturbationAverage, "_wait_for_the_others", after(1, wait)),
+    ):
+        monkeypatch.setattr(owner, name, replacement)
+        with pytest.raises(SystemExit, match=str(128 + number)):
+            predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
+        monkeypatch.undo()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        done = sum(load_state(path)["done"].int().sum() for path in (tmp_path / "partial").glob("*.safetensors"))
+        assert done == next(expected)
+    predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
+    assert same(tmp_path, nmm)
+
+
+def test_one_start_at_a_time(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "partial").mkdir()
+    with FileLock(tmp_path / "partial" / "lock"), pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
+    assert "another start of this run is at work" in capsys.readouterr().err
+    predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
+
+
+def test_another_device_or_version_is_another_unfinished_run(
+    zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--trainer.limit_predict_batches", "4")
+    monkeypatch.setattr(torch, "__version__", "9.9")
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
+    assert "9.9 here); choose another --out, or --restart" in capsys.readouterr().err
+    monkeypatch.undo()
+    predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
+    monkeypatch.setattr(torch, "__version__", "9.9")
+    predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
+    assert "holds this perturbation set already" in capsys.readouterr().out
+
+
+def test_sums_left_by_a_killed_start_of_other_settings_do_not_count(zoo: Zoo, nmm: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--data.sigma", "0.1", "--trainer.limit_predict_batches", "4")
+    (old,) = (tmp_path / "partial").glob("start-*")
+    content = old.read_bytes()
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--restart", "--trainer.limit_predict_batches", "4")
+    old.write_bytes(content)  # a process of the first start that had survived
+    predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
+    assert same(tmp_path, nmm)
+
+
 class Broken(nn.Module):
     """NaN for noisy copies of some images: from the one at `first`."""
 
@@ -212,6 +314,58 @@ def test_no_model_is_left(
         predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--model.exact", "true", "--skip-failed")
     assert "model-003 gives logits that are not finite" in capsys.readouterr().err
     assert not (tmp_path / "manifest.json").exists()
+
+
+def test_no_model_is_left_for_two_processes(zoo: Zoo, tmp_path: Path, run: Run) -> None:
+    bad = tmp_path / "zoo"
+    bad.mkdir()
+    for path in zoo.path.glob("model-00[012]*"):
+        (bad / path.name).write_bytes(path.read_bytes())
+    arguments = ["-m", "lit_adv", "predict", "--config", "mnist-nmm-bim", "--zoo", bad, "--out", tmp_path / "out", *BIM]
+    for name in ("model-001", "model-002"):  # NaN, which only the attack finds
+        path = bad / f"{name}.safetensors"
+        weights = {key: tensor * torch.nan for key, tensor in load_file(path).items()}
+        path.unlink()
+        save_file(weights, path)
+        manifest = json.loads((bad / f"{name}.json").read_text())
+        (bad / f"{name}.json").write_text(json.dumps({**manifest, "checksum": f"sha256:{sha256(path)}"}))
+    done = run(*arguments, "--trainer.devices", "2", "--skip-failed")
+    assert done.returncode == 2, done.stderr
+    assert "no source model is left" in done.stderr
+    assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("first", [0, None], ids=["NaN", "cannot be loaded"])
+def test_a_model_of_a_stack_that_fails(
+    zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], first: int | None
+) -> None:
+    arguments = [*BIM[:-4], "--data.batch_size", "30", "--model.attack.steps", "3"]
+    two = predict("mnist-mm-bim", zoo, tmp_path / "two", *arguments, "--model.sources", "[model-001, model-003]")
+    load = ModelSpec.load
+
+    def failing(self: ModelSpec) -> nn.Module:
+        model = load(self)
+        if self == zoo.sources[1]:
+            if first is None:
+                raise InputError(f"no weight file for {self.name}")
+            model[0].weight.mul_(torch.nan)  # type: ignore[index]
+        return model
+
+    monkeypatch.setattr(ModelSpec, "load", failing)
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-mm-bim", zoo, tmp_path / "out", *arguments)
+    found = predict("mnist-mm-bim", zoo, tmp_path / "out", *arguments, "--skip-failed")
+    assert found.manifest["stacked"] == 3
+    assert [m["name"] for m in found.manifest["missing"]] == ["model-002"]
+    assert found.count.tolist() == [2] * 10
+    assert torch.nn.functional.cosine_similarity(found.perturbation.flatten(), two.perturbation.flatten(), 0) > 0.99
+
+
+def test_flags_of_predict_are_refused_by_test(zoo: Zoo, nmm: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for flag in ("--restart", "--skip-failed", "--plan"):
+        with pytest.raises(SystemExit, match="2"):
+            main(["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(nmm), flag])
+        assert "are for predict" in capsys.readouterr().err
 
 
 def test_what_was_counted_must_be_found_anew(

@@ -129,7 +129,7 @@ def train_zoo(
         arrays = [t.numpy() for t in (data.train_images, data.train_labels, data.test_images, data.test_labels)]
         workers = min(processes or torch.cuda.device_count() or cores(), len(todo))
         try:
-            multiprocessing.spawn(_work, (workers, recipe, todo, arrays, out), nprocs=workers)
+            multiprocessing.spawn(_work, (os.getpid(), workers, recipe, todo, arrays, out), nprocs=workers)
         except multiprocessing.ProcessRaisedException as error:
             if "InputError: " in str(error):
                 raise InputError(str(error).rsplit("InputError: ", 1)[1]) from error
@@ -155,8 +155,10 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _work(rank: int, workers: int, recipe: Recipe, todo: list[Planned], arrays: list[Any], out: Path) -> None:
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+def _work(
+    rank: int, parent: int, workers: int, recipe: Recipe, todo: list[Planned], arrays: list[Any], out: Path
+) -> None:
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     data = Labelled(*map(torch.from_numpy, arrays))  # as arrays: shared tensors would need a large /dev/shm
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
