@@ -152,6 +152,7 @@ def _lightning(words: list[str]) -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # the batches are made in memory
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch
+    warnings.filterwarnings("ignore", message="Total length of .* is zero")  # all was done before, and is summed now
     Command(
         LightningModule,
         LightningDataModule,

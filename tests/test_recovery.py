@@ -224,13 +224,13 @@ def test_another_device_or_version_is_another_unfinished_run(
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--trainer.limit_predict_batches", "4")
-    monkeypatch.setattr(torch, "__version__", "9.9")
+    monkeypatch.setattr(torch, "__version__", "9.9.0")
     with pytest.raises(SystemExit, match="2"):
         predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
-    assert "9.9 here); choose another --out, or --restart" in capsys.readouterr().err
+    assert "9.9.0 here); choose another --out, or --restart" in capsys.readouterr().err
     monkeypatch.undo()
     predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
-    monkeypatch.setattr(torch, "__version__", "9.9")
+    monkeypatch.setattr(torch, "__version__", "9.9.0")
     predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
     assert "holds this perturbation set already" in capsys.readouterr().out
 

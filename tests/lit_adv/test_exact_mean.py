@@ -41,3 +41,20 @@ def test_refuses_what_it_cannot_sum(value: float) -> None:
     with pytest.raises(ValueError, match="magnitude"):
         mean.add(torch.tensor([0]), torch.tensor([[[[0.1, value]]]]))
     assert mean.count.item() == 0
+
+
+def test_what_was_added_can_be_taken_off_and_nothing_else() -> None:
+    generator = torch.Generator().manual_seed(2)
+    image, first, second = torch.arange(3), *torch.randn(2, 3, 1, 4, 4, generator=generator)
+    mean, other = ExactMean((3, 1, 4, 4), expected=2), ExactMean((3, 1, 4, 4), expected=2)
+    mean.add(image, first)
+    checksum = mean.add(image, second)
+    swapped = second.clone()
+    swapped[0, 0, 0, :2] = second[0, 0, 0, :2].flip(0)  # the same sum
+    for images, wrong in ((image, swapped), (image, first), (image.flip(0), second)):
+        with pytest.raises(ValueError, match="not bit for bit"):
+            mean.subtract(images, wrong, checksum)
+    mean.subtract(image, second, checksum)
+    other.add(image, first)
+    assert torch.equal(mean.total, other.total)
+    assert torch.equal(mean.count, other.count)

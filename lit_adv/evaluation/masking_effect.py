@@ -1,0 +1,113 @@
+"""What the object's part of a perturbation does, and what the background's does (thesis 4.8.4, Figures 4.8 to 4.10)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count, pairwise
+
+import torch
+from torch import Tensor
+
+from lit_adv.evaluation.masks import BACKGROUND, OBJECT, grown
+from lit_adv.evaluation.strength import adversarial_example
+
+PARTS = {"contour": OBJECT, "background": BACKGROUND}
+
+Judge = Callable[[Tensor], Tensor]
+"""Images `[B, C, H, W]` to logits `[B, K]`."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a curve.
+
+    Attributes:
+        x: the share of the images that is perturbed (mean over the images), or ε.
+        accuracy: of each judge.
+    """
+
+    x: float
+    accuracy: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Over the judges."""
+        return sum(self.accuracy) / len(self.accuracy)
+
+
+@dataclass(frozen=True)
+class Masked:
+    """Images with perturbations and masks, and who judges them.
+
+    Attributes:
+        image: `[N, C, H, W]`.
+        perturbation: `[N, C, H, W]`.
+        label: `[N]`.
+        mask: `[N, H, W]` int8, see `lit_adv.evaluation.masks`.
+        judges: models.
+        batch_size: images at a time.
+    """
+
+    image: Tensor
+    perturbation: Tensor
+    label: Tensor
+    mask: Tensor
+    judges: Sequence[Judge]
+    batch_size: int = 50
+
+    def part(self, name: str) -> Tensor:
+        """`contour` or `background` as `[N, H, W]` bool; what is to be ignored is in neither."""
+        return self.mask == PARTS[name]
+
+    def attacked(self, region: Tensor, epsilon: float) -> tuple[float, ...]:
+        """Accuracy of each judge when only a region `[N, H, W]` bool is perturbed, by ε·sign(δ) (Eq. 4.3)."""
+        right = [0] * len(self.judges)
+        for rows in torch.arange(len(self.image)).split(self.batch_size):
+            image = self.image[rows]
+            whole = adversarial_example(image, self.perturbation[rows], epsilon)
+            perturbed = torch.where(region[rows, None], whole, image)
+            for place, judge in enumerate(self.judges):
+                with torch.no_grad():
+                    right[place] += int((judge(perturbed).argmax(1) == self.label[rows]).sum())
+        return tuple(one / len(self.image) for one in right)
+
+
+def area_ratio(mask: Tensor) -> float:
+    """Contour to background: the pixels of all objects over those of all backgrounds; mask `[N, H, W]`."""
+    return int((mask == OBJECT).sum()) / int((mask == BACKGROUND).sum())
+
+
+def by_area(masked: Masked, part: str, epsilon: float, points: int = 20) -> list[Point]:
+    """Figure 4.8: accuracy against the perturbed share of the image, as the part shrinks to nothing and grows to all.
+
+    Args:
+        masked: what is judged.
+        part: `contour` or `background`.
+        epsilon: ε.
+        points: about how many; the steps between them are equal in dilations.
+    """
+    start = masked.part(part)
+    allowed = masked.mask >= 0
+    shares: dict[int, float] = {}
+    for sign in (-1, 1):
+        for step in count(0 if sign > 0 else 1):
+            share = float((grown(start, sign * step) & allowed).float().mean())
+            if step and share == shares.get(sign * (step - 1)):
+                break
+            shares[sign * step] = share
+    steps = sorted(shares)
+    kept = sorted({steps[round(place * (len(steps) - 1) / max(points - 1, 1))] for place in range(points)} | {0})
+    return [Point(shares[step], masked.attacked(grown(start, step) & allowed, epsilon)) for step in kept]
+
+
+def derivative(curve: Sequence[Point]) -> list[Point]:
+    """Figure 4.9: points of accuracy lost for each percent of the image more that is perturbed, between points."""
+    return [
+        Point((a.x + b.x) / 2, tuple((p - q) / (b.x - a.x) for p, q in zip(a.accuracy, b.accuracy, strict=True)))
+        for a, b in pairwise(curve)
+        if b.x > a.x
+    ]
+
+
+def by_epsilon(masked: Masked, part: str, epsilons: Sequence[float]) -> list[Point]:
+    """Figure 4.10: accuracy against ε, in pixel values of [0, 1]."""
+    return [Point(epsilon, masked.attacked(masked.part(part), epsilon)) for epsilon in epsilons]

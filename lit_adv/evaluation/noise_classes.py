@@ -1,0 +1,39 @@
+"""Which classes models see in pure noise (thesis 5.4, the vanishing cat)."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from lit_adv.noise import gaussian_noise
+
+BATCH = 100
+
+
+def noise_classes(
+    model: Callable[[Tensor], Tensor],
+    image_shape: tuple[int, int, int],
+    mean: Sequence[float],
+    std: Sequence[float],
+    draws: int,
+    seed: int = 0,
+) -> list[tuple[int, float]]:
+    """The classes that a model gives Gaussian noise with a data set's statistics, and their shares, the largest first.
+
+    Args:
+        model: images `[B, C, H, W]` to logits `[B, K]`.
+        image_shape: `(C, H, W)`.
+        mean: of each channel.
+        std: of each channel.
+        draws: how many noise images.
+        seed: of the noise.
+    """
+    found: Counter[int] = Counter()
+    middle, scale = (torch.tensor(values).view(-1, 1, 1) for values in (mean, std))
+    for first in range(0, draws, BATCH):
+        numbers = ((0, first + i, 0) for i in range(min(BATCH, draws - first)))
+        with torch.no_grad():
+            logits = model(middle + scale * gaussian_noise(seed, numbers, image_shape, stream=2))
+        found.update(logits.argmax(1).tolist())
+    return [(label, times / draws) for label, times in found.most_common()]

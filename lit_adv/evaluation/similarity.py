@@ -1,0 +1,25 @@
+"""How alike perturbations of different attacks are (thesis 5.3.2, Figure 5.7)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def similarity(perturbations: Sequence[Tensor], region: Tensor) -> Tensor:
+    """Cosine similarity of perturbations within a region, the mean over the images.
+
+    An image for which either perturbation is 0 in the region counts for none of its pairs.
+
+    Args:
+        perturbations: P times `[N, C, H, W]`, of the same images.
+        region: `[N, H, W]` bool.
+
+    Returns:
+        `[P, P]` float64; NaN where no image counts.
+    """
+    rows = torch.stack([(p.double() * region[:, None]).flatten(1) for p in perturbations])
+    unit = functional.normalize(rows, dim=2)
+    there = (rows != 0).any(2).double()
+    return torch.einsum("pnx,qnx->pq", unit, unit) / (there @ there.T)

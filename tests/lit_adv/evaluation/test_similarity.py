@@ -1,0 +1,40 @@
+"""Cosine similarity within a region, by hand and against numpy."""
+
+import numpy as np
+import torch
+
+from lit_adv.evaluation.similarity import similarity
+
+
+def test_by_hand() -> None:
+    region = torch.tensor([[[True, True, False]]])
+    a = torch.tensor([[[[1.0, 0.0, 9.0]]]])
+    b = torch.tensor([[[[1.0, 1.0, -9.0]]]])
+    assert torch.allclose(similarity([a, b, -a], region)[0], torch.tensor([1.0, 0.5**0.5, -1.0], dtype=torch.float64))
+
+
+def test_the_mean_over_images_against_numpy() -> None:
+    generator = torch.Generator().manual_seed(0)
+    perturbations = [torch.randn(5, 3, 6, 6, generator=generator) for _ in range(3)]
+    region = torch.rand(5, 6, 6, generator=generator) > 0.4
+    found = similarity(perturbations, region)
+    for p in range(3):
+        for q in range(3):
+            cosines = []
+            for i in range(5):
+                u, v = (
+                    x[i].numpy()[:, region[i].numpy()].ravel().astype(float)
+                    for x in (perturbations[p], perturbations[q])
+                )
+                cosines.append(u @ v / np.linalg.norm(u) / np.linalg.norm(v))
+            assert abs(found[p, q].item() - np.mean(cosines)) < 1e-9
+
+
+def test_perturbations_that_are_zero_count_for_nothing() -> None:
+    region = torch.ones(2, 1, 2, dtype=torch.bool)
+    a = torch.tensor([[[[1.0, 0.0]]], [[[0.0, 0.0]]]])
+    b = torch.tensor([[[[2.0, 0.0]]], [[[0.0, 3.0]]]])
+    found = similarity([a, b, 0 * a], region)
+    assert found[0, 1] == 1.0
+    assert found[1, 1] == 1.0
+    assert found[0, 2].isnan()
