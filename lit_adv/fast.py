@@ -23,7 +23,7 @@ def fast_form(model: nn.Module) -> nn.Module:
     Batch normalisation is folded into the convolutions, a ReLU followed by a maximum goes behind it, where it has fewer
     values to treat and the same result, convolutions of single channels get the gradient of `SingleChannelConv`, and
     memory is laid out channels last. A network whose steps depend on values, which torch.fx cannot follow, keeps its
-    batch normalisation.
+    batch normalisation and its layout.
 
     Args:
         model: in evaluation mode; it is not changed.
@@ -32,12 +32,14 @@ def fast_form(model: nn.Module) -> nn.Module:
         traced = symbolic_trace(model)
     except (TraceError, TypeError):  # some (DiCENet, MixNet, TensorFlow's EfficientNets) ask for values while they run
         fast: nn.Module = deepcopy(model)
+        layout = torch.contiguous_format
     else:
         fast = _folded(traced)
+        layout = torch.channels_last
     for name, layer in list(fast.named_modules()):
         if SingleChannelConv.fits(layer):
             fast.set_submodule(name, SingleChannelConv(layer))
-    return fast.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    return fast.eval().requires_grad_(False).to(memory_format=layout)
 
 
 def _folded(traced: GraphModule) -> GraphModule:
@@ -46,6 +48,8 @@ def _folded(traced: GraphModule) -> GraphModule:
     modules = dict(folded.named_modules())
     for node in folded.graph.nodes:
         after = next(iter(node.users), node)
+        if node.op == "call_method" and node.target == "view":
+            node.target = "reshape"  # a view of channels that come last need not exist
         kinds = [type(modules.get(str(n.target))) for n in (node, after)]
         if kinds == [nn.ReLU, nn.MaxPool2d] and len(node.users) == 1:
             node.target, after.target = after.target, node.target

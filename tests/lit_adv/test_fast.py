@@ -152,3 +152,12 @@ def test_the_fast_forms_find_what_the_plain_models_find(zoo: Zoo) -> None:
     assert ((fast - plain).flatten(1).norm(dim=1) / plain.flatten(1).norm(dim=1)).max() < 1e-3
     plain, fast = (BIM(epsilon=0.1, steps=5)(m, x, y) for m in (model, fast_form(model)))
     assert ((plain - fast).abs() > 1e-6).float().mean() < 0.02
+
+
+@pytest.mark.parametrize("name", ["alexnet", "shufflenetv2b_wd2"])
+def test_networks_that_view_their_features(name: str) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = build(name, {}).eval().requires_grad_(False)
+        images = torch.rand(2, 3, 224, 224)
+    assert torch.allclose(fast_form(network)(images), network(images), atol=1e-4)
