@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from lit_adv.errors import InputError
+
+PIECES: Final = 64
+"""Pieces that a process takes at least, where there are as many batches."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,9 @@ class WorkPlan:
 def cut(plan: WorkPlan, todo: Sequence[int], costs: Sequence[float], processes: int) -> list[npt.NDArray[np.int64]]:
     """Contiguous pieces of `todo`, of which processes take one after the other, the next whenever one is free.
 
-    Half of the work is cut into one piece for each process, then half of the rest, and so on down to single batches:
-    large pieces first, so that a process changes its model seldom; small ones last, so that all end at about the same
-    time, whatever the batches cost in truth. A single process takes all at once.
+    A piece costs at most 1/64 of what a process does on average: networks can take ten times as long as their
+    multiply-accumulates say. Towards the end pieces get smaller, down to single batches, so that all processes end at
+    about the same time. A single process takes all at once.
 
     Args:
         plan: the whole plan.
@@ -106,12 +110,8 @@ def cut(plan: WorkPlan, todo: Sequence[int], costs: Sequence[float], processes: 
     pieces, first = [], 0
     while first < len(numbers):
         begun = ends[first - 1] if first else 0.0
-        size = (ends[-1] - begun) / (2 * processes)
-        for _ in range(processes):
-            begun = ends[first - 1] if first else 0.0
-            last = max(int(np.searchsorted(ends, begun + size, side="right")), first + 1)
-            pieces.append(numbers[first:last])
-            first = last
-            if first == len(numbers):
-                break
+        size = min((ends[-1] - begun) / 2, ends[-1] / PIECES) / processes
+        last = max(int(np.searchsorted(ends, begun + size, side="right")), first + 1)
+        pieces.append(numbers[first:last])
+        first = last
     return pieces

@@ -39,18 +39,22 @@ def test_pieces_partition_what_is_left(plan: WorkPlan, processes: int, data: st.
         assert len(pieces) >= processes
 
 
-def test_pieces_halve_down_to_single_batches() -> None:
-    plan = WorkPlan(models=1, images=64, copies=1, batch_size=1)
-    assert [len(piece) for piece in cut(plan, range(64), [1.0], 2)] == [16, 16, 8, 8, 4, 4, 2, 2, 1, 1, 1, 1]
-    assert [len(piece) for piece in cut(plan, range(64), [1.0], 1)] == [64]
+def test_pieces_are_small_and_smaller_at_the_end() -> None:
+    plan = WorkPlan(models=1, images=1280, copies=1, batch_size=1)
+    lengths = [len(piece) for piece in cut(plan, range(1280), [1.0], 2)]
+    assert lengths[:4] == [10] * 4
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[-4:] == [1] * 4
+    assert [len(piece) for piece in cut(plan, range(1280), [1.0], 1)] == [1280]
+    assert [len(piece) for piece in cut(plan, range(20), [1.0], 2)] == [1] * 20
 
 
 def test_pieces_follow_the_cost_of_the_models() -> None:
-    plan = WorkPlan(models=2, images=10, copies=10, batch_size=1)
-    first, second, third, *_ = cut(plan, range(200), [3.0, 1.0], 2)
-    # 400 units of cost in all: two pieces of 100, 33 batches of the first model each; of the other 202, two of 50.5.
-    assert len(first) == len(second) == 33
-    assert third.tolist() == [*range(66, 82)]
+    plan = WorkPlan(models=2, images=64, copies=20, batch_size=1)
+    lengths = [len(piece) for piece in cut(plan, range(len(plan)), [3.0, 1.0], 2)]
+    # 5120 units of cost in all, 40 a piece: 13 batches of the first model, 40 of the second.
+    assert lengths[:90] == [13] * 90
+    assert lengths[100:110] == [40] * 10
 
 
 def test_a_batch_of_several_models_costs_their_sum() -> None:
