@@ -43,9 +43,10 @@ class ExactMean:
             ValueError: a value is NaN, infinite or too large for an exact sum; nothing is added then.
         """
         integers = self._integers(perturbation)
+        checksum = _hash(image, integers)
         self.total.index_add_(0, image.cpu(), integers)
         self.count += torch.bincount(image.cpu(), minlength=len(self.count))
-        return _hash(image, integers)
+        return checksum
 
     def subtract(self, image: Tensor, perturbation: Tensor, checksum: int) -> None:
         """Takes off perturbations that were added, found anew.
@@ -79,5 +80,5 @@ class ExactMean:
 
 def _hash(image: Tensor, integers: Tensor) -> int:
     content = hashlib.blake2b(image.cpu().numpy().tobytes(), digest_size=8)
-    content.update(integers.numpy())
+    content.update(integers.contiguous().numpy())
     return int.from_bytes(content.digest(), "little", signed=True)

@@ -45,7 +45,7 @@ def plan_scaling(
     copies: int = 10,
     passes: int = 52,
     batch_size: int = 16,
-    timed_images: int = 4,
+    timed_images: int = 2,
     processes: list[int] | None = None,
 ) -> None:
     """Measures what is not measured yet, then prints times and imbalances.

@@ -58,3 +58,15 @@ def test_what_was_added_can_be_taken_off_and_nothing_else() -> None:
     other.add(image, first)
     assert torch.equal(mean.total, other.total)
     assert torch.equal(mean.count, other.count)
+
+
+def test_the_layout_of_memory_does_not_matter() -> None:
+    delta = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(3))
+    means = [ExactMean((2, 3, 4, 4), expected=1) for _ in range(2)]
+    layouts = (torch.contiguous_format, torch.channels_last)
+    first, second = (
+        mean.add(torch.arange(2), delta.contiguous(memory_format=layout))
+        for mean, layout in zip(means, layouts, strict=True)
+    )
+    assert first == second
+    assert torch.equal(means[0].total, means[1].total)
