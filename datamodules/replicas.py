@@ -103,7 +103,7 @@ class ReplicaDataModule(pl.LightningDataModule):
         selection: the images, after `setup`.
         plan: the whole plan, after `setup`.
         done: `[len(plan)]` bool, batches that an earlier start has finished; set before the loader is asked for.
-        costs: one weight for each source model, for shares of equal cost.
+        costs: one weight for each source model, its multiply-accumulates, say; the work is cut by them.
         stackable: several models may share a batch.
     """
 

@@ -132,18 +132,6 @@ def test_stacked_models_stopped_and_shared_give_the_same_bits(run: Run, zoo: Zoo
     assert same(tmp_path / "shared", tmp_path / "whole")
 
 
-def test_a_run_that_has_just_begun_is_not_replaced(
-    zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Before its first save it holds no work yet, but it has not ended."""
-    with pytest.raises(SystemExit, match="2"):
-        predict("mnist-mm-deepfool", zoo, tmp_path, *TINY, "--model.attack.top_k", "11")
-    (tmp_path / "partial" / "stopped").unlink()
-    with pytest.raises(SystemExit, match="2"):
-        predict("mnist-mm-deepfool", zoo, tmp_path, *TINY)
-    assert "a different unfinished run (attack.top_k: 11 there" in capsys.readouterr().err
-
-
 def test_a_stopped_run_continues_to_the_same_bits(
     run: Run, zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

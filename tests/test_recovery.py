@@ -29,7 +29,7 @@ from lit_adv.model_spec import ModelSpec
 from lit_adv.perturbation_set import PerturbationSet
 from lit_adv.zoo import Zoo
 from tests.conftest import REPOSITORY, Run
-from tests.test_command_line import BIM, nmm, predict, same
+from tests.test_command_line import BIM, TINY, nmm, predict, same
 
 __all__ = ["nmm"]
 
@@ -212,11 +212,14 @@ def test_a_signal_saves_what_is_done(
 
 
 def test_one_start_at_a_time(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "partial").mkdir()
-    with FileLock(tmp_path / "partial" / "lock"), pytest.raises(SystemExit, match="2"):
-        predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
-    assert "another start of this run is at work" in capsys.readouterr().err
-    predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
+    """A run that has just begun holds no work yet, but has not ended: neither its own command nor another replaces it."""
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-mm-deepfool", zoo, tmp_path, *TINY, "--model.attack.top_k", "11")
+    for words in (TINY, [*TINY, "--model.attack.top_k", "11"], [*TINY, "--restart"]):
+        with FileLock(tmp_path / "partial" / "lock"), pytest.raises(SystemExit, match="2"):
+            predict("mnist-mm-deepfool", zoo, tmp_path, *words)
+        assert "another start of this run is at work" in capsys.readouterr().err
+    predict("mnist-mm-deepfool", zoo, tmp_path, *TINY)
 
 
 def test_another_device_or_version_is_another_unfinished_run(
