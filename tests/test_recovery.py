@@ -212,7 +212,7 @@ def test_a_signal_saves_what_is_done(
 
 
 def test_one_start_at_a_time(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A run that has just begun holds no work yet, but has not ended: neither its own command nor another replaces it."""
+    """A run that has just begun holds no work yet, but has not ended: no other start replaces it."""
     with pytest.raises(SystemExit, match="2"):
         predict("mnist-mm-deepfool", zoo, tmp_path, *TINY, "--model.attack.top_k", "11")
     for words in (TINY, [*TINY, "--model.attack.top_k", "11"], [*TINY, "--restart"]):
