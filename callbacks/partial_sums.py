@@ -39,10 +39,8 @@ def load_state(path: Path) -> State:
 
 def holds_work(partial: Path) -> bool:
     """Whether the sums in `partial` that count have a finished batch in them."""
-    merged = merged_file(partial)
-    paths = [] if merged is None else [merged, *partial.glob(f"start-{number_of(merged)}-process-*.safetensors")]
     try:
-        for path in paths:
+        for path in (*_merged(partial), *_since(partial)):
             with safe_open(path, "pt") as state:
                 if state.get_tensor("done").any():
                     return True
@@ -51,9 +49,17 @@ def holds_work(partial: Path) -> bool:
     return False
 
 
-def merged_file(partial: Path) -> Path | None:
-    """The newest merged file, if there is one."""
-    return max(partial.glob("merged-*.safetensors"), key=number_of, default=None)
+def newest_number(partial: Path) -> int:
+    """The number of the newest merged file; 0 where there is none."""
+    return max(map(number_of, partial.glob("merged-*.safetensors")), default=0)
+
+
+def _merged(partial: Path) -> list[Path]:
+    return sorted(partial.glob(f"merged-{newest_number(partial)}.safetensors"))
+
+
+def _since(partial: Path) -> list[Path]:
+    return sorted(partial.glob(f"start-{newest_number(partial)}-process-*.safetensors"))
 
 
 def number_of(merged: Path) -> int:
@@ -75,10 +81,8 @@ def added_up(partial: Path, empty: State, processes: Iterable[Path] | None = Non
     Raises:
         InputError: a file is missing, damaged, of another run, or repeats batches.
     """
-    newest = merged_file(partial)
-    found = partial.glob(f"start-{number_of(newest) if newest else 0}-process-*.safetensors")
     state = {name: torch.zeros_like(tensor) for name, tensor in empty.items()}
-    for path in ([newest] if newest else []) + (sorted(found) if processes is None else list(processes)):
+    for path in (*_merged(partial), *(_since(partial) if processes is None else processes)):
         part = load_state(path)
         if {name: t.shape for name, t in part.items()} != {name: t.shape for name, t in state.items()}:
             raise InputError(f"{path} holds sums of another run; begin anew with --restart")
@@ -98,9 +102,8 @@ def merge_states(partial: Path, empty: State, keep: bool = True) -> Path:
         keep: False begins anew: what is there is deleted, and only the number goes on, so that a process which is left
             over from another start cannot write a file that counts.
     """
-    newest = merged_file(partial)
     state = added_up(partial, empty) if keep else {name: torch.zeros_like(tensor) for name, tensor in empty.items()}
-    merged = partial / f"merged-{number_of(newest) + 1 if newest else 1}.safetensors"
+    merged = partial / f"merged-{newest_number(partial) + 1}.safetensors"
     save_state(merged, state)
     for path in (*partial.glob("*.safetensors"), *partial.glob(".*.tmp"), *partial.parent.glob(".*.tmp")):
         if path != merged:

@@ -46,7 +46,7 @@ class ReplicaBatch(NamedTuple):
     target: Tensor | None
     following: tuple[int, int] | None = None
 
-    def parts(self) -> Iterator[Any]:
+    def parts(self) -> Iterator["ReplicaBatch"]:
         """The same for each of its models alone."""
         each = len(self.image) // self.models
         for place in range(self.models):

@@ -141,7 +141,7 @@ class AttackModule(pl.LightningModule):
             self._next = (first, count), self._loader.submit(self._load, first, count)
 
     def on_predict_start(self) -> None:
-        """Warns where bfloat16 would be slow."""
+        """Warns where bfloat16 would be slow; sets what keeps results equal and changes of model quick."""
         if self.model_precision == "bf16" and not has_bf16(self.device):
             rank_zero_warn(f"this {self.device.type} does not compute in bfloat16 by itself; float32 is faster here")
         torch.backends.cudnn.deterministic = True  # what is made twice has the same bits
