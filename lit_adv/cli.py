@@ -24,8 +24,9 @@ def main(args: Sequence[str] | None = None) -> None:
         args: the words after the program's name; left out, `sys.argv[1:]`.
     """
     words = list(sys.argv[1:] if args is None else args)
-    if words[:1] in (["report"], ["zoo"]):
-        run_guarded(_report if words[0] == "report" else _zoo, words[1:])
+    verbs = {"report": _report, "reproduce": _reproduce, "zoo": _zoo}
+    if words and words[0] in verbs:
+        run_guarded(verbs[words[0]], words[1:])
     else:
         run_guarded(_lightning, words)
 
@@ -177,6 +178,12 @@ def _report(words: list[str]) -> None:
     from lit_adv.report.page import report
 
     report(chosen.sets, chosen.out)
+
+
+def _reproduce(words: list[str]) -> None:
+    from lit_adv.reproduce.command import reproduce
+
+    reproduce(words)
 
 
 def _zoo(words: list[str]) -> None:

@@ -28,3 +28,9 @@ def show_targeted(perturbation: Tensor, largest: float = 1.0) -> Tensor:
     """δ `[N, C, H, W]`, each scaled so that its largest magnitude is `largest` (MNIST 1, ImageNet 0.5)."""
     peak = perturbation.abs().amax((1, 2, 3), keepdim=True)
     return perturbation * (largest / peak.clamp_min(torch.finfo(peak.dtype).tiny))
+
+
+def strongest(perturbation: Tensor) -> Tensor:
+    """δ `[N, C, H, W]`, 0 where |δ| is below the mean |δ| of its perturbation (thesis 4.6.6, Figure 5.6)."""
+    size = perturbation.abs()
+    return torch.where(size < size.mean((1, 2, 3), keepdim=True), 0, perturbation)

@@ -44,3 +44,17 @@ def answer(logits: Tensor, classes: Tensor | None) -> Tensor:
     if classes is None:
         return logits.argmax(1)
     return classes[torch.take_along_dim(logits, classes.expand(len(logits), -1), 1).argmax(1)]
+
+
+def by_class(answers: Tensor, labels: Tensor) -> list[tuple[int, float, int]]:
+    """Class, share of its images that are answered right, and how many it has, in the order of the classes.
+
+    Args:
+        answers: `[N]`.
+        labels: `[N]`.
+    """
+    right = answers == labels
+    return [
+        (int(label), float(right[labels == label].double().mean()), int((labels == label).sum()))
+        for label in labels.unique()
+    ]

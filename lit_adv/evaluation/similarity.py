@@ -23,3 +23,17 @@ def similarity(perturbations: Sequence[Tensor], region: Tensor) -> Tensor:
     unit = functional.normalize(rows, dim=2)
     there = (rows != 0).any(2).double()
     return torch.einsum("pnx,qnx->pq", unit, unit) / (there @ there.T)
+
+
+def correlation(first: Tensor, second: Tensor) -> float:
+    """Pearson's correlation of two pictures over all their values, the mean over images; both `[N, C, H, W]`.
+
+    Raises:
+        ValueError: a picture is constant.
+    """
+    a, b = (one.double().flatten(1) for one in (first, second))
+    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
+    sizes = a.norm(dim=1) * b.norm(dim=1)
+    if not (sizes > 0).all():
+        raise ValueError("a constant picture correlates with nothing")
+    return float(((a * b).sum(1) / sizes).mean())

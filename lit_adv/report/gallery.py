@@ -8,7 +8,30 @@ from typing import Final
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from lit_adv.data_sets import DATA_SETS
+from lit_adv.perturbation_set import PerturbationSet
+from lit_adv.render import matched, show_targeted
+
 DPI: Final = 110
+MOST_COLUMNS: Final = 10
+
+
+def as_picture(made: PerturbationSet, index: Tensor) -> Tensor:
+    """A set's perturbations at `index` as the thesis shows them (4.6.6): `[n, C, H, W]`, not clipped.
+
+    Of untargeted attacks −δ with the data set's mean and standard deviation, of targeted ones δ around grey.
+    """
+    perturbation = made.perturbation[index]
+    if made.target is not None:
+        return 0.5 + show_targeted(perturbation) / 2
+    data = DATA_SETS[made.manifest["data"]["name"]]
+    return matched(-perturbation, data.mean, data.std)
+
+
+def band(rows: Sequence[tuple[str, Tensor]]) -> bytes:
+    """A gallery of up to ten pictures side by side, in a size that suits them."""
+    pictures = rows[0][1]
+    return gallery(rows, min(MOST_COLUMNS, len(pictures)), 0.75 if pictures.shape[-1] <= 64 else 1.3)
 
 
 def gallery(rows: Sequence[tuple[str, Tensor]], columns: int, cell: float = 0.75) -> bytes:

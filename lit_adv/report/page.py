@@ -3,21 +3,17 @@
 from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.evaluation.recognizability import described
 from lit_adv.evaluation.table import recognizability, strength
 from lit_adv.files import atomic_path, read_json
 from lit_adv.perturbation_set import EVALUATION, PerturbationSet, first_of_each_class, name_of
-from lit_adv.render import matched, show_targeted
-from lit_adv.report.gallery import gallery
-
-MOST_COLUMNS: Final = 10
+from lit_adv.report.gallery import MOST_COLUMNS, as_picture, band, gallery
 
 
 def report(sets: list[Path], out: Path) -> None:
@@ -81,25 +77,13 @@ def read_evaluation(folder: Path, evaluated: PerturbationSet) -> dict[str, Any]:
 
 
 def picture_rows(sets: Sequence[PerturbationSet], index: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
-    """The images at `index` and what each set shows for them (thesis 4.6.6)."""
-    data = DATA_SETS[sets[0].manifest["data"]["name"]]
-    shown = [
-        (
-            name_of(s),
-            matched(-s.perturbation[index], data.mean, data.std)
-            if s.target is None
-            else 0.5 + show_targeted(s.perturbation[index]) / 2,
-        )
-        for s in sets
-    ]
-    return [("image", sets[0].image[index]), *shown]
+    """The images at `index` and what each set shows for them."""
+    return [("image", sets[0].image[index]), *((name_of(one), as_picture(one, index)) for one in sets)]
 
 
 def one_of_each(sets: Sequence[PerturbationSet]) -> bytes:
     """The gallery of the first image of each class."""
-    index = first_of_each_class(sets[0].label)
-    cell = 0.75 if sets[0].image.shape[-1] <= 64 else 1.3
-    return gallery(picture_rows(sets, index), min(MOST_COLUMNS, len(index)), cell)
+    return band(picture_rows(sets, first_of_each_class(sets[0].label)))
 
 
 def everything(sets: Sequence[PerturbationSet]) -> bytes:

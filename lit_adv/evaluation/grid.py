@@ -1,0 +1,70 @@
+"""The grid artefacts of perturbations: how often they repeat (thesis 5.2.3)."""
+
+import torch
+from torch import Tensor
+
+NEAR = 2
+"""A peak is compared with the power at frequencies so many bins away."""
+LEAST = 0.3
+"""Decades by which a peak must stand out to count."""
+
+
+def spectrum(perturbation: Tensor) -> Tensor:
+    """Power along rows and columns, the mean over images, channels, rows and columns; each image counts alike.
+
+    Args:
+        perturbation: `[N, C, S, S]`.
+
+    Returns:
+        `[S // 2 + 1]` float64; element k belongs to k/S cycles per pixel, the one at 0 is 0.
+
+    Raises:
+        ValueError: the perturbations are not square.
+    """
+    if perturbation.shape[2] != perturbation.shape[3]:
+        raise ValueError(f"perturbations of shape {list(perturbation.shape)} are not square")
+    centred = perturbation.double() - perturbation.double().mean((2, 3), keepdim=True)
+    unit = centred / centred.flatten(1).norm(dim=1).clamp_min(torch.finfo(torch.float64).tiny).view(-1, 1, 1, 1)
+    rows = torch.fft.rfft(unit, dim=3).abs().square().mean((0, 1, 2))
+    columns = torch.fft.rfft(unit, dim=2).abs().square().mean((0, 1, 3))
+    power: Tensor = (rows + columns) / 2
+    power[0] = 0
+    return power
+
+
+def prominence(power: Tensor) -> Tensor:
+    """By how many decades each frequency's power exceeds the geometric mean of those `NEAR` bins below and above.
+
+    A spectrum that falls like a power of the frequency has none. At the highest frequency only that below is compared.
+
+    Args:
+        power: `[K]`, see `spectrum`.
+
+    Returns:
+        `[K]`; −inf up to bin `NEAR`, where there is nothing to compare with.
+    """
+    decades = power.clamp_min(torch.finfo(power.dtype).tiny).log10()
+    found = torch.full_like(power, -torch.inf)
+    for k in range(NEAR + 1, len(power)):
+        around = [decades[k - NEAR], *([decades[k + NEAR]] if k + NEAR < len(power) else [])]
+        found[k] = decades[k] - torch.stack(around).mean()
+    return found
+
+
+def grid_period(power: Tensor, size: int) -> float:
+    """Pixels after which the grid repeats: the lowest frequency that stands out at least half as much as the one that
+    stands out most (in decades), since a grid has overtones.
+
+    Args:
+        power: `[size // 2 + 1]`, see `spectrum`.
+        size: S, pixels.
+
+    Returns:
+        The period in pixels, from 2 to S / 3; NaN if nothing stands out.
+    """
+    standing = prominence(power)
+    most = standing.max()
+    if not most >= LEAST:
+        return float("nan")
+    first = int((standing >= torch.maximum(most / 2, torch.tensor(LEAST))).nonzero()[0, 0])
+    return size / first

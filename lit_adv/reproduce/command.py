@@ -1,0 +1,169 @@
+"""`lit-adv reproduce`: figures and tables by name."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from lit_adv.configs import DATA
+from lit_adv.errors import InputError
+from lit_adv.perturbation_set import PerturbationSet
+from lit_adv.reproduce.catalogue import CATALOGUE, Entry
+from lit_adv.reproduce.material import FAST_STEPS, LENGTH, Material
+from lit_adv.reproduce.page import write_page
+
+
+def reproduce(words: Sequence[str]) -> None:
+    """Makes what is named, or lists what there is.
+
+    Args:
+        words: after `reproduce` on the command line; those after `--` go to every `predict`.
+
+    Raises:
+        InputError: a name is unknown or has no meaning for the data, or something that a figure needs is missing.
+    """
+    mark = words.index("--") if "--" in words else len(words)
+    parser = ArgumentParser(
+        "lit-adv reproduce",
+        description="Makes tables and figures of the thesis: the perturbation sets that are missing, pictures, "
+        "numbers, and "
+        "a section in one page.",
+        epilog="What follows -- is given to every `lightning predict`: -- --data.root PHOTOGRAPHS --data.per_class 5",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="figures and tables (see --list), or all")
+    parser.add_argument("--data", choices=DATA, default="mnist", help="the data set (default: mnist)")
+    parser.add_argument(
+        "--zoo", type=Path, help="folder of trained models, zoo file or its name (default: the packaged one)"
+    )
+    parser.add_argument("--out", type=Path, help="where all is kept (default: runs/reproduce/DATA)")
+    parser.add_argument("--masks", type=Path, help="folder of the images' masks, WNID/NAME.png; not needed for mnist")
+    parser.add_argument(
+        "--steps",
+        type=_steps,
+        nargs="+",
+        default=[],
+        metavar="ATTACK=N",
+        help="shorter attacks, such as cw=100 square=500",
+    )
+    parser.add_argument(
+        "--fast",
+        action="store_true",
+        help="few steps and copies; mnist without --zoo: on ten models of the embedded digits",
+    )
+    parser.add_argument("--devices", type=int, default=1, help="processes of every predict (default: 1)")
+    parser.add_argument(
+        "--list", action="store_true", help="say what there is, what it needs and whether that is at hand"
+    )
+    chosen = parser.parse_args(words[:mark])
+    out = chosen.out or Path("runs/reproduce") / (chosen.data + "-fast" * chosen.fast)
+    ours = chosen.fast and chosen.data == "mnist" and chosen.zoo is None
+    material = Material(
+        data=chosen.data,
+        zoo=out / "zoo" if ours else chosen.zoo or Path(chosen.data),
+        out=out,
+        words=words[mark + 1 :],
+        masks=chosen.masks,
+        steps={**(FAST_STEPS if chosen.fast else {}), **dict(chosen.steps)},
+        fast=chosen.fast,
+        devices=chosen.devices,
+    )
+    if chosen.list:
+        print_list(material)
+        return
+    entries = chosen_entries(chosen.names, material)
+    if ours:
+        from trainers.mnist_zoo import train_mnist_zoo
+
+        train_mnist_zoo(material.zoo, count=10, source="digits")
+    elif chosen.data == "mnist" and chosen.zoo is None:
+        raise InputError("there is no packaged zoo for mnist; give --zoo, or --fast")
+    for entry in entries:
+        make(entry, material)
+        page = write_page(out, chosen.data)
+    print(f"page: {page}")
+
+
+def chosen_entries(names: Sequence[str], material: Material) -> list[Entry]:
+    """The entries of these names, in the catalogue's order; `all` means those that can be made.
+
+    Raises:
+        InputError: there is none of such a name, or it cannot be made.
+    """
+    known = {entry.name: entry for entry in CATALOGUE}
+    if not names:
+        raise InputError("name figures or tables, or all; --list says what there is")
+    wanted = set(names) - {"all"}
+    for name in sorted(wanted):
+        if name not in known:
+            near = get_close_matches(name, known, n=3, cutoff=0.3)
+            raise InputError(
+                f"there is no {name!r}; did you mean {', '.join(near) or 'one of those that --list names'}?"
+            )
+        if reason := lacking(known[name], material):
+            raise InputError(f"{name}: {reason}")
+    if "all" in names:
+        for entry in CATALOGUE:
+            if reason := lacking(entry, material):
+                print(f"left out: {entry.name}, {reason}")
+            else:
+                wanted.add(entry.name)
+    return [entry for entry in CATALOGUE if entry.name in wanted]
+
+
+def lacking(entry: Entry, material: Material) -> str:
+    """Why an entry cannot be made, or nothing."""
+    if material.data not in entry.data:
+        return f"it has no meaning on {material.data}, only on {' and '.join(entry.data)}"
+    if entry.masks and material.data != "mnist" and material.masks is None:
+        return "it needs masks of the images; give --masks FOLDER"
+    return ""
+
+
+def make(entry: Entry, material: Material) -> None:
+    """Makes one entry and says where it is."""
+    made = entry.make(material, entry.sets)
+    sets = {name: described(name, material.set(name)) for name in entry.sets}
+    folder = material.out / "figures" / entry.name
+    made.save(folder, {"title": entry.title, "published": entry.published, "sets": sets})
+    for table in made.tables:
+        table.print()
+    print(f"{entry.title}: {folder}")
+
+
+def described(name: str, made: PerturbationSet) -> dict[str, Any]:
+    """A row about a set."""
+    manifest = made.manifest
+    parameters = ((key, value) for key, value in manifest["attack"].items() if key != "name" and value is not None)
+    return {
+        "set": name,
+        "models (m)": len(manifest["sources"]),
+        "copies (n)": manifest["copies"],
+        "σ": manifest["sigma"],
+        "images": len(made.label),
+        "attack": ", ".join([manifest["attack"]["name"], *(f"{key} {value}" for key, value in parameters)]),
+        "seed": manifest["seed"],
+    }
+
+
+def print_list(material: Material) -> None:
+    """Prints what there is for the data set."""
+    table = Table(title=f"figures and tables on {material.data}, kept in {material.out}", title_justify="left")
+    for heading in ("name", "shows", "sets at hand", "can be made"):
+        table.add_column(heading, no_wrap=heading == "name")
+    for entry in CATALOGUE:
+        there = sum(material.has(name) for name in entry.sets)
+        needs = f"{there} of {len(entry.sets)}" + ("" if there == len(entry.sets) else f" ({', '.join(entry.sets)})")
+        table.add_row(entry.name, entry.title.split(": ", 1)[1], needs, lacking(entry, material) or "yes")
+    console = Console()
+    Console(width=max(console.width, 120)).print(table)
+
+
+def _steps(word: str) -> tuple[str, int]:
+    attack, _, number = word.partition("=")
+    if attack not in LENGTH or not number.isdecimal():
+        raise ArgumentTypeError(f"{word} is not ATTACK=N with one of {', '.join(LENGTH)}")
+    return attack, int(number)

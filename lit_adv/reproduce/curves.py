@@ -1,0 +1,186 @@
+"""The thesis's curves: the masking effect (4.8.4) and the noise's scale (5.2)."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import torch
+from matplotlib.ticker import LogLocator
+
+from lit_adv.evaluation.grid import grid_period, spectrum
+from lit_adv.evaluation.masking_effect import Masked, Point, area_ratio, by_area, by_epsilon, derivative
+from lit_adv.evaluation.masks import BACKGROUND, OBJECT
+from lit_adv.report.gallery import as_picture, band
+from lit_adv.reproduce.made import Made, Row
+from lit_adv.reproduce.material import Material
+from lit_adv.reproduce.plots import LABELS, curves, legend_below, panels, plain
+
+PARTS = ("contour", "background")
+EPSILONS = tuple(round(0.01 * step, 2) for step in range(1, 11))
+ACCURACY = "accuracy of the test models (%)"
+
+
+def contour_and_background(material: Material, names: Sequence[str]) -> Made:
+    """The numbers of 4.8.4: the object's part alone, and the background's."""
+    numbers = []
+    for name in names:
+        one = _masked(material, name)
+        clean = one.attacked(torch.zeros_like(one.mask, dtype=torch.bool), material.epsilon)
+        numbers += _rows(material, name, "nothing", "epsilon", [Point(0.0, clean)])
+        for part in PARTS:
+            point = Point(material.epsilon, one.attacked(one.part(part), material.epsilon))
+            numbers += _rows(material, name, part, "epsilon", [point])
+    ratio, images = area_ratio(one.mask), len(one.image)
+    return Made(
+        numbers={"accuracy": numbers}, note=f"The area ratio is {ratio:.2f} here, over {images} images with masks."
+    )
+
+
+def by_area_curves(material: Material, names: Sequence[str]) -> Made:
+    """Figure 4.8."""
+    return _two_panels(
+        material, names, PARTS, lambda name, part: _area_curve(material, name, part), "share perturbed",
+        "share of the image perturbed (%)", ACCURACY,
+    )  # fmt: skip
+
+
+def derivative_curves(material: Material, names: Sequence[str]) -> Made:
+    """Figure 4.9."""
+
+    def slope(name: str, part: str) -> list[Point]:
+        # Points of accuracy for each percent of area are what shares for shares are; the panels show percent.
+        return [Point(p.x, tuple(y / 100 for y in p.accuracy)) for p in derivative(_area_curve(material, name, part))]
+
+    made = _two_panels(
+        material, names, PARTS[:1], slope, "share perturbed", "share of the image perturbed (%)",
+        "points of accuracy lost\nfor +1 % of area", band=False,
+    )  # fmt: skip
+    mask = _masked(material, names[0]).mask
+    border = float((mask == OBJECT).float().mean())
+    for axes in made.plots["curves"].axes:
+        axes.axvline(100 * border, color="grey", linestyle="--", linewidth=1)
+    made.note = f"Grey line: the contour's border, at {100 * border:.0f} % of the image."
+    return made
+
+
+def by_epsilon_curves(material: Material, names: Sequence[str]) -> Made:
+    """Figure 4.10."""
+    return _two_panels(
+        material, names, PARTS, lambda name, part: by_epsilon(_masked(material, name), part, EPSILONS), "epsilon",
+        "ε (pixel values in [0, 1])", ACCURACY, percent=False,
+    )  # fmt: skip
+
+
+def noise_scale(material: Material, names: Sequence[str]) -> Made:
+    """Figure 5.5: one model's averages as σ grows, and the period of their grid."""
+    sets = material.same_images(names)
+    index = torch.arange(min(10, len(sets[0].label)))
+    size = sets[0].image.shape[-1]
+    numbers = []
+    spectra = []
+    for one in sets:
+        power = spectrum(one.perturbation)
+        spectra.append(power)
+        numbers.append({"sigma": one.manifest["sigma"], "period (pixels)": round(grid_period(power, size), 2)})
+    figure, (left, right) = panels(2)
+    left.plot(
+        [row["sigma"] for row in numbers],
+        [row["period (pixels)"] for row in numbers],
+        "o-",
+        color="black",
+        markersize=4,
+    )
+    left.set_xlabel("σ (pixel values in [0, 1])")
+    left.set_ylabel("period of the grid (pixels)")
+    left.set_ylim(bottom=0)
+    for place, (row, power) in enumerate(zip(numbers, spectra, strict=True)):
+        grey = str(0.75 * (1 - place / max(len(spectra) - 1, 1)))
+        right.loglog(range(1, len(power)), power[1:], color=grey, linewidth=1, label=f"σ = {row['sigma']:g}")
+    right.set_xlabel(f"cycles in {size} pixels")
+    right.set_ylabel("power")
+    right.yaxis.set_major_locator(LogLocator(numticks=6))
+    right.legend(fontsize=7, frameon=False)
+    for axes in (left, right):
+        plain(axes)
+    rows = [(f"σ = {one.manifest['sigma']:g}", as_picture(one, index)) for one in sets]
+    source = sets[0].manifest["sources"][0]["name"]
+    return Made(
+        plots={"period": figure},
+        pictures={"gallery": band([("image", sets[0].image[index]), *rows])},
+        numbers={"period": numbers},
+        note=f"{source}, {int(sets[0].count[0])} noisy copies. The period is that of the lowest frequency that "
+        f"stands out of the "
+        "spectrum along rows and columns; none is given where nothing stands out by a factor of two.",
+    )
+
+
+def _two_panels(
+    material: Material,
+    names: Sequence[str],
+    parts: Sequence[str],
+    curve: Callable[[str, str], Sequence[Point]],
+    x: str,
+    x_label: str,
+    y_label: str,
+    band: bool = True,
+    percent: bool = True,
+) -> Made:
+    """A panel for each setting, in it a curve for each attack and part; accuracies, and with `percent` x, times 100."""
+    settings = list(dict.fromkeys(name.split("-")[0] for name in names))
+    figure, axes = panels(len(settings))
+    numbers: list[Row] = []
+    for axis, setting in zip(axes, settings, strict=True):
+        lines = {}
+        for name in names:
+            if name.split("-")[0] == setting:
+                for part in parts:
+                    points = curve(name, part)
+                    numbers += _rows(material, name, part, x, points)
+                    lines[name.split("-")[1], part] = [
+                        Point(p.x * (100 if percent else 1), tuple(100 * y for y in p.accuracy)) for p in points
+                    ]
+        curves(axis, lines, band)
+        axis.set_title(setting.upper(), fontsize=10)
+        axis.set_xlabel(x_label)
+        axis.set_ylabel(y_label)
+    low, high = min(a.get_ylim()[0] for a in axes), max(a.get_ylim()[1] for a in axes)
+    for axis in axes:
+        axis.set_ylim(low, high)
+    legend_below(figure, axes[0], len(lines))
+    return Made(plots={"curves": figure}, numbers={"curves": numbers}, note=_who(material))
+
+
+def _who(material: Material) -> str:
+    count = len(material.judges)
+    return (
+        f"Mean of {count} test models; the bands reach from the lowest to the highest."
+        if count > 1
+        else "One test model."
+    )
+
+
+def _rows(material: Material, name: str, part: str, x: str, points: Sequence[Point]) -> list[Row]:
+    setting, attack = name.split("-")[:2]
+    about = {"setting": setting.upper(), "attack": LABELS[attack], "part": part}
+    return [
+        {
+            **about,
+            x: round(point.x, 5),
+            "mean": round(point.mean, 5),
+            **{judge: round(share, 5) for judge, share in zip(material.judges, point.accuracy, strict=True)},
+        }
+        for point in points
+    ]
+
+
+def _masked(material: Material, name: str) -> Masked:
+    made = material.set(name)
+    place, mask = material.masked(made)
+    both = torch.stack([(mask == part).any(2).any(1) for part in (OBJECT, BACKGROUND)]).all(0)
+    place, mask = place[both], mask[both]
+    judges = list(material.judges.values())
+    return Masked(made.image[place], made.perturbation[place], made.label[place], mask, judges)
+
+
+@cache
+def _area_curve(material: Material, name: str, part: str) -> list[Point]:
+    return by_area(_masked(material, name), part, material.epsilon)

@@ -1,0 +1,66 @@
+"""What was made for a figure or table, on disk."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from matplotlib.figure import Figure
+
+from lit_adv.evaluation.table import Figures
+from lit_adv.files import atomic_path, write_json
+
+Row = Mapping[str, Any]
+FIGURE: Final = "figure.json"
+
+
+@dataclass(kw_only=True)
+class Made:
+    """Pictures and numbers of one figure or table.
+
+    Attributes:
+        plots: drawn by matplotlib, by name; written as PNG and PDF.
+        pictures: PNG files, by name.
+        tables: to be printed and shown.
+        numbers: rows with the same keys, by name; written as CSV.
+        note: what a reader must know of these.
+    """
+
+    plots: Mapping[str, Figure] = field(default_factory=dict)
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    tables: Sequence[Figures] = ()
+    numbers: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    note: str = ""
+
+    def save(self, folder: Path, about: Row) -> None:
+        """Writes pictures, numbers and, last, `figure.json`, which also holds what is said `about` them."""
+        for name, plot in self.plots.items():
+            for ending, metadata in (("png", None), ("pdf", {"CreationDate": None})):
+                with atomic_path(folder / f"{name}.{ending}") as temporary:
+                    plot.savefig(temporary, format=ending, dpi=160, metadata=metadata)
+        for name, png in self.pictures.items():
+            with atomic_path(folder / f"{name}.png") as temporary:
+                temporary.write_bytes(png)
+        for name, rows in self.numbers.items():
+            with atomic_path(folder / f"{name}.csv") as temporary:
+                temporary.write_text(as_csv(rows), encoding="utf-8")
+        content = {
+            **about,
+            "note": self.note,
+            "plots": list(self.plots),
+            "pictures": list(self.pictures),
+            "tables": [asdict(table) for table in self.tables],
+            "numbers": {name: list(rows) for name, rows in self.numbers.items()},
+        }
+        write_json(folder / FIGURE, content)
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """Rows with the same keys as comma-separated values, the keys first."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,218 @@
+"""What figures are made from: perturbation sets, test models, masks."""
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+import yaml
+from rich.console import Console
+from torch import Tensor
+
+from lit_adv.configs import files_of
+from lit_adv.data_sets import DATA_SETS, DataSet
+from lit_adv.errors import InputError
+from lit_adv.evaluation.masks import read_masks, stroke
+from lit_adv.evaluation.recognizability import answer, shown
+from lit_adv.files import read_json
+from lit_adv.model_spec import ModelSpec
+from lit_adv.perturbation_set import EVALUATION, MANIFEST, PerturbationSet, name_of
+from lit_adv.zoo import Zoo
+
+FAST_STEPS: Final = {"bim": 10, "cw": 30, "square": 100}
+LENGTH: Final = {"bim": "steps", "cw": "steps", "deepfool": "steps", "square": "queries"}
+"""The parameter that says how long an attack takes."""
+
+Judge = Callable[[Tensor], Tensor]
+"""Images `[B, C, H, W]` to logits `[B, K]`."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Material:
+    """Perturbation sets by name, made when a figure first asks for them.
+
+    A set's name is that of its configuration without the data set (`nmm-cw-targeted`), and then perhaps `-clipped`
+    (every step within [0, 1]) or `-sigma-S` (the noise of NSM).
+
+    Attributes:
+        data: the data set.
+        zoo: the zoo's folder, file or name.
+        out: everything is kept here; the sets in `sets/NAME`.
+        words: further words for every `predict`.
+        masks: folder of the images' masks; not needed for MNIST.
+        steps: of an attack, by its name, in place of the configuration's.
+        fast: few noisy copies.
+        devices: processes of every `predict`.
+    """
+
+    data: str
+    zoo: Path
+    out: Path
+    words: Sequence[str] = ()
+    masks: Path | None = None
+    steps: Mapping[str, int] = field(default_factory=dict)
+    fast: bool = False
+    devices: int = 1
+    _sets: dict[str, PerturbationSet] = field(default_factory=dict)
+    _answers: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+
+    @property
+    def data_set(self) -> DataSet:
+        """What pictures must know of it."""
+        return DATA_SETS[self.data]
+
+    def folder(self, name: str) -> Path:
+        """Where a set is."""
+        return self.out / "sets" / name
+
+    def has(self, name: str) -> bool:
+        """Whether a set is finished."""
+        return (self.folder(name) / MANIFEST).is_file()
+
+    def set(self, name: str) -> PerturbationSet:
+        """A set; made, or continued, if it is not finished.
+
+        Raises:
+            InputError: it cannot be made (the command has said why), or another set is in its folder.
+        """
+        if name not in self._sets:
+            if not self.has(name):
+                self._run("predict", *self.words_of(name), "--out", str(self.folder(name)))
+            made = PerturbationSet.load(self.folder(name))
+            self._refuse_other(name, made)
+            self._sets[name] = made
+        return self._sets[name]
+
+    def words_of(self, name: str) -> list[str]:
+        """The words after `predict` that make a set, but for its folder."""
+        setting, attack, *more = name.split("-")
+        targeted = "-targeted" if more == ["targeted"] else ""
+        words = ["--config", f"{self.data}-{setting}-{attack}{targeted}", "--zoo", str(self.zoo)]
+        words += ["--trainer.devices", str(self.devices)]
+        if attack in self.steps:
+            words += [f"--model.attack.{LENGTH[attack]}", str(self.steps[attack])]
+        if self.fast and setting in ("nsm", "nmm"):
+            words += ["--data.copies", "20" if setting == "nsm" else "5"]
+            if self.data == "mnist":  # nine sources need more noise than a hundred
+                words += ["--data.sigma", "0.4"]
+        words += self.words
+        if setting == "nsm":
+            words += ["--data.per_class", "1"]
+        if more == ["clipped"]:
+            words += ["--model.attack.clip", "[0, 1]"]
+        if more[:1] == ["sigma"]:
+            words += ["--data.sigma", more[1]]
+        return words
+
+    def _refuse_other(self, name: str, made: PerturbationSet) -> None:
+        setting, attack, *more = name.split("-")
+        manifest = made.manifest
+        found = [manifest["data"]["name"], *name_of(made).lower().split()]
+        wanted = [self.data, setting, attack, *(["targeted"] if more == ["targeted"] else [])]
+        same = found == wanted and (manifest["attack"].get("clip") is not None) == (more == ["clipped"])
+        if not same or (more[:1] == ["sigma"] and manifest["sigma"] != float(more[1])):
+            raise InputError(
+                f"{self.folder(name)} holds another set ({' '.join(found)}); delete it or choose another --out"
+            )
+
+    def same_images(self, names: Sequence[str]) -> list[PerturbationSet]:
+        """Sets of the same images.
+
+        Raises:
+            InputError: they are of different ones.
+        """
+        sets = [self.set(name) for name in names]
+        for name, one in zip(names, sets, strict=True):
+            if not torch.equal(one.image, sets[0].image):
+                raise InputError(
+                    f"{self.folder(name)} and {self.folder(names[0])} are of different images; delete one of them"
+                )
+        return sets
+
+    def evaluation(self, name: str) -> dict[str, Any]:
+        """A set's evaluation by the zoo's test models; made if it is missing."""
+        made, path = self.set(name), self.folder(name) / EVALUATION
+        if not path.is_file() or read_json(path).get("sha256") != made.manifest["sha256"]:
+            self._run("test", "--config", f"{self.data}-test", "--zoo", str(self.zoo), "--out", str(self.folder(name)))
+        evaluation: dict[str, Any] = read_json(path)
+        return evaluation
+
+    @property
+    def epsilon(self) -> float:
+        """ε of Eq. 4.3 for this data set."""
+        return float(_configured(f"{self.data}-test", "model", "epsilon"))
+
+    @cached_property
+    def judges(self) -> dict[str, Judge]:
+        """The zoo's test models.
+
+        Raises:
+            InputError: it has none.
+        """
+        specs = Zoo.open(self.zoo).judges
+        if not specs:
+            raise InputError(f"zoo {self.zoo} has no test model to judge with")
+        return {spec.name: _judge(spec) for spec in specs}
+
+    def answers(self, name: str) -> dict[str, Tensor]:
+        """The class `[N]` that each test model gives a set's perturbations when it sees nothing else (Table 4.3)."""
+        if name not in self._answers:
+            made = self.set(name)
+            pictures = shown(made.perturbation, self.data, made.target is not None)
+            labels = made.label if made.target is None else torch.cat([made.label, made.target])
+            classes = labels.unique() if self.data == "imagenet" else None
+            self._answers[name] = {
+                judge: answer(torch.cat([model(part) for part in pictures.split(50)]), classes)
+                for judge, model in self.judges.items()
+            }
+        return self._answers[name]
+
+    def masked(self, made: PerturbationSet) -> tuple[Tensor, Tensor]:
+        """Positions `[n]` of those images of a set that have a mask, and their masks `[n, H, W]` int8.
+
+        Raises:
+            InputError: masks are not given, or none is of these images.
+        """
+        if self.data == "mnist":
+            return torch.arange(len(made.label)), stroke(made.image)
+        if self.masks is None:
+            raise InputError("this figure needs masks of the images; give --masks FOLDER")
+        found = read_masks(made.manifest["data"]["files"], self._image_folder(), self.masks)
+        return torch.tensor(list(found)), torch.stack(list(found.values()))
+
+    def _image_folder(self) -> Path:
+        for place, word in enumerate(self.words):
+            if word == "--data.root" and place + 1 < len(self.words):
+                return Path(self.words[place + 1])
+            if word.startswith("--data.root="):
+                return Path(word.removeprefix("--data.root="))
+        return Path(_configured(self.data, "data", "root"))
+
+    def _run(self, *words: str) -> None:
+        Console(stderr=True).print(f"lit-adv {shlex.join(words)}", style="dim", highlight=False, soft_wrap=True)
+        code = subprocess.run([sys.executable, "-m", "lit_adv", *words], check=False).returncode
+        if code:
+            raise InputError(f"this ended with exit code {code}: lit-adv {shlex.join(words)}")
+
+
+def _configured(name: str, part: str, parameter: str) -> Any:
+    """A parameter of a packaged configuration."""
+    path = files_of(name)[-1] if name.endswith("-test") else files_of(f"{name}-sm-bim")[1]
+    return yaml.safe_load(path.read_text())[part]["init_args"][parameter]
+
+
+def _judge(spec: ModelSpec) -> Judge:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = spec.load().to(device)
+
+    @torch.no_grad()
+    def judge(images: Tensor) -> Tensor:
+        logits: Tensor = model(images.to(device))
+        return logits.cpu()
+
+    return judge

@@ -1,0 +1,53 @@
+"""One page with every figure and table that has been made."""
+
+from base64 import b64encode
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+from lit_adv.files import atomic_path, read_json
+from lit_adv.reproduce.catalogue import CATALOGUE
+from lit_adv.reproduce.made import FIGURE
+
+MOST_ROWS = 48
+JPEG_QUALITY = 88
+
+
+def write_page(out: Path, data: str) -> Path:
+    """Writes `index.html` of the figures in `out/figures`, in the thesis's order; it needs no other file.
+
+    Args:
+        out: where figures and page are.
+        data: the data set.
+    """
+    sections: list[dict[str, Any]] = []
+    sets: dict[str, Any] = {}
+    for entry in CATALOGUE:
+        folder = out / "figures" / entry.name
+        if (folder / FIGURE).is_file():
+            figure = read_json(folder / FIGURE)
+            sets |= figure["sets"]
+            images = [
+                embedded((folder / f"{name}.png").read_bytes()) for name in (*figure["plots"], *figure["pictures"])
+            ]
+            shown = {name: rows for name, rows in figure["numbers"].items() if len(rows) <= MOST_ROWS}
+            shown = {} if figure["tables"] else shown
+            sections.append({**figure, "name": entry.name, "images": images, "shown": shown})
+    page = Environment(loader=PackageLoader("lit_adv.reproduce"), autoescape=True, undefined=StrictUndefined)
+    html = page.get_template("page.html").render(data=data, sections=sections, sets=sets)
+    path = out / "index.html"
+    with atomic_path(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+    return path
+
+
+def embedded(png: bytes) -> str:
+    """A picture as a data URL: as JPEG where that is less than half as long, as photographs and noise are."""
+    jpeg = BytesIO()
+    with Image.open(BytesIO(png)) as image:
+        image.convert("RGB").save(jpeg, "JPEG", quality=JPEG_QUALITY)
+    kind, content = ("jpeg", jpeg.getvalue()) if 2 * len(jpeg.getvalue()) < len(png) else ("png", png)
+    return f"data:image/{kind};base64,{b64encode(content).decode()}"

@@ -1,0 +1,108 @@
+"""The thesis's tables, its similarity matrices and its noise classes."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lit_adv.class_names import class_names
+from lit_adv.evaluation.masks import OBJECT
+from lit_adv.evaluation.noise_classes import noise_classes
+from lit_adv.evaluation.recognizability import by_class
+from lit_adv.evaluation.similarity import similarity
+from lit_adv.evaluation.table import Figures
+from lit_adv.perturbation_set import first_of_each_class, name_of
+from lit_adv.report.gallery import as_picture, band
+from lit_adv.reproduce.made import Made
+from lit_adv.reproduce.material import Material
+from lit_adv.reproduce.plots import LABELS, matrix, panels
+
+NOISE_DRAWS = {"mnist": 100, "cifar10": 100, "imagenet": 1000}
+SHARES = ("clean", "noise", "attack", "recognized")
+
+
+def evaluated(material: Material, names: Sequence[str], table: Callable[[Sequence[dict[str, Any]]], Figures]) -> Made:
+    """Table 4.3 or 4.4."""
+    evaluations = [material.evaluation(name) for name in names]
+    numbers = [
+        {
+            "set": evaluation["set"], "averaged": evaluation["perturbations_per_image"], "images": evaluation["images"],
+            "test model": judge, "white box": found["white_box"], **{key: round(found[key], 5) for key in SHARES},
+        }
+        for evaluation in evaluations
+        for judge, found in evaluation["judges"].items()
+    ]  # fmt: skip
+    return Made(
+        tables=[table(evaluations)],
+        numbers={"evaluation": numbers},
+        note=f"{evaluations[0]['images']} images. In brackets the thesis's figures, of its own models, copies and "
+        f"images. Beside "
+        "the sets' names how many perturbations were averaged for an image.",
+    )
+
+
+def similarities(material: Material, names: Sequence[str]) -> Made:
+    """Figure 5.7."""
+    settings = list(dict.fromkeys(name.split("-")[0] for name in names))
+    figure, axes = panels(len(settings))
+    numbers = []
+    for axis, setting in zip(axes, settings, strict=True):
+        chosen = [name for name in names if name.split("-")[0] == setting]
+        sets = material.same_images(chosen)
+        place, mask = material.masked(sets[0])
+        values = similarity([one.perturbation[place] for one in sets], mask == OBJECT)
+        labels = [LABELS[name.split("-")[1]] for name in chosen]
+        matrix(axis, values, labels, setting.upper())
+        numbers += [
+            {"setting": setting.upper(), "attack": label, **dict(zip(labels, map(_rounded, row.tolist()), strict=True))}
+            for label, row in zip(labels, values, strict=True)
+        ]
+    return Made(
+        plots={"matrices": figure},
+        numbers={"similarity": numbers},
+        note=f"Cosine similarity within the contour, the mean over {len(place)} images; an image for which an "
+        f"attack gave 0 "
+        "counts for none of that attack's pairs.",
+    )
+
+
+def gradient_beside_cw(material: Material, names: Sequence[str]) -> Made:
+    """Figure 5.8."""
+    sets = material.same_images(names)
+    index = first_of_each_class(sets[0].label)
+    numbers = [
+        {"set": name_of(one), "test model": judge, "recognized": float((answers == one.label).double().mean())}
+        for name, one in zip(names, sets, strict=True)
+        for judge, answers in material.answers(name).items()
+    ]
+    rows = [(name_of(one), as_picture(one, index)) for one in sets]
+    return Made(pictures={"gallery": band([("image", sets[0].image[index]), *rows])}, numbers={"recognized": numbers})
+
+
+def noise(material: Material, names: Sequence[str]) -> Made:
+    """5.4: which classes pure noise gets, and how well the perturbations of each class are recognized."""
+    data, called = material.data_set, class_names(material.data)
+    draws = NOISE_DRAWS[material.data]
+    seen = [
+        {"test model": name, "class": called[label], "share": share}
+        for name, judge in material.judges.items()
+        for label, share in noise_classes(judge, data.image_shape, data.mean, data.std, draws)
+    ]
+    recognized = [
+        {
+            "set": name_of(material.set(name)),
+            "test model": judge,
+            "class": called[label],
+            "recognized": share,
+            "images": images,
+        }
+        for name in names
+        for judge, answers in material.answers(name).items()
+        for label, share, images in by_class(answers, material.set(name).label)
+    ]
+    return Made(
+        numbers={"noise": seen, "recognized": recognized},
+        note=f"Each test model saw {draws} draws of Gaussian noise with the data set's mean and standard deviation.",
+    )
+
+
+def _rounded(value: float) -> float:
+    return round(value, 4)
