@@ -7,6 +7,8 @@ NEAR = 2
 """A peak is compared with the power at frequencies so many bins away."""
 LEAST = 0.3
 """Decades by which a peak must stand out to count."""
+OVERTONES = 0.7
+"""See `grid_period`."""
 
 
 def spectrum(perturbation: Tensor) -> Tensor:
@@ -52,8 +54,10 @@ def prominence(power: Tensor) -> Tensor:
 
 
 def grid_period(power: Tensor, size: int) -> float:
-    """Pixels after which the grid repeats: the lowest frequency that stands out at least half as much as the one that
-    stands out most (in decades), since a grid has overtones.
+    """Pixels after which the grid repeats.
+
+    A grid's power lies at its frequency and the multiples of it. The frequency taken is the lowest that stands out and
+    whose multiples, with itself, stand out on average at least `OVERTONES` times as much as those of any other.
 
     Args:
         power: `[size // 2 + 1]`, see `spectrum`.
@@ -63,8 +67,7 @@ def grid_period(power: Tensor, size: int) -> float:
         The period in pixels, from 2 to S / 3; NaN if nothing stands out.
     """
     standing = prominence(power)
-    most = standing.max()
-    if not most >= LEAST:
+    scores = {k: float(standing[k::k].mean()) for k in range(len(power)) if standing[k] >= LEAST}
+    if not scores:
         return float("nan")
-    first = int((standing >= torch.maximum(most / 2, torch.tensor(LEAST))).nonzero()[0, 0])
-    return size / first
+    return size / min(k for k, score in scores.items() if score >= OVERTONES * max(scores.values()))

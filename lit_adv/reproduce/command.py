@@ -15,6 +15,7 @@ from lit_adv.perturbation_set import PerturbationSet
 from lit_adv.reproduce.catalogue import CATALOGUE, Entry
 from lit_adv.reproduce.material import FAST_STEPS, LENGTH, Material
 from lit_adv.reproduce.page import write_page
+from lit_adv.zoo import Zoo
 
 
 def reproduce(words: Sequence[str]) -> None:
@@ -79,12 +80,23 @@ def reproduce(words: Sequence[str]) -> None:
         from trainers.mnist_zoo import train_mnist_zoo
 
         train_mnist_zoo(material.zoo, count=10, source="digits")
-    elif chosen.data == "mnist" and chosen.zoo is None:
-        raise InputError("there is no packaged zoo for mnist; give --zoo, or --fast")
+    else:
+        open_zoo(material)
     for entry in entries:
         make(entry, material)
         page = write_page(out, chosen.data)
     print(f"page: {page}")
+
+
+def open_zoo(material: Material) -> Zoo:
+    """The zoo.
+
+    Raises:
+        InputError: there is none.
+    """
+    if material.data == "mnist" and material.zoo == Path("mnist"):
+        raise InputError("there is no packaged zoo for mnist; give --zoo, or --fast")
+    return Zoo.open(material.zoo)
 
 
 def chosen_entries(names: Sequence[str], material: Material) -> list[Entry]:
@@ -150,16 +162,30 @@ def described(name: str, made: PerturbationSet) -> dict[str, Any]:
 
 
 def print_list(material: Material) -> None:
-    """Prints what there is for the data set."""
-    table = Table(title=f"figures and tables on {material.data}, kept in {material.out}", title_justify="left")
-    for heading in ("name", "shows", "sets at hand", "can be made"):
+    """Prints what there is for the data set, and what of it is at hand."""
+    table = Table(title=f"Figures and tables on {material.data}, kept in {material.out}", title_justify="left")
+    for heading in ("name", "shows", "perturbation sets that are there", "can be made"):
         table.add_column(heading, no_wrap=heading == "name")
     for entry in CATALOGUE:
         there = sum(material.has(name) for name in entry.sets)
-        needs = f"{there} of {len(entry.sets)}" + ("" if there == len(entry.sets) else f" ({', '.join(entry.sets)})")
+        needs = f"{there} of {len(entry.sets)}" + ("" if there == len(entry.sets) else f" of {', '.join(entry.sets)}")
         table.add_row(entry.name, entry.title.split(": ", 1)[1], needs, lacking(entry, material) or "yes")
     console = Console()
     Console(width=max(console.width, 120)).print(table)
+    print(f"zoo {material.zoo}: {zoo_in_words(material)}")
+
+
+def zoo_in_words(material: Material) -> str:
+    """How many models it has, or why it cannot be used."""
+    if material.fast and material.zoo == material.out / "zoo" and not material.zoo.is_dir():
+        return "ten models of the embedded digits, trained when a figure needs them"
+    try:
+        zoo = open_zoo(material)
+    except InputError as error:
+        return str(error)
+    missing = [spec.name for spec in zoo.models if not spec.at_hand()]
+    weights = f"; weights of {len(missing)} are still to be downloaded" if missing else ""
+    return f"{len(zoo.sources)} source models, {len(zoo.judges)} test models{weights}"
 
 
 def _steps(word: str) -> tuple[str, int]:

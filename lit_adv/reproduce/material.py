@@ -82,7 +82,7 @@ class Material:
         """
         if name not in self._sets:
             if not self.has(name):
-                self._run("predict", *self.words_of(name), "--out", str(self.folder(name)))
+                self._predict(*self.words_of(name), "--out", str(self.folder(name)))
             made = PerturbationSet.load(self.folder(name))
             self._refuse_other(name, made)
             self._sets[name] = made
@@ -138,7 +138,9 @@ class Material:
         """A set's evaluation by the zoo's test models; made if it is missing."""
         made, path = self.set(name), self.folder(name) / EVALUATION
         if not path.is_file() or read_json(path).get("sha256") != made.manifest["sha256"]:
-            self._run("test", "--config", f"{self.data}-test", "--zoo", str(self.zoo), "--out", str(self.folder(name)))
+            from lit_adv.cli import main
+
+            main(["test", "--config", f"{self.data}-test", "--zoo", str(self.zoo), "--out", str(self.folder(name))])
         evaluation: dict[str, Any] = read_json(path)
         return evaluation
 
@@ -193,11 +195,13 @@ class Material:
                 return Path(word.removeprefix("--data.root="))
         return Path(_configured(self.data, "data", "root"))
 
-    def _run(self, *words: str) -> None:
-        Console(stderr=True).print(f"lit-adv {shlex.join(words)}", style="dim", highlight=False, soft_wrap=True)
-        code = subprocess.run([sys.executable, "-m", "lit_adv", *words], check=False).returncode
+    def _predict(self, *words: str) -> None:
+        # A process of its own: with several devices Lightning starts the command line again.
+        command = ["lit-adv", "predict", *words]
+        Console(stderr=True).print(shlex.join(command), style="dim", highlight=False, soft_wrap=True)
+        code = subprocess.run([sys.executable, "-m", "lit_adv", *command[1:]], check=False).returncode
         if code:
-            raise InputError(f"this ended with exit code {code}: lit-adv {shlex.join(words)}")
+            raise InputError(f"this ended with exit code {code}: {shlex.join(command)}")
 
 
 def _configured(name: str, part: str, parameter: str) -> Any:

@@ -66,7 +66,7 @@ def legend_below(figure: Figure, axes: Axes, columns: int) -> None:
 
 def matrix(axes: Axes, values: Tensor, names: Sequence[str], title: str) -> None:
     """A square matrix of similarities with its numbers."""
-    axes.imshow(values, cmap="Greys", vmin=0, vmax=1)
+    axes.imshow(values.numpy(), cmap="Greys", vmin=0, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axes.set_yticks(range(len(names)), names)
     axes.set_title(title, fontsize=10)

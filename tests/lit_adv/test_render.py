@@ -2,7 +2,7 @@
 
 import torch
 
-from lit_adv.render import matched, show_targeted
+from lit_adv.render import matched, show_targeted, strongest
 
 
 def test_untargeted_has_the_statistics_and_the_minus_sign() -> None:
@@ -27,3 +27,8 @@ def test_targeted_keeps_sign_and_proportion() -> None:
     delta = torch.tensor([[-0.2, 0.1]]).view(1, 1, 1, 2)
     assert torch.allclose(show_targeted(delta, 0.5).flatten(), torch.tensor([-0.5, 0.25]))
     assert torch.equal(show_targeted(torch.zeros(1, 1, 1, 2)), torch.zeros(1, 1, 1, 2))
+
+
+def test_only_what_is_above_the_mean_magnitude_stays() -> None:
+    perturbation = torch.tensor([[[[1.0, -2.0], [3.0, -6.0]]], [[[0.0, 0.0], [0.0, 4.0]]]])
+    assert strongest(perturbation).tolist() == [[[[0, 0], [3, -6]]], [[[0, 0], [0, 4]]]]

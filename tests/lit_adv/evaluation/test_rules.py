@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lit_adv.evaluation.recognizability import answer, shown
+from lit_adv.evaluation.recognizability import answer, by_class, shown
 from lit_adv.evaluation.strength import adversarial_example, random_noise
 
 
@@ -41,3 +41,8 @@ def test_random_noise_has_one_magnitude_and_does_not_depend_on_batches() -> None
     assert torch.allclose((noisy - image).abs(), torch.tensor(0.2).expand_as(image), atol=1e-6)
     assert abs(((noisy - image) > 0).float().mean().item() - 0.5) < 0.05
     assert torch.equal(noisy[4:], random_noise(image[4:], 0.2, seed=1, first=4))
+
+
+def test_recognized_by_class() -> None:
+    answers, labels = torch.tensor([5, 2, 2, 3, 5]), torch.tensor([5, 2, 3, 3, 2])
+    assert by_class(answers, labels) == [(2, 0.5, 2), (3, 0.5, 2), (5, 1.0, 1)]

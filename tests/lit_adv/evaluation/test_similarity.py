@@ -1,9 +1,10 @@
 """Cosine similarity within a region, by hand and against numpy."""
 
 import numpy as np
+import pytest
 import torch
 
-from lit_adv.evaluation.similarity import similarity
+from lit_adv.evaluation.similarity import correlation, similarity
 
 
 def test_by_hand() -> None:
@@ -38,3 +39,16 @@ def test_perturbations_that_are_zero_count_for_nothing() -> None:
     assert found[0, 1] == 1.0
     assert found[1, 1] == 1.0
     assert found[0, 2].isnan()
+
+
+def test_correlation_against_numpy() -> None:
+    generator = torch.Generator().manual_seed(1)
+    a, b = (torch.randn(4, 3, 5, 5, generator=generator) for _ in range(2))
+    expected = np.mean([np.corrcoef(a[i].numpy().ravel(), b[i].numpy().ravel())[0, 1] for i in range(4)])
+    assert correlation(a, b) == pytest.approx(expected, abs=1e-6)
+    assert correlation(a, 3 * a + 1) == pytest.approx(1)
+
+
+def test_a_constant_picture_correlates_with_nothing() -> None:
+    with pytest.raises(ValueError, match="constant"):
+        correlation(torch.ones(1, 1, 2, 2), torch.rand(1, 1, 2, 2))

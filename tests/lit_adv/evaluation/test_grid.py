@@ -1,0 +1,63 @@
+"""The period of grids that are put there."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from lit_adv.evaluation.grid import grid_period, prominence, spectrum
+
+SIZE = 64
+
+
+def falling(seed: int, size: int = SIZE) -> Tensor:
+    """Noise `[3, 1, S, S]` whose power falls with the square of the frequency, as that of photographs does."""
+    generator = torch.Generator().manual_seed(seed)
+    frequency = torch.fft.fftfreq(size).square()
+    weight = (frequency[:, None] + frequency[None, :] + 1 / size**2) ** -0.5
+    white = torch.fft.fft2(torch.randn(3, 1, size, size, generator=generator))
+    noise = torch.fft.ifft2(white * weight).real
+    return noise / noise.std()
+
+
+def lines(period: int, size: int = SIZE) -> Tensor:
+    """Bright lines every so many pixels, along rows and columns."""
+    on = (torch.arange(size) % period == 0).float()
+    return on[:, None] + on[None, :]
+
+
+@pytest.mark.parametrize("period", [2, 4, 8, 16])
+def test_a_grid_is_found_through_other_content(period: int) -> None:
+    assert grid_period(spectrum(falling(period) + 0.5 * lines(period)), SIZE) == period
+
+
+def test_a_wave_by_hand() -> None:
+    wave = torch.cos(2 * torch.pi * 10 * torch.arange(40) / 40).expand(40, 40)[None, None]
+    power = spectrum(wave)
+    # Unit length: 40 rows of 1/40 each; a cosine of energy e in 40 values has |F|² = e·40/2 at its frequency. Columns
+    # are constant, so that they have power at 0 only.
+    expected = torch.zeros(21, dtype=torch.float64)
+    expected[10] = (1 / 40) * 40 / 2 / 2
+    assert torch.allclose(power, expected)
+
+
+def test_nothing_stands_out_of_a_power_law() -> None:
+    power = torch.arange(1, 34, dtype=torch.float64) ** -2.0
+    assert prominence(power)[:3].eq(-torch.inf).all()
+    assert math.isnan(grid_period(power, SIZE))
+
+
+def test_prominence_by_hand() -> None:
+    power = torch.tensor([1.0, 1, 1, 100, 1, 1, 1], dtype=torch.float64)
+    assert prominence(power)[3:].tolist() == pytest.approx([2, 0, -2, 0])
+
+
+def test_size_and_sign_of_an_image_do_not_count() -> None:
+    one = falling(1)
+    assert torch.allclose(spectrum(torch.cat([one, -5 * one])), spectrum(one))
+
+
+def test_only_squares() -> None:
+    with pytest.raises(ValueError, match="not square"):
+        spectrum(torch.zeros(1, 1, 4, 5))

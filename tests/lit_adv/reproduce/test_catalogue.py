@@ -1,0 +1,70 @@
+"""Every figure is there, is made, and says what it shows."""
+
+import csv
+import json
+import re
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lit_adv.configs import packaged
+from lit_adv.reproduce.catalogue import CATALOGUE, Entry
+from lit_adv.reproduce.command import make
+from lit_adv.reproduce.material import Material
+from lit_adv.reproduce.page import write_page
+
+THESIS = (
+    *("table-4.3", "table-4.4", "figure-4.3", "figure-4.4"),
+    *(f"figure-4.{number}" for number in range(6, 13)),
+    *(f"figure-5.{number}" for number in range(1, 10)),
+    "noise-classes",
+)
+
+
+def test_every_table_and_figure_is_there_once_and_in_order() -> None:
+    names = [entry.name for entry in CATALOGUE]
+    assert len(set(names)) == len(names)
+    assert set(THESIS) <= set(names)
+    numbers = [re.findall(r"(?:Figure|Section) (\d)\.(\d+)", entry.title) for entry in CATALOGUE]
+    figures = [(int(a), int(b)) for found in numbers for a, b in found if (a, b) not in (("4", "8"), ("5", "4"))]
+    assert figures == sorted(figures)
+
+
+@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
+def test_every_set_has_a_packaged_configuration(entry: Entry) -> None:
+    for data in entry.data:
+        material = Material(data=data, zoo=Path("zoo"), out=Path("out"))
+        for name in entry.sets:
+            assert material.words_of(name)[1] in packaged()
+
+
+@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
+def test_it_is_made(entry: Entry, material: Material) -> None:
+    make(entry, material)
+    folder = material.out / "figures" / entry.name
+    figure = json.loads((folder / "figure.json").read_text())
+    assert figure["title"] == entry.title
+    assert set(figure["sets"]) == set(entry.sets)
+    assert figure["plots"] or figure["pictures"] or figure["tables"] or figure["numbers"]
+    for name in (*figure["plots"], *figure["pictures"]):
+        with Image.open(BytesIO((folder / f"{name}.png").read_bytes())) as image:
+            assert np.asarray(image.convert("L")).std() > 10, "the picture is nearly of one grey"
+    for name in figure["plots"]:
+        assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    for name, rows in figure["numbers"].items():
+        with (folder / f"{name}.csv").open(newline="") as file:
+            found = list(csv.DictReader(file))
+        assert [[str(value) for value in row.values()] for row in rows] == [list(row.values()) for row in found]
+
+
+def test_the_page_holds_all(material: Material) -> None:
+    page = write_page(material.out, "mnist")
+    html = page.read_text()
+    for entry in CATALOGUE:
+        assert f'<section id="{entry.name}">' in html
+    assert html.count("data:image/") == len(list(material.out.glob("figures/*/*.png")))
+    assert len(html) < 20e6
+    assert not re.search(r'(?:src|href)="https?:', html)

@@ -1,0 +1,82 @@
+"""What the figures say, against the sets themselves."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from lit_adv.evaluation.masks import stroke
+from lit_adv.reproduce import curves, galleries, tables
+from lit_adv.reproduce.material import Material
+
+
+def test_contour_and_background(material: Material) -> None:
+    made = curves.contour_and_background(material, ["nmm-bim"])
+    one, [judge] = material.set("nmm-bim"), material.judges.values()
+    ink = one.image > 0
+    for row in made.numbers["accuracy"]:
+        where = {"nothing": torch.zeros_like(ink), "contour": ink, "background": ~ink}[row["part"]]
+        seen = one.image + 0.2 * one.perturbation.sign() * where
+        assert row["mean"] == pytest.approx(float((judge(seen).argmax(1) == one.label).double().mean()))
+    ratio = int(ink.sum()) / int((~ink).sum())
+    assert f"ratio is {ratio:.2f} here, over 20 images" in made.note
+
+
+def test_slopes_belong_to_the_areas(material: Material) -> None:
+    area = [r for r in curves.by_area_curves(material, ["mm-bim"]).numbers["curves"] if r["part"] == "contour"]
+    slope = curves.derivative_curves(material, ["mm-bim"]).numbers["curves"]
+    x, y = (np.array([row[key] for row in area]) for key in ("share perturbed", "mean"))
+    # points for each percent, in hundredths as the other shares
+    assert [row["mean"] for row in slope] == pytest.approx((-np.diff(y) / np.diff(x) / 100).tolist(), abs=1e-3)
+    assert x[0] == 0
+    assert x[-1] == 1
+
+
+def test_strong_pixels_inside_and_outside(material: Material) -> None:
+    rows = galleries.complementarity(material, ["mm-cw", "nmm-cw"]).numbers["complementarity"]
+    one = material.set("nmm-cw")
+    mask = stroke(one.image)
+    for row in rows:
+        if row["set"] == "NMM CW":
+            delta = one.perturbation[row["image"], 0].abs()
+            strong, inside = delta >= delta.mean(), mask[row["image"]] == 1
+            assert row["strong in the object"] == pytest.approx(float(strong[inside].double().mean()), abs=1e-3)
+            assert row["strong in the background"] == pytest.approx(float(strong[~inside].double().mean()), abs=1e-3)
+    surplus = [r["strong in the background"] - r["strong in the object"] for r in rows if r["set"] == "NMM CW"]
+    assert surplus == sorted(surplus, reverse=True)
+
+
+def test_square_examples_are_the_surest_and_the_least_sure(material: Material) -> None:
+    one, [judge] = material.set("nmm-square"), material.judges.values()
+    chance = judge((one.perturbation < 0).float()).softmax(1)[torch.arange(20), one.label]
+    most = galleries.square_examples(material, ["nmm-square"], clear=True).numbers["probability"]
+    least = galleries.square_examples(material, ["nmm-square"], clear=False).numbers["probability"]
+    assert [row["image"] for row in most] == chance.argsort(descending=True)[:10].tolist()
+    assert [row["image"] for row in least] == chance.argsort()[:10].tolist()
+
+
+def test_targets_are_counted(material: Material) -> None:
+    made = galleries.targeted(material, ["nmm-bim-targeted"])
+    one, [judge] = material.set("nmm-bim-targeted"), material.judges.values()
+    answers = judge((one.perturbation > 0).float()).argmax(1)
+    [row] = made.numbers["recognized"]
+    assert row["given the target"] == pytest.approx(float((answers == one.target).double().mean()))
+    assert "0 → 1, 1 → 2" in made.note
+
+
+def test_recognized_by_class_adds_up(material: Material) -> None:
+    made = tables.noise(material, ["nmm-bim"])
+    evaluation = material.evaluation("nmm-bim")
+    [judge] = evaluation["judges"].values()
+    rows = made.numbers["recognized"]
+    assert sum(r["recognized"] * r["images"] for r in rows) == pytest.approx(20 * judge["recognized"], abs=1e-4)
+    assert sum(row["share"] for row in made.numbers["noise"]) == pytest.approx(1)
+
+
+def test_an_evaluation_is_made_once(material: Material) -> None:
+    first = material.evaluation("sm-bim")
+    path = material.folder("sm-bim") / "evaluation.json"
+    before = path.stat().st_mtime_ns
+    assert material.evaluation("sm-bim") == first == json.loads(path.read_text())
+    assert path.stat().st_mtime_ns == before
