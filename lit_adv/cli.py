@@ -26,6 +26,10 @@ def main(args: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if args is None else args)
     if words[:1] in (["report"], ["zoo"]):
         run_guarded(_report if words[0] == "report" else _zoo, words[1:])
+    elif words[:1] == ["study"]:
+        from lit_adv.study.command import study
+
+        run_guarded(study, words[1:])
     else:
         run_guarded(_lightning, words)
 

@@ -28,3 +28,8 @@ def show_targeted(perturbation: Tensor, largest: float = 1.0) -> Tensor:
     """δ `[N, C, H, W]`, each scaled so that its largest magnitude is `largest` (MNIST 1, ImageNet 0.5)."""
     peak = perturbation.abs().amax((1, 2, 3), keepdim=True)
     return perturbation * (largest / peak.clamp_min(torch.finfo(peak.dtype).tiny))
+
+
+def as_shown(perturbation: Tensor, mean: Sequence[float], std: Sequence[float], targeted: bool) -> Tensor:
+    """The picture that people see of δ `[N, C, H, W]`: −δ with the data set's statistics; targeted: δ, grey where 0."""
+    return 0.5 + show_targeted(perturbation) / 2 if targeted else matched(-perturbation, mean, std)

@@ -14,7 +14,7 @@ from lit_adv.evaluation.recognizability import described
 from lit_adv.evaluation.table import recognizability, strength
 from lit_adv.files import atomic_path, read_json
 from lit_adv.perturbation_set import EVALUATION, PerturbationSet, first_of_each_class, name_of
-from lit_adv.render import matched, show_targeted
+from lit_adv.render import as_shown
 from lit_adv.report.gallery import gallery
 
 MOST_COLUMNS: Final = 10
@@ -84,13 +84,7 @@ def picture_rows(sets: Sequence[PerturbationSet], index: torch.Tensor) -> list[t
     """The images at `index` and what each set shows for them (thesis 4.6.6)."""
     data = DATA_SETS[sets[0].manifest["data"]["name"]]
     shown = [
-        (
-            name_of(s),
-            matched(-s.perturbation[index], data.mean, data.std)
-            if s.target is None
-            else 0.5 + show_targeted(s.perturbation[index]) / 2,
-        )
-        for s in sets
+        (name_of(s), as_shown(s.perturbation[index], data.mean, data.std, targeted=s.target is not None)) for s in sets
     ]
     return [("image", sets[0].image[index]), *shown]
 
