@@ -47,13 +47,13 @@ def score(files: Sequence[Path], key: Path, out: Path | None = None, seed: int =
     if seed < 0:
         raise InputError(f"seed {seed}: give at least 0")
     study = Study.load(key)
-    sheets: dict[tuple[int, str], tuple[Sheet, Path]] = {}
+    sheets: dict[tuple[int, str], Sheet] = {}
     for path in files:
         sheet = read_sheet(path, study)
-        _, earlier = sheets.setdefault((sheet.group, sheet.subject), (sheet, path))
-        if earlier is not path:
-            raise InputError(f"{path}: subject {sheet.subject} has answered group {sheet.group} in {earlier} already")
-    figures = summarise([sheet for sheet, _ in sheets.values()], study, seed)
+        if (sheet.group, sheet.subject) in sheets:
+            raise InputError(f"{path}: subject {sheet.subject} has answered group {sheet.group} in another file too")
+        sheets[sheet.group, sheet.subject] = sheet
+    figures = summarise(list(sheets.values()), study, seed)
     for table in tables(figures):
         table.print()
     if out is not None:

@@ -76,7 +76,8 @@ async function run(pictures) {
       },
       {
         type: jsPsychHtmlButtonResponse,
-        stimulus: `<p>Subject ${subject}, group ${group}: ${left.length} pictures.</p>`,
+        stimulus: `<section>${document.getElementById("task").outerHTML}
+          <p>Subject ${subject}, group ${group}: ${left.length} pictures.</p></section>`,
         choices: [answers.length ? "Continue" : "Start"],
         button_html: (text) => button("Enter", text),
       },
