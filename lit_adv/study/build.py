@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -147,16 +148,14 @@ def class_names(data: str) -> dict[int, str]:
     return dict(enumerate(CIFAR10)) if data == "cifar10" else {digit: str(digit) for digit in range(10)}
 
 
-def as_pictures(loaded: PerturbationSet) -> list[np.ndarray[Any, np.dtype[np.uint8]]]:
+def as_pictures(loaded: PerturbationSet) -> list[NDArray[np.uint8]]:
     """The perturbations as the thesis shows them, `[H, W]` or `[H, W, 3]` uint8 each."""
     data = DATA_SETS[loaded.manifest["data"]["name"]]
     shown = as_shown(loaded.perturbation, data.mean, data.std, targeted=loaded.target is not None)
     return [to_bytes(picture) for picture in shown]
 
 
-def to_bytes(picture: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def to_bytes(picture: Tensor) -> NDArray[np.uint8]:
     """A picture `[C, H, W]` in [0, 1], clipped, as `[H, W]` (C = 1) or `[H, W, C]` of 0 to 255."""
-    values: np.ndarray[Any, np.dtype[np.uint8]] = (
-        (picture.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-    )
+    values: NDArray[np.uint8] = (picture.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
     return values[..., 0] if values.shape[-1] == 1 else values

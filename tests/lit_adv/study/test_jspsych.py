@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from lit_adv.errors import InputError
-from lit_adv.study.jspsych import LIBRARIES, integrity, read_libraries
+from lit_adv.study.jspsych import INSTALL, LIBRARIES, integrity, read_libraries
+from tests.conftest import REPOSITORY
 
 
 def test_integrity() -> None:
@@ -28,3 +29,7 @@ def test_missing_and_other_versions_are_refused(node_modules: Path, tmp_path: Pa
         file.write(" ")
     with pytest.raises(InputError, match=r"not that of @jspsych/plugin-preload 2.*; run npm install"):
         read_libraries(copy)
+
+
+def test_the_readme_installs_these_versions() -> None:
+    assert f"\n{INSTALL}\n" in (REPOSITORY / "README.md").read_text()
