@@ -24,7 +24,7 @@ def main(args: Sequence[str] | None = None) -> None:
         args: the words after the program's name; left out, `sys.argv[1:]`.
     """
     words = list(sys.argv[1:] if args is None else args)
-    verbs = {"report": _report, "reproduce": _reproduce, "zoo": _zoo}
+    verbs = {"report": _report, "reproduce": _reproduce, "study": _study, "zoo": _zoo}
     if words and words[0] in verbs:
         run_guarded(verbs[words[0]], words[1:])
     else:
@@ -184,6 +184,12 @@ def _reproduce(words: list[str]) -> None:
     from lit_adv.reproduce.command import reproduce
 
     reproduce(words)
+
+
+def _study(words: list[str]) -> None:
+    from lit_adv.study.command import study
+
+    study(words)
 
 
 def _zoo(words: list[str]) -> None:

@@ -30,6 +30,11 @@ def show_targeted(perturbation: Tensor, largest: float = 1.0) -> Tensor:
     return perturbation * (largest / peak.clamp_min(torch.finfo(peak.dtype).tiny))
 
 
+def as_shown(perturbation: Tensor, mean: Sequence[float], std: Sequence[float], targeted: bool) -> Tensor:
+    """The picture that people see of δ `[N, C, H, W]`: −δ with the data set's statistics; targeted: δ, grey where 0."""
+    return 0.5 + show_targeted(perturbation) / 2 if targeted else matched(-perturbation, mean, std)
+
+
 def strongest(perturbation: Tensor) -> Tensor:
     """δ `[N, C, H, W]`, 0 where |δ| is below the mean |δ| of its perturbation (thesis 4.6.6, Figure 5.6)."""
     size = perturbation.abs()

@@ -5,7 +5,7 @@ from torch import Tensor
 
 NEAR = 2
 """A peak is compared with the power at frequencies so many bins away."""
-LEAST = 0.3
+LEAST = 0.15
 """Decades by which a peak must stand out to count."""
 OVERTONES = 0.7
 """See `grid_period`."""

@@ -1,4 +1,4 @@
-"""The thesis's own figures, in percent, by data set, set and judge (Tables 4.3 and 4.4).
+"""The thesis's own figures, in percent, by data set, set and judge (Tables 4.3 and 4.4), and of people (4.8.2.2).
 
 The judges have their names in pytorchcv; on MNIST, where everyone trains their own, the one is called `any`.
 """
@@ -38,3 +38,5 @@ STRENGTH: Final = {
         mean=(81.8, 81.8, 63.3, 77.0, 68.3, 13.2, 19.7, 15.2),
     ),
 }
+HUMANS: Final = {"imagenet": {"NMM BIM": 80.7}}
+"""Section 4.8.2.2: right answers of 48 subjects, the best and the worst of each group of 12 left out."""

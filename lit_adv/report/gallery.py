@@ -10,22 +10,16 @@ from torch import Tensor
 
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.perturbation_set import PerturbationSet
-from lit_adv.render import matched, show_targeted
+from lit_adv.render import as_shown
 
 DPI: Final = 110
 MOST_COLUMNS: Final = 10
 
 
 def as_picture(made: PerturbationSet, index: Tensor) -> Tensor:
-    """A set's perturbations at `index` as the thesis shows them (4.6.6): `[n, C, H, W]`, not clipped.
-
-    Of untargeted attacks −δ with the data set's mean and standard deviation, of targeted ones δ around grey.
-    """
-    perturbation = made.perturbation[index]
-    if made.target is not None:
-        return 0.5 + show_targeted(perturbation) / 2
+    """A set's perturbations at `index` as the thesis shows them (4.6.6): `[n, C, H, W]`, not clipped."""
     data = DATA_SETS[made.manifest["data"]["name"]]
-    return matched(-perturbation, data.mean, data.std)
+    return as_shown(made.perturbation[index], data.mean, data.std, targeted=made.target is not None)
 
 
 def band(rows: Sequence[tuple[str, Tensor]]) -> bytes:

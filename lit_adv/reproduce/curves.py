@@ -109,7 +109,7 @@ def noise_scale(material: Material, names: Sequence[str]) -> Made:
         numbers={"period": numbers},
         note=f"{source}, {int(sets[0].count[0])} noisy copies. The period is that of the lowest frequency that "
         f"stands out of the "
-        "spectrum along rows and columns; none is given where nothing stands out by a factor of two.",
+        "spectrum along rows and columns; none is given where nothing stands out by a factor of 1.4.",
     )
 
 

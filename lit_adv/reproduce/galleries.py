@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lit_adv.class_names import class_names
+from datamodules.class_names import class_names
 from lit_adv.evaluation.masks import BACKGROUND, OBJECT
 from lit_adv.evaluation.recognizability import shown
 from lit_adv.evaluation.similarity import correlation

@@ -27,9 +27,10 @@ def lines(period: int, size: int = SIZE) -> Tensor:
     return on[:, None] + on[None, :]
 
 
-@pytest.mark.parametrize("period", [2, 4, 8, 16])
-def test_a_grid_is_found_through_other_content(period: int) -> None:
-    assert grid_period(spectrum(falling(period) + 0.5 * lines(period)), SIZE) == period
+@pytest.mark.parametrize(("period", "brightness"), [(2, 0.5), (4, 0.5), (8, 1.5), (16, 6)])
+def test_a_grid_is_found_through_other_content(period: int, brightness: float) -> None:
+    """The wider a grid, the more content it must overcome at its own frequency."""
+    assert grid_period(spectrum(falling(period) + brightness * lines(period)), SIZE) == period
 
 
 def test_a_wave_by_hand() -> None:
