@@ -141,8 +141,6 @@ def make(entry: Entry, material: Material) -> None:
     sets = {name: described(name, material.set(name)) for name in entry.sets}
     folder = material.out / "figures" / entry.name
     made.save(folder, {"title": entry.title, "published": entry.published, "sets": sets})
-    for table in made.tables:
-        table.print()
     print(f"{entry.title}: {folder}")
 
 

@@ -30,8 +30,10 @@ def evaluated(material: Material, names: Sequence[str], table: Callable[[Sequenc
         for evaluation in evaluations
         for judge, found in evaluation["judges"].items()
     ]  # fmt: skip
+    figures = table(evaluations)
+    figures.print()
     return Made(
-        tables=[table(evaluations)],
+        tables=[figures],
         numbers={"evaluation": numbers},
         note=f"{evaluations[0]['images']} images. In brackets the thesis's figures, of its own models, copies and "
         f"images. Beside "

@@ -15,7 +15,7 @@ from PIL import Image
 from lit_adv.cli import main
 from lit_adv.errors import InputError
 from lit_adv.perturbation_set import PerturbationSet
-from lit_adv.study.build import build, class_names, design
+from lit_adv.study.build import build, design
 from lit_adv.study.design import Study
 from lit_adv.study.jspsych import LIBRARIES
 from tests.lit_adv.study.conftest import small_set
@@ -125,12 +125,6 @@ def test_digits_have_their_own_keys(tmp_path: Path) -> None:
     assert (page["classes"], page["ownKeys"]) == (["0", "3", "7"], True)
     assert Image.open(tmp_path / "page" / "images" / "0000.png").mode == "L"
     assert "width: 364px" in (tmp_path / "page" / "index.html").read_text()
-
-
-def test_names_of_classes() -> None:
-    assert class_names("imagenet")[2] == "great white shark"
-    assert class_names("cifar10")[9] == "truck"
-    assert class_names("mnist")[4] == "4"
 
 
 def test_another_study_is_not_overwritten(folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,22 @@
+"""The study's figure, before and after people have answered."""
+
+import json
+
+from lit_adv.reproduce.material import Material
+from lit_adv.reproduce.study import study
+from lit_adv.study.design import Study
+
+
+def test_answers_are_scored(material: Material) -> None:
+    assert "nobody has answered" in study(material, ["nmm-bim"]).note
+    design = Study.load(material.out / "study" / "key.json")
+    given = [
+        {"picture": name, "choice": trial.label if number else next(c for c in trial.choices if c != trial.label)}
+        for number, (name, trial) in enumerate(design.trials.items())
+    ]
+    answers = material.out / "study" / "answers"
+    answers.mkdir()
+    (answers / "a.json").write_text(json.dumps({"study": design.id, "group": 1, "subject": "a", "answers": given}))
+    made = study(material, ["nmm-bim"])
+    assert "95.0 % right" in made.note
+    assert made.numbers["subjects"][0]["accuracy"] == 0.95
