@@ -35,21 +35,22 @@ def spectrum(perturbation: Tensor) -> Tensor:
 
 
 def prominence(power: Tensor) -> Tensor:
-    """By how many decades each frequency's power exceeds the geometric mean of those `NEAR` bins below and above.
+    """By how many decades each peak's power exceeds the geometric mean of that `NEAR` bins below and above.
 
-    A spectrum that falls like a power of the frequency has none. At the highest frequency only that below is compared.
+    At the highest frequency only that below is compared.
 
     Args:
         power: `[K]`, see `spectrum`.
 
     Returns:
-        `[K]`; −inf up to bin `NEAR`, where there is nothing to compare with.
+        `[K]`; 0 where there is no peak, and up to bin `NEAR`, where there is nothing to compare with.
     """
     decades = power.clamp_min(torch.finfo(power.dtype).tiny).log10()
-    found = torch.full_like(power, -torch.inf)
+    found = torch.zeros_like(power)
     for k in range(NEAR + 1, len(power)):
-        around = [decades[k - NEAR], *([decades[k + NEAR]] if k + NEAR < len(power) else [])]
-        found[k] = decades[k] - torch.stack(around).mean()
+        if power[k] >= power[k - 1 : k + 2].max():
+            around = [decades[k - NEAR], *([decades[k + NEAR]] if k + NEAR < len(power) else [])]
+            found[k] = decades[k] - torch.stack(around).mean()
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from math import isnan
 
 import torch
 from matplotlib.ticker import LogLocator
@@ -10,7 +11,7 @@ from lit_adv.evaluation.grid import grid_period, spectrum
 from lit_adv.evaluation.masking_effect import Masked, Point, area_ratio, by_area, by_epsilon, derivative
 from lit_adv.evaluation.masks import BACKGROUND, OBJECT
 from lit_adv.report.gallery import as_picture, band
-from lit_adv.reproduce.made import Made, Row
+from lit_adv.reproduce.made import Made, Row, number_or_none
 from lit_adv.reproduce.material import Material
 from lit_adv.reproduce.plots import LABELS, curves, legend_below, panels, plain
 
@@ -75,38 +76,37 @@ def noise_scale(material: Material, names: Sequence[str]) -> Made:
     sets = material.same_images(names)
     index = torch.arange(min(10, len(sets[0].label)))
     size = sets[0].image.shape[-1]
-    numbers = []
-    spectra = []
-    for one in sets:
-        power = spectrum(one.perturbation)
-        spectra.append(power)
-        numbers.append({"sigma": one.manifest["sigma"], "period (pixels)": round(grid_period(power, size), 2)})
+    sigmas = [one.manifest["sigma"] for one in sets]
+    spectra = [spectrum(one.perturbation) for one in sets]
+    periods = [grid_period(power, size) for power in spectra]
     figure, (left, right) = panels(2)
-    left.plot(
-        [row["sigma"] for row in numbers],
-        [row["period (pixels)"] for row in numbers],
-        "o-",
-        color="black",
-        markersize=4,
-    )
+    left.plot(sigmas, periods, "o-", color="black", markersize=4)
     left.set_xlabel("σ (pixel values in [0, 1])")
     left.set_ylabel("period of the grid (pixels)")
     left.set_ylim(bottom=0)
-    for place, (row, power) in enumerate(zip(numbers, spectra, strict=True)):
+    left.set_xlim(0, 1.05 * max(sigmas))
+    if all(map(isnan, periods)):
+        left.text(0.5, 0.5, "no grid stands out", transform=left.transAxes, ha="center", va="center")
+    for place, (sigma, power) in enumerate(zip(sigmas, spectra, strict=True)):
         grey = str(0.75 * (1 - place / max(len(spectra) - 1, 1)))
-        right.loglog(range(1, len(power)), power[1:], color=grey, linewidth=1, label=f"σ = {row['sigma']:g}")
+        right.loglog(range(1, len(power)), power[1:], color=grey, linewidth=1, label=f"σ = {sigma:g}")
     right.set_xlabel(f"cycles in {size} pixels")
     right.set_ylabel("power")
     right.yaxis.set_major_locator(LogLocator(numticks=6))
     right.legend(fontsize=7, frameon=False)
     for axes in (left, right):
         plain(axes)
-    rows = [(f"σ = {one.manifest['sigma']:g}", as_picture(one, index)) for one in sets]
+    rows = [(f"σ = {sigma:g}", as_picture(one, index)) for sigma, one in zip(sigmas, sets, strict=True)]
     source = sets[0].manifest["sources"][0]["name"]
     return Made(
         plots={"period": figure},
         pictures={"gallery": band([("image", sets[0].image[index]), *rows])},
-        numbers={"period": numbers},
+        numbers={
+            "period": [
+                {"sigma": sigma, "period (pixels)": number_or_none(period)}
+                for sigma, period in zip(sigmas, periods, strict=True)
+            ]
+        },
         note=f"{source}, {int(sets[0].count[0])} noisy copies. The period is that of the lowest frequency that "
         f"stands out of the "
         "spectrum along rows and columns; none is given where nothing stands out by a factor of 1.4.",

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import isnan
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,6 +56,11 @@ class Made:
             "numbers": {name: list(rows) for name, rows in self.numbers.items()},
         }
         write_json(folder / FIGURE, content)
+
+
+def number_or_none(value: float) -> float | None:
+    """The value with four decimals; None for NaN, which JSON has not."""
+    return None if isnan(value) else round(value, 4)
 
 
 def as_csv(rows: Sequence[Row]) -> str:

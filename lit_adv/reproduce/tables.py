@@ -11,7 +11,7 @@ from lit_adv.evaluation.similarity import similarity
 from lit_adv.evaluation.table import Figures
 from lit_adv.perturbation_set import first_of_each_class, name_of
 from lit_adv.report.gallery import as_picture, band
-from lit_adv.reproduce.made import Made
+from lit_adv.reproduce.made import Made, number_or_none
 from lit_adv.reproduce.material import Material
 from lit_adv.reproduce.plots import LABELS, matrix, panels
 
@@ -54,7 +54,11 @@ def similarities(material: Material, names: Sequence[str]) -> Made:
         labels = [LABELS[name.split("-")[1]] for name in chosen]
         matrix(axis, values, labels, setting.upper())
         numbers += [
-            {"setting": setting.upper(), "attack": label, **dict(zip(labels, map(_rounded, row.tolist()), strict=True))}
+            {
+                "setting": setting.upper(),
+                "attack": label,
+                **dict(zip(labels, map(number_or_none, row.tolist()), strict=True)),
+            }
             for label, row in zip(labels, values, strict=True)
         ]
     return Made(
@@ -104,7 +108,3 @@ def noise(material: Material, names: Sequence[str]) -> Made:
         numbers={"noise": seen, "recognized": recognized},
         note=f"Each test model saw {draws} draws of Gaussian noise with the data set's mean and standard deviation.",
     )
-
-
-def _rounded(value: float) -> float:
-    return round(value, 4)

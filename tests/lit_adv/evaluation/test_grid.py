@@ -43,15 +43,18 @@ def test_a_wave_by_hand() -> None:
     assert torch.allclose(power, expected)
 
 
-def test_nothing_stands_out_of_a_power_law() -> None:
+def test_nothing_stands_out_of_a_power_law_or_a_shoulder() -> None:
     power = torch.arange(1, 34, dtype=torch.float64) ** -2.0
-    assert prominence(power)[:3].eq(-torch.inf).all()
+    assert not prominence(power).any()
+    assert math.isnan(grid_period(power, SIZE))
+    power[7:10] *= 2
+    power[7] *= 0.9
     assert math.isnan(grid_period(power, SIZE))
 
 
 def test_prominence_by_hand() -> None:
-    power = torch.tensor([1.0, 1, 1, 100, 1, 1, 1], dtype=torch.float64)
-    assert prominence(power)[3:].tolist() == pytest.approx([2, 0, -2, 0])
+    power = torch.tensor([1.0, 1, 1, 100, 10, 1, 1, 50], dtype=torch.float64)
+    assert prominence(power).tolist() == pytest.approx([0, 0, 0, 2, 0, 0, 0, math.log10(50)])
 
 
 def test_size_and_sign_of_an_image_do_not_count() -> None:
