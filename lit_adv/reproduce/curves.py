@@ -108,7 +108,7 @@ def noise_scale(material: Material, names: Sequence[str]) -> Made:
             ]
         },
         note=f"{source}, {int(sets[0].count[0])} noisy copies. The period is that of the lowest frequency that "
-        f"stands out of the "
+        "stands out of the "
         "spectrum along rows and columns; none is given where nothing stands out by a factor of 1.4.",
     )
 

@@ -99,7 +99,7 @@ def targeted(material: Material, names: Sequence[str]) -> Made:
         pictures={"gallery": band(rows)},
         numbers={"recognized": numbers},
         note=f"From left to right: {', '.join(pairs)}. Beside each perturbation stands its image with the "
-        f"perturbation added, "
+        "perturbation added, "
         f"scaled so that its largest magnitude is {largest:g}.",
     )
 
@@ -121,7 +121,7 @@ def square_examples(material: Material, names: Sequence[str], clear: bool) -> Ma
         pictures={"gallery": band([("image", made.image[index]), (name_of(made), as_picture(made, index))])},
         numbers={"probability": numbers},
         note=f"Those of {len(sure)} images to whose perturbations, shown alone, the test models give the {which} "
-        f"probability "
+        "probability "
         f"of the image's class. {int(made.count[0])} perturbations were averaged for each.",
     )
 

@@ -36,7 +36,7 @@ def evaluated(material: Material, names: Sequence[str], table: Callable[[Sequenc
         tables=[figures],
         numbers={"evaluation": numbers},
         note=f"{evaluations[0]['images']} images. In brackets the thesis's figures, of its own models, copies and "
-        f"images. Beside "
+        "images. Beside "
         "the sets' names how many perturbations were averaged for an image.",
     )
 
@@ -65,7 +65,7 @@ def similarities(material: Material, names: Sequence[str]) -> Made:
         plots={"matrices": figure},
         numbers={"similarity": numbers},
         note=f"Cosine similarity within the contour, the mean over {len(place)} images; an image for which an "
-        f"attack gave 0 "
+        "attack gave 0 "
         "counts for none of that attack's pairs.",
     )
 
