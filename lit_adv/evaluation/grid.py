@@ -7,7 +7,7 @@ NEAR = 2
 """A peak is compared with the power at frequencies so many bins away."""
 LEAST = 0.15
 """Decades by which a peak must stand out to count."""
-OVERTONES = 0.7
+FUNDAMENTAL = 0.5
 """See `grid_period`."""
 
 
@@ -57,18 +57,18 @@ def prominence(power: Tensor) -> Tensor:
 def grid_period(power: Tensor, size: int) -> float:
     """Pixels after which the grid repeats.
 
-    A grid's power lies at its frequency and the multiples of it. The frequency taken is the lowest that stands out and
-    whose multiples, with itself, stand out on average at least `OVERTONES` times as much as those of any other.
+    A grid's power lies at its frequency and the multiples of it. Of the peaks that stand out, the one at the lowest
+    frequency whose power above its surroundings is at least `FUNDAMENTAL` of the largest such power.
 
     Args:
         power: `[size // 2 + 1]`, see `spectrum`.
         size: S, pixels.
 
     Returns:
-        The period in pixels, from 2 to S / 3; NaN if nothing stands out.
+        The period in pixels, S divided by a whole number, from 2 to S / 3; NaN if nothing stands out.
     """
     standing = prominence(power)
-    scores = {k: float(standing[k::k].mean()) for k in range(len(power)) if standing[k] >= LEAST}
-    if not scores:
+    excess = torch.where(standing >= LEAST, power * (1 - 10**-standing), 0)
+    if not excess.any():
         return float("nan")
-    return size / min(k for k, score in scores.items() if score >= OVERTONES * max(scores.values()))
+    return size / int((excess >= FUNDAMENTAL * excess.max()).nonzero()[0, 0])

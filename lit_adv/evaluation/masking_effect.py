@@ -87,13 +87,15 @@ def by_area(masked: Masked, part: str, epsilon: float, points: int = 20) -> list
     """
     start = masked.part(part)
     allowed = masked.mask >= 0
-    shares: dict[int, float] = {}
+    shares = {0: float((start & allowed).float().mean())}
     for sign in (-1, 1):
-        for step in count(0 if sign > 0 else 1):
-            share = float((grown(start, sign * step) & allowed).float().mean())
-            if step and share == shares.get(sign * (step - 1)):
+        before = start
+        for step in count(1):
+            region = grown(start, sign * step)
+            if torch.equal(region, before):
                 break
-            shares[sign * step] = share
+            shares[sign * step] = float((region & allowed).float().mean())
+            before = region
     steps = sorted(shares)
     kept = sorted({steps[round(place * (len(steps) - 1) / max(points - 1, 1))] for place in range(points)} | {0})
     return [Point(shares[step], masked.attacked(grown(start, step) & allowed, epsilon)) for step in kept]

@@ -58,7 +58,9 @@ def read_mask(path: Path, size: tuple[int, int], resize: int = 256, crop: int = 
         with Image.open(path) as image:
             if image.size != size:
                 raise InputError(f"mask {path} has {image.size} pixels, its image {size}; give the mask of that image")
-            grey = image.mode in ("L", "1", "I", "I;16")
+            if image.mode.startswith("I"):
+                raise ValueError("its pixels have 16 bits; give 8 bits: 0 and 255, or R + 256·G in colours")
+            grey = image.mode in ("L", "1")
             mask = torch.from_numpy(decode(np.asarray(image.convert("L" if grey else "RGB"))))
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{path} is no mask: {error}") from error

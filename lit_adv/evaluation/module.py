@@ -115,6 +115,7 @@ class EvaluationModule(pl.LightningModule):
             "seed": self.seed,
             "judges": {
                 spec.name: {
+                    "checksum": spec.checksum,
                     "white_box": spec.checksum in used,
                     **{name: accuracy.compute().item() for name, accuracy in accuracies.items()},  # type: ignore[operator]
                 }

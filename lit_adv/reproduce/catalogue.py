@@ -29,6 +29,7 @@ class Entry:
         make: makes it from these.
         data: the data sets for which it has a meaning.
         masks: whether it needs masks of the objects.
+        judges: whether it needs test models.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Entry:
     make: Callable[[Material, Sequence[str]], Made]
     data: tuple[str, ...] = DATA
     masks: bool = False
+    judges: bool = True
 
 
 CATALOGUE: Final = (
@@ -49,6 +51,7 @@ CATALOGUE: Final = (
         "leaks into it.",
         sets=("nmm-bim-clipped", "nmm-bim"),
         make=galleries.clipping,
+        judges=False,
     ),
     Entry(
         name="figure-4.4",
@@ -58,6 +61,7 @@ CATALOGUE: Final = (
         "a 1 attacked by BIM and CW shows a faint 4 and a plain 7.",
         sets=UNTARGETED,
         make=galleries.of_sets,
+        judges=False,
     ),
     Entry(
         name="table-4.3",
@@ -76,6 +80,7 @@ CATALOGUE: Final = (
         "each group left out; 20 choices, chance 5 %.",
         sets=("nmm-bim",),
         make=study.study,
+        judges=False,
     ),
     Entry(
         name="table-4.4",
@@ -90,7 +95,9 @@ CATALOGUE: Final = (
     Entry(
         name="figure-4.6",
         title="Figure 4.6: images and adversarial examples",
-        published="x + ε · sign δ of NMM: a pattern lies over the objects, and people still recognize them.",
+        published="Of NMM BIM: the test model takes a digit for an 8, CIFAR-10's take an image for a ship, "
+        "ImageNet's a cab for an "
+        "ambulance. MNIST needs a more visible perturbation, perhaps for its few pixels.",
         sets=("nmm-bim",),
         make=galleries.adversarial_examples,
     ),
@@ -102,6 +109,7 @@ CATALOGUE: Final = (
         make=galleries.contours,
         data=("mnist", "imagenet"),
         masks=True,
+        judges=False,
     ),
     Entry(
         name="contour-background",
@@ -168,19 +176,20 @@ CATALOGUE: Final = (
         published="Coloured squares; nothing of the object is to be seen.",
         sets=("sm-square",),
         make=galleries.of_sets,
+        judges=False,
     ),
     Entry(
         name="figure-5.2",
         title="Figure 5.2: averaged Square perturbations that show the object",
         published="About 27,000 averaged for each of 40 images: the object appears without any gradient.",
-        sets=("nmm-square",),
+        sets=("sm-square", "nmm-square"),
         make=partial(galleries.square_examples, clear=True),
     ),
     Entry(
         name="figure-5.3",
         title="Figure 5.3: averaged Square perturbations that hardly show it",
         published="A tree frog without a clear outline; of a shark only head and fin.",
-        sets=("nmm-square",),
+        sets=("sm-square", "nmm-square"),
         make=partial(galleries.square_examples, clear=False),
     ),
     Entry(
@@ -189,6 +198,7 @@ CATALOGUE: Final = (
         published="The object is there without noise too, less clear than with it.",
         sets=tuple(f"mm-{attack}" for attack in ATTACKS),
         make=galleries.of_sets,
+        judges=False,
     ),
     Entry(
         name="figure-5.5",
@@ -198,6 +208,7 @@ CATALOGUE: Final = (
         "30 at 0.5 (7 in a row); detail fades, the outline stays.",
         sets=tuple(f"nsm-bim-sigma-{sigma:g}" for sigma in SIGMAS),
         make=curves.noise_scale,
+        judges=False,
     ),
     Entry(
         name="figure-5.6",
@@ -207,6 +218,7 @@ CATALOGUE: Final = (
         make=galleries.complementarity,
         data=("mnist", "imagenet"),
         masks=True,
+        judges=False,
     ),
     Entry(
         name="figure-5.7",
@@ -217,6 +229,7 @@ CATALOGUE: Final = (
         make=tables.similarities,
         data=("mnist", "imagenet"),
         masks=True,
+        judges=False,
     ),
     Entry(
         name="figure-5.8",

@@ -4,18 +4,15 @@ from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from lit_adv.configs import DATA
 from lit_adv.errors import InputError
-from lit_adv.perturbation_set import PerturbationSet
 from lit_adv.reproduce.catalogue import CATALOGUE, Entry
-from lit_adv.reproduce.material import FAST_STEPS, LENGTH, Material
+from lit_adv.reproduce.material import FAST_STEPS, LENGTH, Material, described
 from lit_adv.reproduce.page import write_page
-from lit_adv.zoo import Zoo
 
 
 def reproduce(words: Sequence[str]) -> None:
@@ -80,23 +77,10 @@ def reproduce(words: Sequence[str]) -> None:
         from trainers.mnist_zoo import train_mnist_zoo
 
         train_mnist_zoo(material.zoo, count=10, source="digits")
-    else:
-        open_zoo(material)
     for entry in entries:
         make(entry, material)
         page = write_page(out, chosen.data)
     print(f"page: {page}")
-
-
-def open_zoo(material: Material) -> Zoo:
-    """The zoo.
-
-    Raises:
-        InputError: there is none.
-    """
-    if material.data == "mnist" and material.zoo == Path("mnist"):
-        raise InputError("there is no packaged zoo for mnist; give --zoo, or --fast")
-    return Zoo.open(material.zoo)
 
 
 def chosen_entries(names: Sequence[str], material: Material) -> list[Entry]:
@@ -130,33 +114,41 @@ def lacking(entry: Entry, material: Material) -> str:
     """Why an entry cannot be made, or nothing."""
     if material.data not in entry.data:
         return f"it has no meaning on {material.data}, only on {' and '.join(entry.data)}"
-    if entry.masks and material.data != "mnist" and material.masks is None:
-        return "it needs masks of the images; give --masks FOLDER"
+    if entry.masks and material.data != "mnist":
+        if material.masks is None:
+            return "it needs masks of the images; give --masks FOLDER"
+        if not material.masks.is_dir():
+            return f"there is no folder {material.masks} with masks"
+    missing = [name for name in entry.sets if not material.has(name)]
+    if material.data == "imagenet" and (missing or entry.masks) and not material.image_folder().is_dir():
+        return f"there is no folder {material.image_folder()} with photographs; give -- --data.root FOLDER"
+    if is_own_zoo(material):
+        return ""
+    try:
+        zoo = material.models
+    except InputError as error:
+        return str(error)
+    if entry.judges and not zoo.judges:
+        return f"zoo {material.zoo} has no test model"
+    if len(zoo.sources) < 2 and any(name.startswith(("mm", "nmm")) for name in missing):
+        return f"zoo {material.zoo} has a single source model, many are needed"
     return ""
+
+
+def is_own_zoo(material: Material) -> bool:
+    """Whether it is the zoo that `--fast` trains; then it need not be there yet."""
+    return material.zoo == material.out / "zoo"
 
 
 def make(entry: Entry, material: Material) -> None:
     """Makes one entry and says where it is."""
     made = entry.make(material, entry.sets)
     sets = {name: described(name, material.set(name)) for name in entry.sets}
+    checksums = {name: material.set(name).manifest["sha256"] for name in entry.sets}
+    about = {"title": entry.title, "published": entry.published, "data": material.data, "zoo": str(material.zoo)}
     folder = material.out / "figures" / entry.name
-    made.save(folder, {"title": entry.title, "published": entry.published, "sets": sets})
+    made.save(folder, {**about, "sets": sets, "sha256": checksums})
     print(f"{entry.title}: {folder}")
-
-
-def described(name: str, made: PerturbationSet) -> dict[str, Any]:
-    """A row about a set."""
-    manifest = made.manifest
-    parameters = ((key, value) for key, value in manifest["attack"].items() if key != "name" and value is not None)
-    return {
-        "set": name,
-        "models (m)": len(manifest["sources"]),
-        "copies (n)": manifest["copies"],
-        "σ": manifest["sigma"],
-        "images": len(made.label),
-        "attack": ", ".join([manifest["attack"]["name"], *(f"{key} {value}" for key, value in parameters)]),
-        "seed": manifest["seed"],
-    }
 
 
 def print_list(material: Material) -> None:
@@ -175,10 +167,10 @@ def print_list(material: Material) -> None:
 
 def zoo_in_words(material: Material) -> str:
     """How many models it has, or why it cannot be used."""
-    if material.fast and material.zoo == material.out / "zoo" and not material.zoo.is_dir():
-        return "ten models of the embedded digits, trained when a figure needs them"
+    if is_own_zoo(material) and not material.zoo.is_dir():
+        return "ten models of the embedded digits, trained when a figure is made"
     try:
-        zoo = open_zoo(material)
+        zoo = material.models
     except InputError as error:
         return str(error)
     missing = [spec.name for spec in zoo.models if not spec.at_hand()]

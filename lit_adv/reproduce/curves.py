@@ -9,7 +9,7 @@ from matplotlib.ticker import LogLocator
 
 from lit_adv.evaluation.grid import grid_period, spectrum
 from lit_adv.evaluation.masking_effect import Masked, Point, area_ratio, by_area, by_epsilon, derivative
-from lit_adv.evaluation.masks import BACKGROUND, OBJECT
+from lit_adv.evaluation.masks import OBJECT
 from lit_adv.report.gallery import as_picture, band
 from lit_adv.reproduce.made import Made, Row, number_or_none
 from lit_adv.reproduce.material import Material
@@ -22,6 +22,7 @@ ACCURACY = "accuracy of the test models (%)"
 
 def contour_and_background(material: Material, names: Sequence[str]) -> Made:
     """The numbers of 4.8.4: the object's part alone, and the background's."""
+    material.same_images(names)
     numbers = []
     for name in names:
         one = _masked(material, name)
@@ -45,21 +46,16 @@ def by_area_curves(material: Material, names: Sequence[str]) -> Made:
 
 
 def derivative_curves(material: Material, names: Sequence[str]) -> Made:
-    """Figure 4.9."""
-
-    def slope(name: str, part: str) -> list[Point]:
-        # Points of accuracy for each percent of area are what shares for shares are; the panels show percent.
-        return [Point(p.x, tuple(y / 100 for y in p.accuracy)) for p in derivative(_area_curve(material, name, part))]
-
+    """Figure 4.9; an accuracy lost, as a share, for a share of area is points for percent."""
     made = _two_panels(
-        material, names, PARTS[:1], slope, "share perturbed", "share of the image perturbed (%)",
-        "points of accuracy lost\nfor +1 % of area", band=False,
+        material, names, PARTS[:1], lambda name, part: derivative(_area_curve(material, name, part)), "share perturbed",
+        "share of the image perturbed (%)", "points of accuracy lost\nfor +1 % of area", y_scale=1,
     )  # fmt: skip
-    mask = _masked(material, names[0]).mask
-    border = float((mask == OBJECT).float().mean())
+    border = float((_masked(material, names[0]).mask == OBJECT).float().mean())
     for axes in made.plots["curves"].axes:
         axes.axvline(100 * border, color="grey", linestyle="--", linewidth=1)
-    made.note = f"Grey line: the contour's border, at {100 * border:.0f} % of the image."
+    made.note += " The numbers are points for each percent of area. Grey line: the contour's border, at "
+    f"{100 * border:.0f} % of the image."
     return made
 
 
@@ -67,7 +63,7 @@ def by_epsilon_curves(material: Material, names: Sequence[str]) -> Made:
     """Figure 4.10."""
     return _two_panels(
         material, names, PARTS, lambda name, part: by_epsilon(_masked(material, name), part, EPSILONS), "epsilon",
-        "ε (pixel values in [0, 1])", ACCURACY, percent=False,
+        "ε (pixel values in [0, 1])", ACCURACY, x_scale=1,
     )  # fmt: skip
 
 
@@ -121,10 +117,11 @@ def _two_panels(
     x: str,
     x_label: str,
     y_label: str,
-    band: bool = True,
-    percent: bool = True,
+    x_scale: float = 100,
+    y_scale: float = 100,
 ) -> Made:
-    """A panel for each setting, in it a curve for each attack and part; accuracies, and with `percent` x, times 100."""
+    """A panel for each setting, in it a curve for each attack and part; shown with the scales, which make percent."""
+    material.same_images(names)
     settings = list(dict.fromkeys(name.split("-")[0] for name in names))
     figure, axes = panels(len(settings))
     numbers: list[Row] = []
@@ -136,16 +133,16 @@ def _two_panels(
                     points = curve(name, part)
                     numbers += _rows(material, name, part, x, points)
                     lines[name.split("-")[1], part] = [
-                        Point(p.x * (100 if percent else 1), tuple(100 * y for y in p.accuracy)) for p in points
+                        Point(p.x * x_scale, tuple(y * y_scale for y in p.accuracy)) for p in points
                     ]
-        curves(axis, lines, band)
+        curves(axis, lines)
         axis.set_title(setting.upper(), fontsize=10)
         axis.set_xlabel(x_label)
         axis.set_ylabel(y_label)
     low, high = min(a.get_ylim()[0] for a in axes), max(a.get_ylim()[1] for a in axes)
     for axis in axes:
         axis.set_ylim(low, high)
-    legend_below(figure, axes[0], len(lines))
+    legend_below(figure, axes[0], 3)
     return Made(plots={"curves": figure}, numbers={"curves": numbers}, note=_who(material))
 
 
@@ -175,8 +172,6 @@ def _rows(material: Material, name: str, part: str, x: str, points: Sequence[Poi
 def _masked(material: Material, name: str) -> Masked:
     made = material.set(name)
     place, mask = material.masked(made)
-    both = torch.stack([(mask == part).any(2).any(1) for part in (OBJECT, BACKGROUND)]).all(0)
-    place, mask = place[both], mask[both]
     judges = list(material.judges.values())
     return Masked(made.image[place], made.perturbation[place], made.label[place], mask, judges)
 

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from datamodules.class_names import class_names
+from lit_adv.errors import InputError
 from lit_adv.evaluation.masks import BACKGROUND, OBJECT
-from lit_adv.evaluation.recognizability import shown
 from lit_adv.evaluation.similarity import correlation
 from lit_adv.evaluation.strength import adversarial_example
 from lit_adv.perturbation_set import PerturbationSet, first_of_each_class, name_of
 from lit_adv.render import show_targeted, strongest
 from lit_adv.report.gallery import MOST_COLUMNS, as_picture, band
-from lit_adv.reproduce.made import Made
+from lit_adv.reproduce.made import Made, Row, number_or_none
 from lit_adv.reproduce.material import Material
 
 GREY = 0.5
@@ -38,7 +38,7 @@ def clipping(material: Material, names: Sequence[str]) -> Made:
     numbers = [
         {
             "perturbations": title,
-            "correlation of −δ with the image": round(correlation(-one.perturbation, one.image), 4),
+            "correlation of −δ with the image": number_or_none(correlation(-one.perturbation, one.image)),
         }
         for title, one in zip(titles, sets, strict=True)
     ]
@@ -49,14 +49,15 @@ def adversarial_examples(material: Material, names: Sequence[str]) -> Made:
     """Figure 4.6."""
     [made] = material.same_images(names)
     index = first_of_each_class(made.label)
-    rows = [("image", made.image[index]), (f"x + {material.epsilon:g} · sign δ", _example(material, made, index))]
-    return Made(pictures={"gallery": band(rows)})
+    example = _example(material, made, index)
+    rows = [("image", made.image[index]), (f"x + {material.epsilon:g} · sign δ", example)]
+    return Made(pictures={"gallery": band(rows)}, numbers={"answers": _seen(material, made, index, example)})
 
 
 def contours(material: Material, names: Sequence[str]) -> Made:
     """Figure 4.7: perturbations and their parts inside the object."""
     [made] = material.same_images(names)
-    index, mask = _masked(material, made)
+    index, mask = _first_masked(material, made)
     picture = as_picture(made, index)
     return Made(pictures={"gallery": band([(name_of(made), picture), ("its contour", _inside(picture, mask))])})
 
@@ -64,16 +65,17 @@ def contours(material: Material, names: Sequence[str]) -> Made:
 def whole_story(material: Material, names: Sequence[str]) -> Made:
     """Figure 4.11: image, one perturbation, the average, its contour, the adversarial example."""
     one, averaged = material.same_images(names)
-    index, mask = _masked(material, averaged)
+    index, mask = _first_masked(material, averaged)
     picture = as_picture(averaged, index)
+    example = _example(material, averaged, index)
     rows = [
         ("image", averaged.image[index]),
         (f"one perturbation ({name_of(one)})", as_picture(one, index)),
         (f"averaged ({name_of(averaged)})", picture),
         ("its contour", _inside(picture, mask)),
-        ("adversarial example", _example(material, averaged, index)),
+        ("adversarial example", example),
     ]
-    return Made(pictures={"gallery": band(rows)})
+    return Made(pictures={"gallery": band(rows)}, numbers={"answers": _seen(material, averaged, index, example)})
 
 
 def targeted(material: Material, names: Sequence[str]) -> Made:
@@ -91,7 +93,12 @@ def targeted(material: Material, names: Sequence[str]) -> Made:
     called = class_names(material.data)
     pairs = dict.fromkeys(f"{called[a]} → {called[b]}" for a, b in zip(label[index], target[index], strict=True))
     numbers = [
-        {"set": name_of(one), "test model": judge, "given the target": float((answers == target).double().mean())}
+        {
+            "set": name_of(one),
+            "test model": judge,
+            "white box": material.is_white_box(one, judge),
+            "given the target": float((answers == target).double().mean()),
+        }
         for name, one in zip(names, sets, strict=True)
         for judge, answers in material.answers(name).items()
     ]
@@ -105,24 +112,26 @@ def targeted(material: Material, names: Sequence[str]) -> Made:
 
 
 def square_examples(material: Material, names: Sequence[str], clear: bool) -> Made:
-    """Figures 5.2 and 5.3: images whose perturbations show the masking effect most, and least."""
-    [made] = material.same_images(names)
-    pictures = shown(made.perturbation, material.data)
-    logits = [torch.cat([judge(part) for part in pictures.split(50)]) for judge in material.judges.values()]
-    sure = torch.stack([torch.take_along_dim(x.softmax(1), made.label[:, None], 1)[:, 0] for x in logits]).mean(0)
+    """Figures 5.2 and 5.3: images whose averaged perturbations show the masking effect most, and least."""
+    sets = material.same_images(names)
+    made, classes = sets[-1], sets[-1].label.unique()
+    place = torch.searchsorted(classes, made.label)[:, None]
+    chances = [torch.take_along_dim(x[:, classes].softmax(1), place, 1)[:, 0] for x in material.logits(made).values()]
+    sure = torch.stack(chances).mean(0)
     index = sure.argsort(descending=clear, stable=True)[:MOST_COLUMNS]
     called = class_names(material.data)
     numbers = [
-        {"image": int(place), "class": called[int(made.label[place])], "probability": round(float(sure[place]), 4)}
-        for place in index
+        {"image": int(i), "class": called[int(made.label[i])], "probability": round(float(sure[i]), 6)} for i in index
     ]
     which = "most" if clear else "least"
+    rows = [(name_of(one), as_picture(one, index)) for one in sets]
     return Made(
-        pictures={"gallery": band([("image", made.image[index]), (name_of(made), as_picture(made, index))])},
+        pictures={"gallery": band([("image", made.image[index]), *rows])},
         numbers={"probability": numbers},
-        note=f"Those of {len(sure)} images to whose perturbations, shown alone, the test models give the {which} "
-        "probability "
-        f"of the image's class. {int(made.count[0])} perturbations were averaged for each.",
+        note=f"Those of {len(sure)} images to whose averaged perturbations, shown alone, the test models give the "
+        f"{which} "
+        f"probability of the image's class, of the classes of the set. {int(made.count[0])} perturbations were "
+        f"averaged for each.",
     )
 
 
@@ -158,25 +167,53 @@ def complementarity(material: Material, names: Sequence[str]) -> Made:
 def vanishing_cat(material: Material, names: Sequence[str]) -> Made:
     """Figure 5.9: CIFAR-10's cats; of other data sets the class whose perturbations the test models recognize most."""
     sets = material.same_images(names)
-    if material.data == "cifar10":
-        label = class_names("cifar10").index("cat")
-    else:
-        right = torch.stack([a == sets[0].label for a in material.answers(names[0]).values()]).double().mean(0)
-        classes = sets[0].label.unique()
-        label = int(classes[torch.stack([right[sets[0].label == c].mean() for c in classes]).argmax()])
-    index = (sets[0].label == label).nonzero()[:MOST_COLUMNS, 0]
+    label = sets[0].label
+    right = [
+        torch.stack([answers == label for answers in material.answers(name).values()]).double().mean(0)
+        for name in names
+    ]
+    classes = label.unique()
+    best = torch.stack([right[0][label == c].mean() for c in classes]).argmax()
+    chosen = class_names("cifar10").index("cat") if material.data == "cifar10" else int(classes[best])
+    called = class_names(material.data)[chosen]
+    index = (label == chosen).nonzero()[:MOST_COLUMNS, 0]
+    if not len(index):
+        raise InputError(f"the sets have no image of class {called}")
     rows = [(name_of(one), as_picture(one, index)) for one in sets]
+    numbers = [
+        {
+            "set": name_of(one),
+            f"{called} recognized": round(float(found[label == chosen].mean()), 4),
+            "others recognized": round(float(found[label != chosen].mean()), 4),
+        }
+        for one, found in zip(sets, right, strict=True)
+    ]
+    why = "" if material.data == "cifar10" else f", the class of {name_of(sets[0])} that is recognized most"
     return Made(
         pictures={"gallery": band([("image", sets[0].image[index]), *rows])},
-        note=f"The class shown is {class_names(material.data)[label]}.",
+        numbers={"recognized": numbers},
+        note=f"The class shown is {called}{why}; mean of {len(material.judges)} test models.",
     )
+
+
+def _seen(material: Material, made: PerturbationSet, index: Tensor, example: Tensor) -> list[Row]:
+    """What the test models see in images and in adversarial examples."""
+    clean, attacked = material.seen(made.image[index]), material.seen(example)
+    called = class_names(material.data)
+    return [
+        {
+            "image": called[label],
+            **{f"{judge} sees": f"{clean[judge][i]} → {attacked[judge][i]}" for judge in clean},
+        }
+        for i, label in enumerate(made.label[index].tolist())
+    ]
 
 
 def _example(material: Material, made: PerturbationSet, index: Tensor) -> Tensor:
     return adversarial_example(made.image[index], made.perturbation[index], material.epsilon)
 
 
-def _masked(material: Material, made: PerturbationSet) -> tuple[Tensor, Tensor]:
+def _first_masked(material: Material, made: PerturbationSet) -> tuple[Tensor, Tensor]:
     """The first image with a mask of each class, and their masks."""
     place, masks = material.masked(made)
     first = first_of_each_class(made.label[place])

@@ -8,6 +8,7 @@ from math import isnan
 from pathlib import Path
 from typing import Any, Final
 
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from lit_adv.evaluation.table import Figures
@@ -37,9 +38,10 @@ class Made:
 
     def save(self, folder: Path, about: Row) -> None:
         """Writes pictures, numbers and, last, `figure.json`, which also holds what is said `about` them."""
+        (folder / FIGURE).unlink(missing_ok=True)
         for name, plot in self.plots.items():
             for ending, metadata in (("png", None), ("pdf", {"CreationDate": None})):
-                with atomic_path(folder / f"{name}.{ending}") as temporary:
+                with atomic_path(folder / f"{name}.{ending}") as temporary, rc_context({"pdf.fonttype": 42}):
                     plot.savefig(temporary, format=ending, dpi=160, metadata=metadata)
         for name, png in self.pictures.items():
             with atomic_path(folder / f"{name}.png") as temporary:

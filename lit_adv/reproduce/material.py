@@ -1,9 +1,10 @@
 """What figures are made from: perturbation sets, test models, masks."""
 
 import shlex
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +15,12 @@ import yaml
 from rich.console import Console
 from torch import Tensor
 
+from datamodules.class_names import class_names
 from lit_adv.configs import files_of
 from lit_adv.data_sets import DATA_SETS, DataSet
 from lit_adv.errors import InputError
-from lit_adv.evaluation.masks import read_masks, stroke
+from lit_adv.evaluation.masking_effect import Judge
+from lit_adv.evaluation.masks import BACKGROUND, OBJECT, read_masks, stroke
 from lit_adv.evaluation.recognizability import answer, shown
 from lit_adv.files import read_json
 from lit_adv.model_spec import ModelSpec
@@ -28,8 +31,7 @@ FAST_STEPS: Final = {"bim": 10, "cw": 30, "square": 100}
 LENGTH: Final = {"bim": "steps", "cw": "steps", "deepfool": "steps", "square": "queries"}
 """The parameter that says how long an attack takes."""
 
-Judge = Callable[[Tensor], Tensor]
-"""Images `[B, C, H, W]` to logits `[B, K]`."""
+BATCH: Final = 50
 
 
 @dataclass(eq=False, kw_only=True)
@@ -75,17 +77,21 @@ class Material:
         return (self.folder(name) / MANIFEST).is_file()
 
     def set(self, name: str) -> PerturbationSet:
-        """A set; made, or continued, if it is not finished.
+        """A set: that which is there, whatever its parameters; made, or continued, if it is not finished.
 
         Raises:
             InputError: it cannot be made (the command has said why), or another set is in its folder.
         """
         if name not in self._sets:
-            if not self.has(name):
+            there = self.has(name)
+            if not there:
                 self._predict(*self.words_of(name), "--out", str(self.folder(name)))
             made = PerturbationSet.load(self.folder(name))
             self._refuse_other(name, made)
             self._sets[name] = made
+            if there:
+                about = [f"{key} {value}" for key, value in described(name, made).items() if key != "set"]
+                print(f"{self.folder(name)} is used as it is: {', '.join(about)}")
         return self._sets[name]
 
     def words_of(self, name: str) -> list[str]:
@@ -98,9 +104,11 @@ class Material:
             words += [f"--model.attack.{LENGTH[attack]}", str(self.steps[attack])]
         if self.fast and setting in ("nsm", "nmm"):
             words += ["--data.copies", "20" if setting == "nsm" else "5"]
-            if self.data == "mnist":  # nine sources need more noise than a hundred
+            if self.data == "mnist":  # fewer perturbations than the thesis averages need more noise
                 words += ["--data.sigma", "0.4"]
         words += self.words
+        if setting in ("sm", "mm"):
+            words += ["--data.copies", "1", "--data.sigma", "0"]
         if setting == "nsm":
             words += ["--data.per_class", "1"]
         if more == ["clipped"]:
@@ -118,6 +126,14 @@ class Material:
         if not same or (more[:1] == ["sigma"] and manifest["sigma"] != float(more[1])):
             raise InputError(
                 f"{self.folder(name)} holds another set ({' '.join(found)}); delete it or choose another --out"
+            )
+        strangers = {source["checksum"]: source["name"] for source in manifest["sources"]}
+        for spec in self.models.models:
+            strangers.pop(spec.checksum, None)
+        if strangers:
+            raise InputError(
+                f"{self.folder(name)} was made with models that zoo {self.zoo} has not, such as "
+                f"{next(iter(strangers.values()))}; delete it or choose another --out"
             )
 
     def same_images(self, names: Sequence[str]) -> list[PerturbationSet]:
@@ -137,12 +153,36 @@ class Material:
     def evaluation(self, name: str) -> dict[str, Any]:
         """A set's evaluation by the zoo's test models; made if it is missing."""
         made, path = self.set(name), self.folder(name) / EVALUATION
-        if not path.is_file() or read_json(path).get("sha256") != made.manifest["sha256"]:
+        if not path.is_file() or not self._fits(read_json(path), made):
             from lit_adv.cli import main
 
             main(["test", "--config", f"{self.data}-test", "--zoo", str(self.zoo), "--out", str(self.folder(name))])
         evaluation: dict[str, Any] = read_json(path)
         return evaluation
+
+    def _fits(self, evaluation: dict[str, Any], made: PerturbationSet) -> bool:
+        judges = {name: judge.get("checksum") for name, judge in evaluation["judges"].items()}
+        return (
+            evaluation["sha256"] == made.manifest["sha256"]
+            and evaluation["epsilon"] == self.epsilon
+            and judges == {spec.name: spec.checksum for spec in self.models.judges}
+        )
+
+    @cached_property
+    def models(self) -> Zoo:
+        """The "
+        "zoo.
+
+        Raises:
+            InputError: there is none, or it takes other images.
+        """
+        if self.zoo == Path("mnist") and not self.zoo.is_dir():
+            raise InputError("there is no packaged zoo for mnist; give --zoo, or --fast")
+        zoo = Zoo.open(self.zoo)
+        for spec in zoo.models:
+            if spec.image_shape != self.data_set.image_shape:
+                raise InputError(f"zoo {self.zoo} takes images {list(spec.image_shape)}, not those of {self.data}")
+        return zoo
 
     @property
     def epsilon(self) -> float:
@@ -151,57 +191,104 @@ class Material:
 
     @cached_property
     def judges(self) -> dict[str, Judge]:
-        """The zoo's test models.
+        """The zoo's test models."""
+        return {spec.name: _judge(spec) for spec in self.models.judges}
 
-        Raises:
-            InputError: it has none.
-        """
-        specs = Zoo.open(self.zoo).judges
-        if not specs:
-            raise InputError(f"zoo {self.zoo} has no test model to judge with")
-        return {spec.name: _judge(spec) for spec in specs}
+    def is_white_box(self, made: PerturbationSet, judge: str) -> bool:
+        """Whether a test model is among those that gave the perturbations."""
+        [spec] = self.models.named([judge])
+        return spec.checksum in {source["checksum"] for source in made.manifest["sources"]}
+
+    def logits(self, made: PerturbationSet) -> dict[str, Tensor]:
+        """What each test model says of a set's perturbations when it sees nothing else (Table 4.3): logits `[N, K]`."""
+        pictures = shown(made.perturbation, self.data, made.target is not None)
+        return {
+            judge: torch.cat([model(part) for part in pictures.split(BATCH)]) for judge, model in self.judges.items()
+        }
 
     def answers(self, name: str) -> dict[str, Tensor]:
-        """The class `[N]` that each test model gives a set's perturbations when it sees nothing else (Table 4.3)."""
+        """The classes `[N]` that the test models give a set's perturbations, on ImageNet among those of the set."""
         if name not in self._answers:
             made = self.set(name)
-            pictures = shown(made.perturbation, self.data, made.target is not None)
             labels = made.label if made.target is None else torch.cat([made.label, made.target])
             classes = labels.unique() if self.data == "imagenet" else None
-            self._answers[name] = {
-                judge: answer(torch.cat([model(part) for part in pictures.split(50)]), classes)
-                for judge, model in self.judges.items()
-            }
+            self._answers[name] = {judge: answer(found, classes) for judge, found in self.logits(made).items()}
         return self._answers[name]
 
+    def seen(self, images: Tensor) -> dict[str, list[str]]:
+        """What each test model sees in images `[N, C, H, W]`: names of classes."""
+        called = class_names(self.data)
+        return {
+            name: [called[c] for part in images.split(BATCH) for c in judge(part).argmax(1).tolist()]
+            for name, judge in self.judges.items()
+        }
+
     def masked(self, made: PerturbationSet) -> tuple[Tensor, Tensor]:
-        """Positions `[n]` of those images of a set that have a mask, and their masks `[n, H, W]` int8.
+        """Positions `[n]` of those images of a set whose mask has both object and background; masks `[n, H, W]` int8.
 
         Raises:
-            InputError: masks are not given, or none is of these images.
+            InputError: there is no such image.
         """
         if self.data == "mnist":
-            return torch.arange(len(made.label)), stroke(made.image)
-        if self.masks is None:
-            raise InputError("this figure needs masks of the images; give --masks FOLDER")
-        found = read_masks(made.manifest["data"]["files"], self._image_folder(), self.masks)
-        return torch.tensor(list(found)), torch.stack(list(found.values()))
+            place, mask = torch.arange(len(made.label)), stroke(made.image)
+        else:
+            assert self.masks is not None
+            found = read_masks(made.manifest["data"]["files"], self.image_folder(), self.masks)
+            place, mask = torch.tensor(list(found)), torch.stack(list(found.values()))
+        both = torch.stack([(mask == part).any(2).any(1) for part in (OBJECT, BACKGROUND)]).all(0)
+        if not both.any():
+            raise InputError("no image of the set has a mask with both object and background")
+        return place[both], mask[both]
 
-    def _image_folder(self) -> Path:
+    def image_folder(self) -> Path:
+        """Where ImageNet's photographs are: what the words say, or the configuration."""
+        folder = Path(_configured(self.data, "data", "root"))
         for place, word in enumerate(self.words):
             if word == "--data.root" and place + 1 < len(self.words):
-                return Path(self.words[place + 1])
+                folder = Path(self.words[place + 1])
             if word.startswith("--data.root="):
-                return Path(word.removeprefix("--data.root="))
-        return Path(_configured(self.data, "data", "root"))
+                folder = Path(word.removeprefix("--data.root="))
+        return folder
 
     def _predict(self, *words: str) -> None:
         # A process of its own: with several devices Lightning starts the command line again.
         command = ["lit-adv", "predict", *words]
         Console(stderr=True).print(shlex.join(command), style="dim", highlight=False, soft_wrap=True)
-        code = subprocess.run([sys.executable, "-m", "lit_adv", *command[1:]], check=False).returncode
+        code = run_to_its_end([sys.executable, "-m", "lit_adv", *command[1:]])
+        if code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
+            raise SystemExit(code)
         if code:
             raise InputError(f"this ended with exit code {code}: {shlex.join(command)}")
+
+
+def run_to_its_end(command: Sequence[str]) -> int:
+    """Runs a command and gives its exit code; on SIGINT, which it gets too, and SIGTERM, lets it save and end."""
+    with subprocess.Popen(command) as child:
+        before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        try:
+            while True:
+                try:
+                    return child.wait()
+                except KeyboardInterrupt:
+                    continue
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+def described(name: str, made: PerturbationSet) -> dict[str, Any]:
+    """A row about a set."""
+    manifest = made.manifest
+    parameters = ((key, value) for key, value in manifest["attack"].items() if key != "name" and value is not None)
+    return {
+        "set": name,
+        "images": len(made.label),
+        "of": " ".join(str(manifest["data"][key]) for key in ("name", "source") if key in manifest["data"]),
+        "models (m)": len(manifest["sources"]),
+        "copies (n)": manifest["copies"],
+        "σ": manifest["sigma"],
+        "attack": ", ".join([manifest["attack"]["name"], *(f"{key} {value}" for key, value in parameters)]),
+        "seed": manifest["seed"],
+    }
 
 
 def _configured(name: str, part: str, parameter: str) -> Any:

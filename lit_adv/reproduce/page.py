@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from lit_adv.files import atomic_path, read_json
+from lit_adv.perturbation_set import MANIFEST
 from lit_adv.reproduce.catalogue import CATALOGUE
 from lit_adv.reproduce.made import FIGURE
 
@@ -27,21 +28,29 @@ def write_page(out: Path, data: str) -> Path:
     sets: dict[str, Any] = {}
     for entry in CATALOGUE:
         folder = out / "figures" / entry.name
-        if (folder / FIGURE).is_file():
-            figure = read_json(folder / FIGURE)
-            sets |= figure["sets"]
-            images = [
-                embedded((folder / f"{name}.png").read_bytes()) for name in (*figure["plots"], *figure["pictures"])
-            ]
-            shown = {name: rows for name, rows in figure["numbers"].items() if len(rows) <= MOST_ROWS}
-            shown = {} if figure["tables"] else shown
-            sections.append({**figure, "name": entry.name, "images": images, "shown": shown})
+        figure = read_json(folder / FIGURE) if (folder / FIGURE).is_file() else None
+        if figure is None or figure["data"] != data:
+            continue
+        if changed := [name for name, sha256 in figure["sha256"].items() if checksum(out, name) != sha256]:
+            print(f"left out of the page: {entry.name}, for {', '.join(changed)} changed since; make it again")
+            continue
+        sets |= figure["sets"]
+        pictures = (*figure["plots"], *figure["pictures"])
+        images = [embedded((folder / f"{name}.png").read_bytes()) for name in pictures]
+        shown = {} if figure["tables"] else {k: v for k, v in figure["numbers"].items() if len(v) <= MOST_ROWS}
+        sections.append({**figure, "name": entry.name, "images": images, "shown": shown})
     page = Environment(loader=PackageLoader("lit_adv.reproduce"), autoescape=True, undefined=StrictUndefined)
     html = page.get_template("page.html").render(data=data, sections=sections, sets=sets)
     path = out / "index.html"
     with atomic_path(path) as temporary:
         temporary.write_text(html, encoding="utf-8")
     return path
+
+
+def checksum(out: Path, name: str) -> str:
+    """Of a set's tensors, as its manifest has it; empty if the set is not there."""
+    manifest = out / "sets" / name / MANIFEST
+    return str(read_json(manifest)["sha256"]) if manifest.is_file() else ""
 
 
 def embedded(png: bytes) -> str:

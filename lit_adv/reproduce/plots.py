@@ -29,13 +29,10 @@ def panels(count: int) -> tuple[Figure, list[Axes]]:
     return figure, [first, *(figure.add_subplot(1, count, place + 1) for place in range(1, count))]
 
 
-def curves(axes: Axes, lines: Mapping[tuple[str, str], Sequence[Point]], band: bool = True) -> None:
-    """Draws mean curves, with a band from the lowest to the highest test model.
+def curves(axes: Axes, lines: Mapping[tuple[str, str], Sequence[Point]]) -> None:
+    """Draws mean curves, by attack and part, with a band from the lowest to the highest test model.
 
-    Args:
-        axes: where.
-        lines: by attack and part; the background in open markers.
-        band: whether to.
+    The background has open markers.
     """
     for (attack, part), points in lines.items():
         colour, marker, dash = STYLES[attack]
@@ -45,7 +42,7 @@ def curves(axes: Axes, lines: Mapping[tuple[str, str], Sequence[Point]], band: b
             x, mean, color=colour, marker=marker, linestyle=dash, markersize=4, linewidth=1.3, markerfacecolor=face,
             label=f"{LABELS[attack]} {part}",
         )  # fmt: skip
-        if band and len(points[0].accuracy) > 1:
+        if len(points[0].accuracy) > 1:
             low, high = [min(p.accuracy) for p in points], [max(p.accuracy) for p in points]
             axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
     plain(axes)

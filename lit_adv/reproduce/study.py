@@ -11,9 +11,9 @@ from lit_adv.study.score import score, tables
 
 
 def study(material: Material, names: Sequence[str]) -> Made:
-    """Builds the page in `study/`, and scores the answers in `study/answers/`."""
+    """Builds the page in a folder for this very set, and scores the answers in its `answers/`."""
     [made] = material.same_images(names)
-    folder = material.out / "study"
+    folder = material.out / f"study-{made.manifest['sha256'][:12]}"
     built = build(material.folder(names[0]), folder)
     index = first_of_each_class(made.label)
     pictures = {"gallery": band([("image", made.image[index]), (name_of(made), as_picture(made, index))])}

@@ -21,6 +21,7 @@ SHARES = ("clean", "noise", "attack", "recognized")
 
 def evaluated(material: Material, names: Sequence[str], table: Callable[[Sequence[dict[str, Any]]], Figures]) -> Made:
     """Table 4.3 or 4.4."""
+    material.same_images(names)
     evaluations = [material.evaluation(name) for name in names]
     numbers = [
         {
@@ -43,6 +44,7 @@ def evaluated(material: Material, names: Sequence[str], table: Callable[[Sequenc
 
 def similarities(material: Material, names: Sequence[str]) -> Made:
     """Figure 5.7."""
+    material.same_images(names)
     settings = list(dict.fromkeys(name.split("-")[0] for name in names))
     figure, axes = panels(len(settings))
     numbers = []
@@ -75,7 +77,12 @@ def gradient_beside_cw(material: Material, names: Sequence[str]) -> Made:
     sets = material.same_images(names)
     index = first_of_each_class(sets[0].label)
     numbers = [
-        {"set": name_of(one), "test model": judge, "recognized": float((answers == one.label).double().mean())}
+        {
+            "set": name_of(one),
+            "test model": judge,
+            "white box": material.is_white_box(one, judge),
+            "recognized": float((answers == one.label).double().mean()),
+        }
         for name, one in zip(names, sets, strict=True)
         for judge, answers in material.answers(name).items()
     ]
@@ -92,19 +99,17 @@ def noise(material: Material, names: Sequence[str]) -> Made:
         for name, judge in material.judges.items()
         for label, share in noise_classes(judge, data.image_shape, data.mean, data.std, draws)
     ]
-    recognized = [
-        {
-            "set": name_of(material.set(name)),
-            "test model": judge,
-            "class": called[label],
-            "recognized": share,
-            "images": images,
-        }
-        for name in names
-        for judge, answers in material.answers(name).items()
-        for label, share, images in by_class(answers, material.set(name).label)
-    ]
+    recognized: dict[str, dict[str, object]] = {}
+    for name in names:
+        made = material.set(name)
+        for judge, answers in material.answers(name).items():
+            star = "*" if material.is_white_box(made, judge) else ""
+            for label, share, images in by_class(answers, made.label):
+                row = recognized.setdefault(called[label], {"class": called[label], "images": images})
+                row[f"{name_of(made)}, {judge}{star}"] = share
     return Made(
-        numbers={"noise": seen, "recognized": recognized},
-        note=f"Each test model saw {draws} draws of Gaussian noise with the data set's mean and standard deviation.",
+        numbers={"noise": seen, "recognized": list(recognized.values())},
+        note=f"Each test model saw {draws} draws of Gaussian noise with the data set's mean and standard deviation. "
+        "Below, the share of the perturbations of each class that a test model recognizes; with a star those it "
+        "helped to make.",
     )

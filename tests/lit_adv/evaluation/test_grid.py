@@ -1,6 +1,7 @@
 """The period of grids that are put there."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -27,10 +28,20 @@ def lines(period: int, size: int = SIZE) -> Tensor:
     return on[:, None] + on[None, :]
 
 
-@pytest.mark.parametrize(("period", "brightness"), [(2, 0.5), (4, 0.5), (8, 1.5), (16, 6)])
-def test_a_grid_is_found_through_other_content(period: int, brightness: float) -> None:
-    """The wider a grid, the more content it must overcome at its own frequency."""
-    assert grid_period(spectrum(falling(period) + brightness * lines(period)), SIZE) == period
+@pytest.mark.parametrize("period", [2, 4, 8, 16])
+@pytest.mark.parametrize("size", [64, 224])
+def test_lines_are_found_through_other_content(period: int, size: int) -> None:
+    """One pixel wide, as bright as what they must overcome at their own frequency."""
+    assert grid_period(spectrum(falling(period, size) + period * lines(period, size)), size) == period
+
+
+@pytest.mark.parametrize("period", [8, 16, 28, 30, 32])
+@pytest.mark.parametrize("wave", [torch.cos, lambda x: torch.cos(x).sign()], ids=["cosine", "square"])
+def test_waves_are_found_at_the_nearest_frequency(period: int, wave: Callable[[Tensor], Tensor]) -> None:
+    size = 224
+    one = wave(2 * torch.pi * (torch.arange(size) + 0.25) / period)
+    found = grid_period(spectrum(falling(period, size) + 2 * (one[:, None] + one[None, :])), size)
+    assert found == size / round(size / period)
 
 
 def test_a_wave_by_hand() -> None:

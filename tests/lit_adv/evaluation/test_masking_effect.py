@@ -1,5 +1,7 @@
 """Contour against background on a model that looks at known pixels."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -50,6 +52,14 @@ def test_by_area(masked: Masked) -> None:
     background = by_area(masked, "background", 0.1, points=50)
     assert [point.x * 81 for point in background] == sorted(point.x * 81 for point in background)
     assert background[-1].accuracy == (0, 0)
+
+
+def test_growth_goes_on_beyond_a_ring_that_is_ignored(masked: Masked) -> None:
+    mask = torch.full_like(masked.mask, -1)
+    mask[:, 3:6, 3:6] = 1
+    mask[:, [0, 8]] = 0
+    curve = by_area(replace(masked, mask=mask), "contour", 0.1, points=50)
+    assert [point.x * 81 for point in curve][-1] == pytest.approx(9 + 18)
 
 
 def test_points_lost_by_percent() -> None:

@@ -13,7 +13,7 @@ CALLED = {"bim": "BIM", "cw": "CW", "deepfool": "DeepFool", "square": "Square", 
 PER_CLASS = 2
 
 
-def made_up(name: str, digits: Labelled, place: int) -> PerturbationSet:
+def made_up(name: str, digits: Labelled, zoo: Zoo, place: int) -> PerturbationSet:
     """A set of twenty digits, or of ten for one noisy model; δ is noise."""
     setting, attack, *more = name.split("-")
     count = 1 if setting == "nsm" else PER_CLASS
@@ -24,7 +24,7 @@ def made_up(name: str, digits: Labelled, place: int) -> PerturbationSet:
     manifest = {
         "setting": setting.upper(),
         "attack": {"name": CALLED[attack], "steps": 1, "clip": [0, 1] if more == ["clipped"] else None},
-        "sources": [{"name": "model-001", "checksum": "sha256:0"}],
+        "sources": [{"name": "model-001", "checksum": zoo.sources[0].checksum}],
         "data": {"name": "mnist"},
         "copies": 1,
         "sigma": float(more[1]) if more[:1] == ["sigma"] else 0.0,
@@ -41,5 +41,5 @@ def material(tmp_path_factory: pytest.TempPathFactory, zoo: Zoo, digits: Labelle
     out = tmp_path_factory.mktemp("reproduce")
     names = dict.fromkeys(name for entry in CATALOGUE for name in entry.sets)
     for place, name in enumerate(names):
-        made_up(name, digits, place).save(out / "sets" / name)
+        made_up(name, digits, zoo, place).save(out / "sets" / name)
     return Material(data="mnist", zoo=zoo.path, out=out)

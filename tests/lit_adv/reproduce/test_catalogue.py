@@ -13,6 +13,7 @@ from PIL import Image
 from lit_adv.configs import packaged
 from lit_adv.reproduce.catalogue import CATALOGUE, Entry
 from lit_adv.reproduce.command import make
+from lit_adv.reproduce.made import Made
 from lit_adv.reproduce.material import Material
 from lit_adv.reproduce.page import write_page
 
@@ -61,11 +62,33 @@ def test_it_is_made(entry: Entry, material: Material) -> None:
         assert shown == [list(row.values()) for row in found]
 
 
-def test_the_page_holds_all(material: Material) -> None:
-    page = write_page(material.out, "mnist")
-    html = page.read_text()
+def test_the_page_holds_all(material: Material, capsys: pytest.CaptureFixture[str]) -> None:
+    html = write_page(material.out, "mnist").read_text()
+    assert "left out" not in capsys.readouterr().out
     for entry in CATALOGUE:
         assert f'<section id="{entry.name}">' in html
     assert html.count("data:image/") == len(list(material.out.glob("figures/*/*.png")))
     assert len(html) < 20e6
     assert not re.search(r'(?:src|href)="https?:', html)
+
+
+def test_the_page_leaves_out_what_is_not_of_these_sets(material: Material, capsys: pytest.CaptureFixture[str]) -> None:
+    assert '<section id="figure' not in write_page(material.out, "cifar10").read_text()
+    manifest = material.folder("sm-square") / "manifest.json"
+    before = manifest.read_text()
+    manifest.write_text(json.dumps({**json.loads(before), "sha256": "another"}))
+    html = write_page(material.out, "mnist").read_text()
+    manifest.write_text(before)
+    assert 'id="figure-5.1"' not in html
+    assert 'id="figure-4.3"' in html
+    assert "figure-5.1, for sm-square changed" in capsys.readouterr().out
+
+
+def test_an_interrupted_figure_is_none(tmp_path: Path) -> None:
+    """What says that it is complete goes first and comes last."""
+    made = Made(pictures={"a": b"1"}, numbers={"n": [{"x": 1.0}]})
+    made.save(tmp_path, {"title": "t"})
+    with pytest.raises(ValueError, match="JSON"):
+        Made(pictures={"a": b"2"}, numbers={"n": [{"x": float("nan")}]}).save(tmp_path, {"title": "t"})
+    assert (tmp_path / "a.png").read_bytes() == b"2"
+    assert not (tmp_path / "figure.json").exists()

@@ -1,11 +1,15 @@
 """Sets are found, refused or asked for by the right words."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from lit_adv.errors import InputError
-from lit_adv.reproduce.material import Material
+from lit_adv.reproduce.material import Material, run_to_its_end
+from lit_adv.zoo import Zoo
 
 
 def words(name: str, **more: object) -> list[str]:
@@ -13,10 +17,11 @@ def words(name: str, **more: object) -> list[str]:
 
 
 PLAIN = ["--zoo", "z", "--trainer.devices", "1"]
+ONE = ["--data.copies", "1", "--data.sigma", "0"]
 
 
 def test_words_of_plain_and_targeted_sets() -> None:
-    assert words("mm-cw") == ["--config", "mnist-mm-cw", *PLAIN]
+    assert words("mm-cw") == ["--config", "mnist-mm-cw", *PLAIN, *ONE]
     assert words("nmm-cw-targeted") == ["--config", "mnist-nmm-cw-targeted", *PLAIN]
 
 
@@ -30,8 +35,8 @@ def test_words_of_variants_come_after_those_of_the_user() -> None:
 
 def test_shorter_attacks_and_fewer_copies() -> None:
     steps = {"bim": 10, "square": 100}
-    assert words("sm-bim", steps=steps, fast=True)[-2:] == ["--model.attack.steps", "10"]
-    assert words("sm-square", steps=steps)[-2:] == ["--model.attack.queries", "100"]
+    assert words("sm-bim", steps=steps, fast=True)[-6:] == ["--model.attack.steps", "10", *ONE]
+    assert words("nmm-square", steps=steps)[-2:] == ["--model.attack.queries", "100"]
     assert words("nmm-cw", steps=steps, fast=True)[-4:] == ["--data.copies", "5", "--data.sigma", "0.4"]
 
 
@@ -43,6 +48,26 @@ def test_another_set_in_the_folder_is_refused(material: Material) -> None:
             material.set(name)
 
 
+def test_sets_of_another_zoo_are_refused(material: Material, zoo: Zoo, tmp_path: Path) -> None:
+    """Its models could be the judges here."""
+    fewer = tmp_path / "zoo"
+    fewer.mkdir()
+    for name in ("model-000", "model-002", "model-003"):
+        for ending in ("json", "safetensors"):
+            (fewer / f"{name}.{ending}").symlink_to(zoo.path / f"{name}.{ending}")
+    other = Material(data="mnist", zoo=fewer, out=material.out)
+    with pytest.raises(InputError, match="has not, such as model-001"):
+        other.set("nmm-bim")
+
+
+def test_an_evaluation_by_other_judges_is_made_again(material: Material) -> None:
+    path = material.folder("mm-bim") / "evaluation.json"
+    first = material.evaluation("mm-bim")
+    judges = {"someone": {**first["judges"]["model-000"], "checksum": "sha256:1"}}
+    path.write_text(json.dumps({**first, "judges": judges}))
+    assert material.evaluation("mm-bim") == first
+
+
 def test_sets_of_different_images_are_not_compared(material: Material) -> None:
     with pytest.raises(InputError, match="different images"):
         material.same_images(["nmm-bim", "nsm-bim-sigma-0.3"])
@@ -50,11 +75,11 @@ def test_sets_of_different_images_are_not_compared(material: Material) -> None:
 
 @pytest.mark.parametrize(
     ("given", "folder"),
-    [([], "data/imagenet/val"), (["--data.root", "a/b"], "a/b"), (["--data.grey", "true", "--data.root=c"], "c")],
+    [([], "data/imagenet/val"), (["--data.root", "a/b"], "a/b"), (["--data.root", "a", "--data.root=c"], "c")],
 )
 def test_where_the_images_are(given: list[str], folder: str) -> None:
     material = Material(data="imagenet", zoo=Path("z"), out=Path("o"), words=given)
-    assert material._image_folder() == Path(folder)
+    assert material.image_folder() == Path(folder)
 
 
 def test_epsilon_is_that_of_the_test() -> None:
@@ -62,3 +87,20 @@ def test_epsilon_is_that_of_the_test() -> None:
         data: Material(data=data, zoo=Path("z"), out=Path("o")).epsilon for data in ("mnist", "cifar10", "imagenet")
     }
     assert found == {"mnist": 0.2, "cifar10": 0.03, "imagenet": 0.02}
+
+
+def test_a_terminated_run_lets_its_child_save_and_end() -> None:
+    child = (
+        "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(143)); print('on', flush=True); time.sleep(60)"
+    )
+    run = "import sys; from lit_adv.reproduce.material import run_to_its_end; "
+    parent = f"{run} sys.exit(run_to_its_end([sys.executable, '-c', {child!r}]))"
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"on\n"
+        process.terminate()
+        assert process.wait(20) == 143
+
+
+def test_the_exit_code_is_given_back() -> None:
+    assert run_to_its_end([sys.executable, "-c", "raise SystemExit(3)"]) == 3

@@ -23,14 +23,30 @@ def test_contour_and_background(material: Material) -> None:
     assert f"ratio is {ratio:.2f} here, over 20 images" in made.note
 
 
-def test_slopes_belong_to_the_areas(material: Material) -> None:
-    area = [r for r in curves.by_area_curves(material, ["mm-bim"]).numbers["curves"] if r["part"] == "contour"]
-    slope = curves.derivative_curves(material, ["mm-bim"]).numbers["curves"]
-    x, y = (np.array([row[key] for row in area]) for key in ("share perturbed", "mean"))
-    # points for each percent, in hundredths as the other shares
-    assert [row["mean"] for row in slope] == pytest.approx((-np.diff(y) / np.diff(x) / 100).tolist(), abs=1e-3)
-    assert x[0] == 0
-    assert x[-1] == 1
+def test_slopes_belong_to_the_areas(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two judges, one of which is right on fewer images the more of them is perturbed."""
+
+    def judge(images: torch.Tensor) -> torch.Tensor:
+        name = "mm-deepfool"
+        made = material.set(name)
+        changed = (images[:, None] - made.image[None]).abs().flatten(2)
+        which = (changed == 0).sum(2).argmax(1)
+        share = 1 - (changed[torch.arange(len(images)), which] == 0).double().mean(1)
+        right = share <= (which + 0.5) / len(made.label)
+        return torch.nn.functional.one_hot((made.label[which] + ~right) % 10, 10).double()
+
+    always = material.judges["model-000"]
+    monkeypatch.setitem(material.__dict__, "judges", {"one": judge, "two": always})
+    area = [r for r in curves.by_area_curves(material, ["mm-deepfool"]).numbers["curves"] if r["part"] == "contour"]
+    made = curves.derivative_curves(material, ["mm-deepfool"])
+    slope = made.numbers["curves"]
+    x, y = (np.array([row[key] for row in area]) for key in ("share perturbed", "one"))
+    assert (x[0], x[-1], y[0], y[-1]) == (0, 1, 1, 0)
+    assert [row["share perturbed"] for row in slope] == pytest.approx(((x[1:] + x[:-1]) / 2).tolist(), abs=1e-4)
+    assert [row["one"] for row in slope] == pytest.approx((-np.diff(y) / np.diff(x)).tolist(), rel=1e-2)
+    assert all(row["mean"] == pytest.approx((row["one"] + row["two"]) / 2, abs=1e-4) for row in slope)
+    assert "Mean of 2 test models" in made.note
+    assert made.plots["curves"].axes[0].collections, "no band shows the spread"
 
 
 def test_strong_pixels_inside_and_outside(material: Material) -> None:
@@ -70,7 +86,8 @@ def test_recognized_by_class_adds_up(material: Material) -> None:
     evaluation = material.evaluation("nmm-bim")
     [judge] = evaluation["judges"].values()
     rows = made.numbers["recognized"]
-    assert sum(r["recognized"] * r["images"] for r in rows) == pytest.approx(20 * judge["recognized"], abs=1e-4)
+    shares = [row["NMM BIM, model-000"] * row["images"] for row in rows]
+    assert sum(shares) == pytest.approx(20 * judge["recognized"], abs=1e-4)
     assert sum(row["share"] for row in made.numbers["noise"]) == pytest.approx(1)
 
 
@@ -80,3 +97,23 @@ def test_an_evaluation_is_made_once(material: Material) -> None:
     before = path.stat().st_mtime_ns
     assert material.evaluation("sm-bim") == first == json.loads(path.read_text())
     assert path.stat().st_mtime_ns == before
+
+
+def test_what_the_judges_see(material: Material) -> None:
+    one, [judge] = material.set("nmm-bim"), material.judges.values()
+    rows = galleries.adversarial_examples(material, ["nmm-bim"]).numbers["answers"]
+    index = torch.arange(0, 20, 2)
+    clean = judge(one.image[index]).argmax(1).tolist()
+    attacked = judge(one.image[index] + 0.2 * one.perturbation[index].sign()).argmax(1).tolist()
+    assert [row["model-000 sees"] for row in rows] == [f"{a} → {b}" for a, b in zip(clean, attacked, strict=True)]
+
+
+def test_one_class_against_the_others(material: Material) -> None:
+    made = galleries.vanishing_cat(material, ["nmm-bim", "nmm-cw"])
+    right = {name: material.answers(name)["model-000"] == material.set(name).label for name in ("nmm-bim", "nmm-cw")}
+    shares = [float(right["nmm-bim"][2 * c : 2 * c + 2].double().mean()) for c in range(10)]
+    best = int(np.argmax(shares))
+    assert f"class shown is {best}," in made.note
+    for row, name in zip(made.numbers["recognized"], right, strict=True):
+        other = torch.cat([right[name][: 2 * best], right[name][2 * best + 2 :]]).double().mean()
+        assert row["others recognized"] == pytest.approx(float(other), abs=1e-4)

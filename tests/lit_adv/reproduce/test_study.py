@@ -9,12 +9,13 @@ from lit_adv.study.design import Study
 
 def test_answers_are_scored(material: Material) -> None:
     assert "nobody has answered" in study(material, ["nmm-bim"]).note
-    design = Study.load(material.out / "study" / "key.json")
+    [folder] = material.out.glob("study-*")
+    design = Study.load(folder / "key.json")
     given = [
         {"picture": name, "choice": trial.label if number else next(c for c in trial.choices if c != trial.label)}
         for number, (name, trial) in enumerate(design.trials.items())
     ]
-    answers = material.out / "study" / "answers"
+    answers = folder / "answers"
     answers.mkdir()
     (answers / "a.json").write_text(json.dumps({"study": design.id, "group": 1, "subject": "a", "answers": given}))
     made = study(material, ["nmm-bim"])
