@@ -24,13 +24,13 @@ from lit_adv.tracking import (
     Experiment,
     default_group,
     identity,
+    judged_figures,
+    packaged_epsilon,
     pictures,
     predict_figures,
     run_name,
     settings,
     table_rows,
-    test_epsilon,
-    test_figures,
 )
 
 
@@ -216,7 +216,7 @@ class PredictRun(WandbRun):
             {**run, "versions": versions()},
             "predict",
             identity(run),
-            test_epsilon=test_epsilon(run["data"]["name"]),
+            test_epsilon=packaged_epsilon(run["data"]["name"]),
         )
         self._made = sum(data.plan.rows(number) for number in (~data.done).nonzero()[:, 0].tolist())
         self._started = time.monotonic()
@@ -225,14 +225,12 @@ class PredictRun(WandbRun):
         if self.logger is not None:
             seconds = time.monotonic() - self._started
             found = PerturbationSet.load(Path(trainer.default_root_dir))
-            epsilon = test_epsilon(found.manifest["data"]["name"])
+            epsilon = packaged_epsilon(found.manifest["data"]["name"])
             self.close(found, epsilon, predict_figures(found, self._made, seconds))
 
 
 class TestRun(WandbRun):
     """The W&B run of `test`."""
-
-    __test__ = False  # for pytest
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if not trainer.is_global_zero:
@@ -253,4 +251,6 @@ class TestRun(WandbRun):
             folder = Path(trainer.default_root_dir)
             evaluation = read_json(folder / EVALUATION)
             table = wandb.Table(columns=list(COLUMNS), data=table_rows(evaluation))
-            self.close(PerturbationSet.load(folder), evaluation["epsilon"], test_figures(evaluation), **{TABLE: table})
+            self.close(
+                PerturbationSet.load(folder), evaluation["epsilon"], judged_figures(evaluation), **{TABLE: table}
+            )

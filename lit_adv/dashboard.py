@@ -75,7 +75,7 @@ def workspace(entity: str, project: str) -> workspaces.Workspace:
             workspaces.Section(name="Training the zoo", panels=training(), is_open=False),
         ],
         runset_settings=workspaces.RunsetSettings(
-            filters=[expr.Metric("JobType").isin(["fit", "predict", "test"])],
+            filters=expr.And(expr.Metric("JobType").isin(["fit", "predict", "test"])),
             groupby=[expr.Metric("Group"), expr.Metric("JobType")],
             pinned_columns=[
                 "run:displayName",
@@ -99,7 +99,7 @@ def report(entity: str, project: str, runs_of: tuple[str, str] | None = None) ->
 
     def runs(job: str) -> reports.Runset:
         return reports.Runset(
-            entity=owner, project=source, name=job, filters=[expr.Metric("JobType") == job], groupby=["group"]
+            entity=owner, project=source, name=job, filters=expr.And(expr.Metric("JobType") == job), groupby=["group"]
         )
 
     return reports.Report(

@@ -119,7 +119,7 @@ def identity(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 
 
-def test_epsilon(data: str) -> float:
+def packaged_epsilon(data: str) -> float:
     """The ε of Eq. 4.3 that the packaged configuration `<data>-test` has."""
     return float(yaml.safe_load(files_of(f"{data}-test")[-1].read_text())["model"]["init_args"]["epsilon"])
 
@@ -146,7 +146,7 @@ def predict_figures(found: PerturbationSet, made: int, seconds: float) -> dict[s
     return dict(zip(PREDICT_FIGURES, values, strict=True))
 
 
-def test_figures(evaluation: Mapping[str, Any]) -> dict[str, float]:
+def judged_figures(evaluation: Mapping[str, Any]) -> dict[str, float]:
     """The figures of each judge, and their means over the judges that the attack did not use itself."""
     judges = evaluation["judges"]
     black = [judge for judge in judges.values() if not judge["white_box"]]

@@ -136,11 +136,6 @@ def train_zoo(
         data = load()
         check_writable(out)
         arrays = [t.numpy() for t in (data.train_images, data.train_labels, data.test_images, data.test_labels)]
-        if experiment is not None:
-            from callbacks.weights_and_biases import is_offline, say_where
-
-            if is_offline():
-                say_where(out)
         workers = min(processes or torch.cuda.device_count() or cores(), len(todo))
         try:
             arguments = (os.getpid(), workers, recipe, todo, arrays, out, experiment)
@@ -185,6 +180,11 @@ def _work(
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     torch.set_num_threads(max(1, cores() // workers))
+    if experiment is not None and rank == 0:
+        from callbacks.weights_and_biases import is_offline, say_where
+
+        if is_offline():
+            say_where(out)
     started = time.monotonic()
     mine = todo[rank::workers]
     for position, model in enumerate(mine):
