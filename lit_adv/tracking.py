@@ -87,7 +87,7 @@ def settings(manifest: Mapping[str, Any], zoo: Path) -> dict[str, Any]:
         "sigma": manifest["sigma"],
         "copies": manifest["copies"],
         "models": len(manifest["sources"]),
-        "zoo": zoo.stem,
+        "zoo": zoo_name(zoo),
         "data": data["name"],
         "images": len(data["images"]),
         "seed": manifest["seed"],
@@ -111,7 +111,13 @@ def run_name(set_settings: Mapping[str, Any]) -> str:
 
 def default_group(data: str, zoo: Path) -> str:
     """The data set and the zoo's name: the runs that train the zoo, use it and test with it come together."""
-    return data if zoo.stem == data else f"{data}-{zoo.stem}"
+    name = zoo_name(zoo)
+    return data if name == data else f"{data}-{name}"
+
+
+def zoo_name(zoo: Path) -> str:
+    """The name of a zoo's folder, or of its file without the ending."""
+    return zoo.stem if zoo.suffix in (".yaml", ".yml") else zoo.name
 
 
 def identity(*parts: Any) -> str:

@@ -231,7 +231,7 @@ def train_model(
         **asdict(recipe),
         **model.arguments,
         **{name: getattr(model, name) for name in ("name", "role", "number", "architecture")},
-        "zoo": out.stem,
+        "zoo": out.name,
         "train_images": len(data.train_labels),
         "test_images": len(data.test_labels),
         **version_settings(versions()),

@@ -15,6 +15,7 @@ def test_names() -> None:
     assert default_group("mnist", Path("zoo/digits")) == "mnist-digits"
     assert default_group("cifar10", Path("cifar10")) == "cifar10"
     assert default_group("imagenet", Path("zoos/mine.yaml")) == "imagenet-mine"
+    assert default_group("mnist", Path("zoo/v1.2")) == "mnist-v1.2"
     assert identity("a", {"b": 1}) == identity("a", {"b": 1}) != identity("a", {"b": 2})
 
 
