@@ -91,7 +91,7 @@ def open_run(
             project=experiment.project,
             dir=folder,
             id=identity(group, job, str(folder.resolve()), key),
-            resume=None if offline else "allow",  # offline the same id does it, when the records are uploaded
+            resume="allow",
             name=name,
             group=group,
             job_type=job,
