@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +18,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from callbacks.partial_sums import State, added_up, holds_work, load_state, merge_states, number_of, save_state
-from callbacks.run_description import compare, describe_run, refuse_misfits, with_missing, without
+from callbacks.run_description import compare, describe_run, refuse_misfits, versions, with_missing, without
 from datamodules.claims import Claim, shared_store
 from datamodules.replicas import ReplicaBatch, ReplicaDataModule
 from lit_adv.attack_module import AttackModule
@@ -310,14 +309,13 @@ class PerturbationAverage(pl.Callback):
         expected = (data.plan.models - len(module.failed)) * data.plan.copies
         if (mean.count != expected).any():
             raise RuntimeError(f"counts are {mean.count.tolist()}, {expected} were to be averaged")
-        packages = ("lit-adv", "torch", "pytorch-lightning", "numpy")
         PerturbationSet(
             perturbation=mean.mean(),
             image=data.selection.images,
             label=data.selection.labels,
             target=data.selection.targets,
             count=mean.count,
-            manifest={**without(self.run, module.failed), "versions": {name: version(name) for name in packages}},
+            manifest={**without(self.run, module.failed), "versions": versions()},
         ).save(self.out)
         shutil.rmtree(self.partial, ignore_errors=True)
 

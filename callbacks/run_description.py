@@ -3,13 +3,22 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from importlib.metadata import version
+from typing import Any, Final
 
 import torch
 
 from datamodules.replicas import ReplicaDataModule
 from lit_adv.attack_module import AttackModule
 from lit_adv.errors import InputError
+
+PACKAGES: Final = ("lit-adv", "torch", "pytorch-lightning", "numpy")
+"""Packages that results depend on."""
+
+
+def versions() -> dict[str, str]:
+    """The version of each of `PACKAGES`."""
+    return {name: version(name) for name in PACKAGES}
 
 
 def refuse_misfits(module: AttackModule, data: ReplicaDataModule) -> None:

@@ -35,7 +35,16 @@ def run_command(function: Callable[..., None]) -> None:
     """Runs a function with its parameters as the script's command-line options."""
     from jsonargparse import auto_cli
 
-    run_guarded(lambda: auto_cli(function, exit_on_error=False, as_positional=False))
+    run_guarded(lambda: auto_cli(function, underscored(sys.argv[1:]), exit_on_error=False, as_positional=False))
+
+
+def underscored(words: Sequence[str]) -> list[str]:
+    """Options such as `--wandb-group` spelt as the parameters they stand for, `--wandb_group`."""
+    options = [word.partition("=") if word.startswith("--") else (word, "", "") for word in words]
+    return [
+        "--" + name[2:].replace("-", "_") + sign + value if name.startswith("--") else name
+        for name, sign, value in options
+    ]
 
 
 def run_guarded(function: Callable[..., Any], *args: Any) -> None:
@@ -122,6 +131,10 @@ def _lightning(words: list[str]) -> None:
                 help="predict: only say what would be done, how long it would take, and what each of so many processes "
                 "would do (the images are downloaded if they are missing)",
             )
+            parser.add_argument("--wandb", metavar="PROJECT", help="record the run in this Weights & Biases project")
+            parser.add_argument(
+                "--wandb-group", metavar="EXPERIMENT", help="its group there (default: the data set and the zoo's name)"
+            )
             parser.link_arguments("zoo", "model.init_args.zoo")
             parser.link_arguments("out", "trainer.default_root_dir")
             parser.link_arguments("model", "data.init_args.costs", compute_fn=_costs, apply_on="instantiate")
@@ -146,6 +159,21 @@ def _lightning(words: list[str]) -> None:
                 if process_number() == 0:
                     dry_run(self.model, self.datamodule, self.trainer, None if processes == "run" else processes)
                 raise SystemExit(0)
+            self._record("PredictRun")
+
+        def before_test(self) -> None:
+            self._record("TestRun")
+
+        def _record(self, callback: str) -> None:
+            chosen = self.config[self.subcommand]
+            if chosen.wandb is None and chosen.wandb_group is None:
+                return
+            from callbacks import weights_and_biases
+            from lit_adv.tracking import Experiment
+
+            if (experiment := Experiment.asked(chosen.wandb, chosen.wandb_group)) is not None:
+                made = getattr(weights_and_biases, callback)(experiment, Path(chosen.zoo))
+                self.trainer.callbacks.append(made)  # type: ignore[attr-defined]
 
         def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
             self.config = parser.parse_args(args)

@@ -6,6 +6,7 @@ from typing import Literal
 from datamodules.cifar10 import Source, load_cifar10
 from datamodules.labelled import Labelled
 from lit_adv.errors import InputError
+from lit_adv.tracking import Experiment
 from trainers.zoo_runner import Planned, Recipe, train_zoo
 
 
@@ -25,6 +26,8 @@ def train_cifar10_zoo(
     weight_decay: float = 5e-4,
     label_smoothing: float = 0.1,
     processes: int | None = None,
+    wandb: str | None = None,
+    wandb_group: str | None = None,
 ) -> None:
     """Trains CIFAR-10 models of pytorchcv's architectures; continues where it stopped.
 
@@ -46,6 +49,8 @@ def train_cifar10_zoo(
         weight_decay: of SGD.
         label_smoothing: of the cross-entropy.
         processes: how many models train side by side; left out, one for each GPU, else one for each core.
+        wandb: record each training in this Weights & Biases project.
+        wandb_group: its group there; left out, the data set and the zoo's name.
     """
     if each < 1:
         raise InputError(f"each is {each}; it must be at least 1")
@@ -89,6 +94,6 @@ def train_cifar10_zoo(
         first, second = (Path(str(part)) for part in parts)
         return Labelled(*load_cifar10(source, first, train=True), *load_cifar10(source, second))
 
-    zoo = train_zoo(recipe, planned, load, out, processes)
+    zoo = train_zoo(recipe, planned, load, out, processes, Experiment.asked(wandb, wandb_group))
     for spec in zoo.models:
         print(f"{spec.name} ({spec.role}): {100 * spec.training['accuracy']:.2f} % of the test images")

@@ -38,12 +38,18 @@ class Classifier(pl.LightningModule):
         self.label_smoothing = label_smoothing
         self.augment = augment
         self.accuracy = MulticlassAccuracy(classes, average="micro")
+        self.train_accuracy = MulticlassAccuracy(classes, average="micro")
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, labels = batch
         images = moved_and_mirrored(images) if self.augment else images
         logits = self.network(images.contiguous(memory_format=torch.channels_last))
-        return functional.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+        loss = functional.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+        if self.trainer.loggers:
+            self.train_accuracy(logits, labels)
+            self.log("train_loss", loss, on_step=True, on_epoch=False)
+            self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True)
+        return loss
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         images, labels = batch

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from datamodules.mnist import Source, load_mnist
 from lit_adv.errors import InputError
+from lit_adv.tracking import Experiment
 from trainers.zoo_runner import Planned, Recipe, train_zoo
 
 SMALL: Final = {"width": 6, "epochs": 8, "batch_size": 32, "weight_decay": 0.02}
@@ -25,6 +26,8 @@ def train_mnist_zoo(
     learning_rate: float = 0.1,
     weight_decay: float | None = None,
     processes: int | None = None,
+    wandb: str | None = None,
+    wandb_group: str | None = None,
 ) -> None:
     """Trains VGG-16-like MNIST models from different initialisations; continues where it stopped.
 
@@ -40,12 +43,16 @@ def train_mnist_zoo(
         learning_rate: the peak of the one-cycle schedule.
         weight_decay: of SGD; left out, 0.02 and 0.005.
         processes: how many models train side by side; left out, one for each GPU, else one for each core.
+        wandb: record each training in this Weights & Biases project.
+        wandb_group: its group there; left out, the data set and the zoo's name.
     """
     given = {"width": width, "epochs": epochs, "batch_size": batch_size, "weight_decay": weight_decay}
     chosen: dict[str, Any] = DEFAULTS[source] | {name: value for name, value in given.items() if value is not None}
     models = mnist_models(count, chosen.pop("width"))
     recipe = Recipe(data="mnist", source=source, seed=seed, learning_rate=learning_rate, **chosen)
-    zoo = train_zoo(recipe, models, lambda: load_mnist(source, root), out, processes)
+    zoo = train_zoo(
+        recipe, models, lambda: load_mnist(source, root), out, processes, Experiment.asked(wandb, wandb_group)
+    )
     accuracies = [spec.training["accuracy"] for spec in zoo.models]
     worst, best = 100 * min(accuracies), 100 * max(accuracies)
     print(f"zoo {out}: {len(accuracies)} models, test accuracy {worst:.2f} to {best:.2f} %")

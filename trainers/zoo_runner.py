@@ -16,15 +16,18 @@ from typing import Any, Literal
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import Logger
 from torch import Tensor, multiprocessing
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
 
+from callbacks.run_description import versions
 from datamodules.labelled import Labelled
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.files import check_writable
 from lit_adv.model_spec import ModelSpec, read_spec
 from lit_adv.models.build import build, check_fit, prepare
+from lit_adv.tracking import Experiment, version_settings
 from lit_adv.zoo import Zoo
 from trainers.classifier import Classifier
 
@@ -90,7 +93,12 @@ class Planned:
 
 
 def train_zoo(
-    recipe: Recipe, models: Sequence[Planned], load: Callable[[], Labelled], out: Path, processes: int | None = None
+    recipe: Recipe,
+    models: Sequence[Planned],
+    load: Callable[[], Labelled],
+    out: Path,
+    processes: int | None = None,
+    experiment: Experiment | None = None,
 ) -> Zoo:
     """Trains models into `out`.
 
@@ -103,6 +111,7 @@ def train_zoo(
         load: gives the images; called only if there is a model to train.
         out: the zoo's folder.
         processes: how many train side by side; left out, one for each GPU, else one for each core.
+        experiment: where each model's training is recorded; left out, nowhere.
 
     Raises:
         InputError: a number is below 1, an architecture is unknown, the data or the folder is no good, or `out` holds
@@ -129,7 +138,8 @@ def train_zoo(
         arrays = [t.numpy() for t in (data.train_images, data.train_labels, data.test_images, data.test_labels)]
         workers = min(processes or torch.cuda.device_count() or cores(), len(todo))
         try:
-            multiprocessing.spawn(_work, (os.getpid(), workers, recipe, todo, arrays, out), nprocs=workers)
+            arguments = (os.getpid(), workers, recipe, todo, arrays, out, experiment)
+            multiprocessing.spawn(_work, arguments, nprocs=workers)
         except multiprocessing.ProcessRaisedException as error:
             if "InputError: " in str(error):
                 raise InputError(str(error).rsplit("InputError: ", 1)[1]) from error
@@ -156,18 +166,30 @@ def cores() -> int:
 
 
 def _work(
-    rank: int, parent: int, workers: int, recipe: Recipe, todo: list[Planned], arrays: list[Any], out: Path
+    rank: int,
+    parent: int,
+    workers: int,
+    recipe: Recipe,
+    todo: list[Planned],
+    arrays: list[Any],
+    out: Path,
+    experiment: Experiment | None,
 ) -> None:
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     data = Labelled(*map(torch.from_numpy, arrays))  # as arrays: shared tensors would need a large /dev/shm
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     torch.set_num_threads(max(1, cores() // workers))
+    if experiment is not None and rank == 0:
+        from callbacks.weights_and_biases import is_offline, say_where
+
+        if is_offline():
+            say_where(out)
     started = time.monotonic()
     mine = todo[rank::workers]
     for position, model in enumerate(mine):
         begun = time.monotonic()
-        spec = train_model(recipe, model, data, out, device=rank)
+        spec = train_model(recipe, model, data, out, rank, experiment)
         left = (time.monotonic() - started) / (position + 1) * (len(mine) - position - 1)
         print(
             f"{spec.name} ({spec.role}): {100 * spec.training['accuracy']:.2f} % "
@@ -183,8 +205,44 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def train_model(recipe: Recipe, model: Planned, data: Labelled, out: Path, device: int = 0) -> ModelSpec:
-    """Trains one model of a zoo and writes it; which GPU is used, where there is one, is `device`."""
+def train_model(
+    recipe: Recipe,
+    model: Planned,
+    data: Labelled,
+    out: Path,
+    device: int = 0,
+    experiment: Experiment | None = None,
+) -> ModelSpec:
+    """Trains one model of a zoo and writes it.
+
+    Args:
+        recipe: how.
+        model: which.
+        data: the images.
+        out: the zoo's folder.
+        device: which GPU is used, where there is one.
+        experiment: where the training is recorded; left out, nowhere.
+    """
+    if experiment is None:
+        return _train(recipe, model, data, out, device, False)
+    from callbacks.weights_and_biases import recorded_fit
+
+    config = {
+        **asdict(recipe),
+        **model.arguments,
+        **{name: getattr(model, name) for name in ("name", "role", "number", "architecture")},
+        "zoo": out.name,
+        "train_images": len(data.train_labels),
+        "test_images": len(data.test_labels),
+        **version_settings(versions()),
+    }
+    with recorded_fit(experiment, out, recipe.data, config, model.name) as logger:
+        return _train(recipe, model, data, out, device, logger)
+
+
+def _train(
+    recipe: Recipe, model: Planned, data: Labelled, out: Path, device: int, logger: Logger | Literal[False]
+) -> ModelSpec:
     seed = recipe.seed * SEEDS_PER_ZOO + model.number
     torch.manual_seed(seed)
     data_set = DATA_SETS[recipe.data]
@@ -205,7 +263,7 @@ def train_model(recipe: Recipe, model: Planned, data: Labelled, out: Path, devic
         accelerator="gpu" if gpu else "cpu",
         devices=[device % torch.cuda.device_count()] if gpu else 1,
         precision="bf16-mixed" if gpu and recipe.reduced else "32-true",
-        logger=False,
+        logger=logger,
         enable_progress_bar=False,
         enable_model_summary=False,
         callbacks=[EpochLine(model.name), ModelCheckpoint(unfinished, "epoch", save_top_k=1)],

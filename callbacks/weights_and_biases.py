@@ -1,0 +1,256 @@
+"""Runs of `fit`, `predict` and `test` as Weights & Biases runs of one project."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+from pytorch_lightning.loggers import WandbLogger
+
+from callbacks.run_description import describe_run, versions
+from datamodules.replicas import ReplicaDataModule
+from lit_adv.attack_module import AttackModule
+from lit_adv.errors import InputError
+from lit_adv.evaluation.module import EvaluationModule
+from lit_adv.files import check_writable, read_json
+from lit_adv.perturbation_set import EVALUATION, PerturbationSet
+from lit_adv.tracking import (
+    COLUMNS,
+    TABLE,
+    Experiment,
+    default_group,
+    identity,
+    judged_figures,
+    packaged_epsilon,
+    pictures,
+    predict_figures,
+    run_name,
+    settings,
+    table_rows,
+)
+
+
+def is_offline() -> bool:
+    """Whether runs are only recorded on disk: because W&B is set so, or because there is no login.
+
+    Raises:
+        InputError: there is a login that is no good.
+    """
+    import wandb
+
+    mode = wandb.setup().settings.mode
+    if mode != "online" or "WANDB_MODE" in os.environ:
+        return mode in ("offline", "dryrun")
+    try:
+        return not wandb.login(prompt=False, verify=False)
+    except wandb.errors.Error as error:
+        raise InputError(f"W&B: {error}") from error
+
+
+def say_where(folder: Path) -> None:
+    """Says where offline records lie and how they are uploaded later."""
+    records = folder / "wandb"
+    print(f"W&B: offline, recorded in {records}; to upload: wandb sync {records}/offline-run-*", file=sys.stderr)
+
+
+def open_run(
+    experiment: Experiment,
+    folder: Path,
+    config: Mapping[str, Any],
+    *,
+    job: Literal["fit", "predict", "test"],
+    name: str,
+    group: str,
+    key: str,
+) -> WandbLogger:
+    """Opens a W&B run with its records in `folder`/wandb.
+
+    Args:
+        experiment: the project, and the group where the user named one.
+        folder: of the run.
+        config: its settings.
+        job: the job type.
+        name: the run's name.
+        group: for an experiment without one.
+        key: what makes this the same W&B run when it is started again.
+
+    Raises:
+        InputError: the folder cannot be written, or W&B refuses the run.
+    """
+    import wandb
+
+    check_writable(folder / "wandb")
+    group = experiment.group or group
+    offline = is_offline()
+    try:
+        run = wandb.init(
+            project=experiment.project,
+            dir=folder,
+            id=identity(group, job, str(folder.resolve()), key),
+            resume="allow",
+            name=name,
+            group=group,
+            job_type=job,
+            config=dict(config),
+            mode="offline" if offline else None,
+            settings=wandb.Settings(silent=offline, console="off"),
+        )
+    except wandb.errors.Error as error:
+        raise InputError(f"W&B: {error}") from error
+    return WandbLogger(project=experiment.project, save_dir=folder, experiment=run)
+
+
+@contextmanager
+def recorded_fit(
+    experiment: Experiment, zoo: Path, data: str, config: Mapping[str, Any], name: str
+) -> Iterator[WandbLogger]:
+    """The logger of one model's training, whose W&B run ends with the block.
+
+    Args:
+        experiment: see `open_run`.
+        zoo: the zoo's folder.
+        data: the data set.
+        config: the recipe.
+        name: the model's.
+    """
+    group = default_group(data, zoo)
+    logger = open_run(experiment, zoo, config, job="fit", name=name, group=group, key=identity(config))
+    logger.experiment.define_metric("*", step_metric="trainer/global_step")
+    try:
+        yield logger
+    except BaseException as error:
+        logger.experiment.finish(exit_code=exit_code(error))
+        raise
+    logger.experiment.finish()
+
+
+def exit_code(error: BaseException) -> int:
+    """What the process will end with."""
+    return error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
+
+
+class WandbRun(pl.Callback):
+    """One W&B run for a job of any number of processes, opened and closed by the first.
+
+    Args:
+        experiment: the project, and the group.
+        zoo: the zoo, as the user named it.
+    """
+
+    def __init__(self, experiment: Experiment, zoo: Path) -> None:
+        self.experiment = experiment
+        self.zoo = zoo
+        self.logger: WandbLogger | None = None
+
+    def open(
+        self, trainer: pl.Trainer, manifest: Mapping[str, Any], job: Literal["predict", "test"], key: str, **more: Any
+    ) -> None:
+        """Opens the run and makes it the trainer's logger.
+
+        Args:
+            trainer: whose folder takes the records.
+            manifest: see `lit_adv.tracking.settings`.
+            job: the job type.
+            key: see `open_run`.
+            more: settings of the job itself.
+        """
+        config = settings(manifest, self.zoo)
+        folder = Path(trainer.default_root_dir)
+        self.logger = open_run(
+            self.experiment,
+            folder,
+            {**config, **more},
+            job=job,
+            name=run_name(config),
+            group=default_group(config["data"], self.zoo),
+            key=key,
+        )
+        if self.logger.experiment.offline:
+            say_where(folder)
+        trainer.loggers = [*trainer.loggers, self.logger]
+
+    def close(self, found: PerturbationSet, epsilon: float, figures: Mapping[str, float], **more: Any) -> None:
+        """Records pictures and figures and ends the run.
+
+        Args:
+            found: the set.
+            epsilon: ε of the adversarial examples.
+            figures: for the summary.
+            more: what else is logged, by key.
+        """
+        import wandb
+
+        assert self.logger is not None
+        shown, captions = pictures(found, epsilon)
+        images = {
+            key: [wandb.Image(picture, caption=caption) for picture, caption in zip(batch, captions, strict=True)]
+            for key, batch in shown.items()
+        }
+        run = self.logger.experiment
+        run.config.update(settings(found.manifest, self.zoo), allow_val_change=True)
+        run.log({**images, **more})
+        run.summary.update(figures)
+        run.finish()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        if self.logger is not None:
+            self.logger.experiment.finish(exit_code=exit_code(exception))
+
+
+class PredictRun(WandbRun):
+    """The W&B run of `predict`; stands after `PerturbationAverage`, so that a finished set opens none."""
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if not trainer.is_global_zero:
+            return
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(data, ReplicaDataModule)
+        assert isinstance(pl_module, AttackModule)
+        run = describe_run(pl_module, data, trainer.strategy.root_device)
+        self.open(
+            trainer,
+            {**run, "versions": versions()},
+            "predict",
+            identity(run),
+            test_epsilon=packaged_epsilon(run["data"]["name"]),
+        )
+        self._made = sum(data.plan.rows(number) for number in (~data.done).nonzero()[:, 0].tolist())
+        self._started = time.monotonic()
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if self.logger is not None:
+            seconds = time.monotonic() - self._started
+            found = PerturbationSet.load(Path(trainer.default_root_dir))
+            epsilon = packaged_epsilon(found.manifest["data"]["name"])
+            self.close(found, epsilon, predict_figures(found, self._made, seconds))
+
+
+class TestRun(WandbRun):
+    """The W&B run of `test`."""
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if not trainer.is_global_zero:
+            return
+        assert isinstance(pl_module, EvaluationModule)
+        manifest = PerturbationSet.load(Path(trainer.default_root_dir)).manifest
+        own = {
+            "test_epsilon": pl_module.epsilon,
+            "test_seed": pl_module.seed,
+            "judges": [spec.name for spec in pl_module.specs],
+        }
+        self.open(trainer, manifest, "test", identity(manifest["sha256"], own), **own)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if self.logger is not None:
+            import wandb
+
+            folder = Path(trainer.default_root_dir)
+            evaluation = read_json(folder / EVALUATION)
+            table = wandb.Table(columns=list(COLUMNS), data=table_rows(evaluation))
+            self.close(
+                PerturbationSet.load(folder), evaluation["epsilon"], judged_figures(evaluation), **{TABLE: table}
+            )

@@ -1,0 +1,270 @@
+"""Real runs recorded by W&B without a login, read back."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from callbacks.run_description import versions
+from datamodules.mnist import embedded_digits
+from lit_adv.attack_module import AttackModule
+from lit_adv.cli import main, run_command, underscored
+from lit_adv.data_sets import DATA_SETS
+from lit_adv.files import read_json
+from lit_adv.perturbation_set import EVALUATION, PerturbationSet
+from lit_adv.render import matched, show_targeted
+from lit_adv.tracking import COLUMNS, FIGURES, PICTURES, PREDICT_FIGURES, TABLE, Experiment
+from lit_adv.zoo import Zoo
+from tests.conftest import TINY as RECIPE
+from tests.conftest import Run
+from tests.test_command_line import BIM
+from tests.wandb_records import Recorded, recorded
+from trainers.mnist_zoo import mnist_models, train_mnist_zoo
+from trainers.zoo_runner import train_zoo
+
+WANDB = ["--wandb", "tests"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Neither a login nor a setting of the person who runs the tests."""
+    empty = tmp_path_factory.mktemp("wandb")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("WANDB_")]:
+            patch.delenv(name)
+        for name in ("WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
+            patch.setenv(name, str(empty))
+        patch.setenv("NETRC", str(empty / "netrc"))
+        yield
+
+
+def words(zoo: Zoo, out: Path, *more: str, name: str = "mnist-nmm-bim") -> list[str]:
+    return ["predict", "--config", name, "--zoo", str(zoo.path), "--out", str(out), *BIM, *more]
+
+
+@pytest.fixture(scope="module")
+def nmm(zoo: Zoo, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A set that was made in one process, and tested by two models, of which the attack used one."""
+    out = tmp_path_factory.mktemp("nmm")
+    main([*words(zoo, out), *WANDB])
+    judges = ["--model.judges", "[model-000, model-001]", "--model.seed", "4"]
+    main(["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(out), *judges, *WANDB])
+    return out
+
+
+@pytest.fixture(scope="module")
+def targeted(zoo: Zoo, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A targeted set that was made in two processes."""
+    out = tmp_path_factory.mktemp("targeted")
+    more = ["--trainer.devices", "2", *WANDB, "--wandb-group", "digits that look alike"]
+    done = run("-m", "lit_adv", *words(zoo, out, *more, name="mnist-nmm-bim-targeted"))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("W&B: offline, recorded in ") == 1
+    assert f"wandb sync {out}/wandb/offline-run-*" in done.stderr
+    return out
+
+
+def expected_config(found: PerturbationSet, zoo: Zoo) -> dict[str, Any]:
+    return {
+        "setting": "NMM",
+        "attack": "BIM",
+        "attack_epsilon": 0.2,
+        "attack_steps": 4,
+        "attack_step_size": None,
+        "attack_clip": None,
+        "targeted": found.target is not None,
+        "sigma": 0.2,
+        "copies": 3,
+        "models": 3,
+        "zoo": zoo.path.name,
+        "data": "mnist",
+        "images": 10,
+        "seed": 0,
+        "exact": False,
+        "precision": "float32",
+        "device": "cpu",
+        "test_epsilon": 0.2,
+        **{f"version_{name}": number for name, number in versions().items()},
+    }
+
+
+def in_bytes(pictures: Tensor) -> np.ndarray[Any, Any]:
+    return np.rint(pictures[:, 0].clamp(0, 1).numpy() * 255).astype(np.uint8)
+
+
+def check_pictures(run: Recorded, found: PerturbationSet) -> None:
+    """One image of each class, as in the thesis, and none of them black."""
+    data = DATA_SETS["mnist"]
+    delta = found.perturbation
+    shown = matched(-delta, data.mean, data.std) if found.target is None else 0.5 + show_targeted(delta) / 2
+    expected = [found.image, shown, found.image + 0.2 * delta.sign()]
+    for key, pictures in zip(PICTURES, expected, strict=True):
+        names = run.summary[f"{key}.filenames"]
+        got = np.stack([np.asarray(Image.open(run.files / name)) for name in names])
+        assert got.dtype == np.uint8
+        assert np.abs(got.astype(int) - in_bytes(pictures).astype(int)).max() <= 1  # halves are rounded either way
+        assert (got.mean((1, 2)) > 10).all()
+        assert (got.std((1, 2)) > 10).all()
+
+
+def test_predict(zoo: Zoo, nmm: Path) -> None:
+    run = recorded(nmm)[0]
+    found = PerturbationSet.load(nmm)
+    assert (run.project, run.group, run.job_type) == ("tests", f"mnist-{zoo.path.name}", "predict")
+    assert (run.name, run.exit_code) == ("mnist-nmm-bim", 0)
+    assert run.config == expected_config(found, zoo)
+    assert [run.summary[key] for key in ("images", "perturbations", "perturbations_made")] == [10, 90, 90]
+    assert run.summary["perturbations_per_second"] == pytest.approx(90 / run.summary["seconds"])
+    assert run.summary["delta_mean_abs"] == pytest.approx(found.perturbation.abs().mean().item())
+    assert run.summary["delta_max_abs"] == pytest.approx(found.perturbation.abs().max().item())
+    assert run.summary["models_left_out"] == 0
+    assert set(PREDICT_FIGURES) <= set(run.summary)
+    assert run.summary[f"{PICTURES[0]}.captions"] == [f"class {digit}" for digit in range(10)]
+    check_pictures(run, found)
+
+
+def test_test(zoo: Zoo, nmm: Path) -> None:
+    made, run = recorded(nmm)
+    found, evaluation = PerturbationSet.load(nmm), read_json(nmm / EVALUATION)
+    assert (run.project, run.group, run.job_type) == ("tests", made.group, "test")
+    assert (run.name, run.exit_code) == (made.name, 0)
+    assert run.id != made.id
+    own = {"test_seed": 4, "judges": ["model-000", "model-001"]}
+    assert run.config == {**expected_config(found, zoo), **own}
+    judges = evaluation["judges"]
+    assert judges["model-001"]["white_box"]
+    for key in FIGURES:
+        assert run.summary[key] == judges["model-000"][key]
+        assert [run.summary[f"{key}/{name}"] for name in judges] == [judge[key] for judge in judges.values()]
+    check_pictures(run, found)
+    table = json.loads((run.files / run.summary[f"{TABLE}.path"]).read_text())
+    assert table["columns"] == list(COLUMNS)
+    shared = ["NMM BIM", "NMM", "BIM", 9, 0.2]
+    assert table["data"] == [
+        [*shared, name, judge["white_box"], *(judge[key] for key in FIGURES)] for name, judge in judges.items()
+    ]
+
+
+def test_two_processes_are_one_run(zoo: Zoo, targeted: Path) -> None:
+    (run,) = recorded(targeted)
+    found = PerturbationSet.load(targeted)
+    assert (run.group, run.job_type, run.name) == ("digits that look alike", "predict", "mnist-nmm-bim-targeted")
+    assert run.exit_code == 0
+    assert run.config == expected_config(found, zoo)
+    assert run.summary["perturbations_made"] == 90
+    assert run.summary[f"{PICTURES[1]}.captions"][:2] == ["class 0 to 6", "class 1 to 7"]
+    check_pictures(run, found)
+
+
+def test_a_finished_set_opens_no_run(zoo: Zoo, nmm: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([*words(zoo, nmm), *WANDB])
+    captured = capsys.readouterr()
+    assert "holds this perturbation set already" in captured.out
+    assert captured.err == ""
+    assert len(recorded(nmm)) == 2
+
+
+def test_a_run_that_is_signalled_and_continued_is_the_same(
+    zoo: Zoo, nmm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    perturb = AttackModule.perturb
+    calls: list[int] = []
+
+    def signalled(*arguments: Any) -> Tensor:
+        calls.append(len(calls))
+        if len(calls) == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return perturb(*arguments)
+
+    monkeypatch.setattr(AttackModule, "perturb", staticmethod(signalled))
+    with pytest.raises(SystemExit, match="143"):
+        main([*words(zoo, tmp_path), *WANDB])
+    monkeypatch.undo()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    main([*words(zoo, tmp_path), *WANDB])
+    first, second = recorded(tmp_path)
+    assert (first.exit_code, second.exit_code) == (143, 0)
+    assert first.id == second.id
+    assert "perturbations" not in first.summary
+    assert first.config == second.config
+    assert [second.summary[key] for key in ("perturbations", "perturbations_made")] == [90, 60]
+    assert torch.equal(PerturbationSet.load(tmp_path).perturbation, PerturbationSet.load(nmm).perturbation)
+
+
+def test_fit(zoo: Zoo, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The same two models as without W&B, bit for bit."""
+    out = tmp_path / "small"
+    models = mnist_models(2, width=2)
+    trained = train_zoo(RECIPE, models, embedded_digits, out, processes=2, experiment=Experiment("tests"))
+    assert [spec.checksum for spec in trained.models] == [spec.checksum for spec in zoo.models[:2]]
+    assert capfd.readouterr().err.count("W&B: offline, recorded in ") == 1
+    runs = sorted(recorded(out), key=lambda run: run.name)
+    assert [run.name for run in runs] == ["model-000", "model-001"]
+    for run, spec, role in zip(runs, trained.models, ("test", "source"), strict=True):
+        assert (run.project, run.group, run.job_type, run.exit_code) == ("tests", "mnist-small", "fit", 0)
+        wanted = {**asdict(RECIPE), "name": spec.name, "role": role, "architecture": "vgg16_like", "width": 2}
+        assert {**run.config, **wanted, "zoo": "small"} == run.config
+        assert run.summary["accuracy"] == pytest.approx(spec.training["accuracy"])
+        curve = [entry["train_loss"] for entry in run.history if "train_loss" in entry]
+        assert 0 < curve[-1] < 2.5
+        assert 0.1 < run.summary["train_accuracy"] < 1
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--wandb", "lit/adv"], "cannot contain characters"),
+        (["--wandb", "x" * 129], "a name has 1 to 128 characters"),
+        (["--wandb="], "a name has 1 to 128 characters"),
+        (["--wandb", "tests", "--wandb-group", " "], "--wandb-group ' ': a name has 1 to 128 characters"),
+        (["--wandb-group", "some"], "give --wandb PROJECT too"),
+    ],
+)
+def test_bad_names(
+    zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str
+) -> None:
+    test = ["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(nmm)]
+    for command in (words(zoo, tmp_path / "out"), test):
+        with pytest.raises(SystemExit, match="2"):
+            main([*command, *more])
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("lit-adv: ")
+        assert message in line
+    assert not (tmp_path / "out").exists()
+    assert len(recorded(nmm)) == 2
+
+
+def test_scripts_take_the_same_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["train_mnist_zoo.py", "--out", str(tmp_path / "a-zoo"), "--wandb-group=a-group"])
+    with pytest.raises(SystemExit, match="2"):
+        run_command(train_mnist_zoo)
+    expected = "lit-adv: --wandb-group is for runs that are recorded; give --wandb PROJECT too"
+    assert capsys.readouterr().err.strip() == expected
+    assert underscored(["--wandb-group=a-b", "--out", "c-d", "--e-f"]) == ["--wandb_group=a-b", "--out", "c-d", "--e_f"]
+
+
+def test_without_the_option_wandb_is_not_even_imported(zoo: Zoo, run: Run, tmp_path: Path) -> None:
+    program = """
+import os, sys
+from lit_adv.cli import main
+main(sys.argv[1:])
+print("imported:", "wandb" in sys.modules)
+from callbacks.weights_and_biases import is_offline
+print("offline:", is_offline())
+os.environ["WANDB_API_KEY"] = "0123456789" * 4
+print("with a login:", is_offline())
+"""
+    done = run("-c", program, *words(zoo, tmp_path, "--data.copies", "1", name="mnist-sm-bim"))
+    assert done.stdout.splitlines() == ["imported: False", "offline: True", "with a login: False"], done.stderr
+    assert not (tmp_path / "wandb").exists()
