@@ -14,6 +14,7 @@ from pytorch_lightning.loggers import WandbLogger
 from callbacks.run_description import describe_run, versions
 from datamodules.replicas import ReplicaDataModule
 from lit_adv.attack_module import AttackModule
+from lit_adv.configs import strength_epsilon
 from lit_adv.errors import InputError
 from lit_adv.evaluation.module import EvaluationModule
 from lit_adv.files import check_writable, read_json
@@ -25,7 +26,6 @@ from lit_adv.tracking import (
     default_group,
     identity,
     judged_figures,
-    packaged_epsilon,
     pictures,
     predict_figures,
     run_name,
@@ -216,7 +216,7 @@ class PredictRun(WandbRun):
             {**run, "versions": versions()},
             "predict",
             identity(run),
-            test_epsilon=packaged_epsilon(run["data"]["name"]),
+            test_epsilon=strength_epsilon(run["data"]["name"]),
         )
         self._made = sum(data.plan.rows(number) for number in (~data.done).nonzero()[:, 0].tolist())
         self._started = time.monotonic()
@@ -225,7 +225,7 @@ class PredictRun(WandbRun):
         if self.logger is not None:
             seconds = time.monotonic() - self._started
             found = PerturbationSet.load(Path(trainer.default_root_dir))
-            epsilon = packaged_epsilon(found.manifest["data"]["name"])
+            epsilon = strength_epsilon(found.manifest["data"]["name"])
             self.close(found, epsilon, predict_figures(found, self._made, seconds))
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -39,3 +41,9 @@ def strongest(perturbation: Tensor) -> Tensor:
     """δ `[N, C, H, W]`, 0 where |δ| is below the mean |δ| of its perturbation (thesis 4.6.6, Figure 5.6)."""
     size = perturbation.abs()
     return torch.where(size < size.mean((1, 2, 3), keepdim=True), 0, perturbation)
+
+
+def as_bytes(picture: Tensor) -> NDArray[np.uint8]:
+    """`[N, C, H, W]` in [0, 1], clipped there, as `[N, H, W, C]` in 0 … 255."""
+    scaled: NDArray[np.uint8] = (picture.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return scaled

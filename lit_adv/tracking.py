@@ -9,14 +9,12 @@ from statistics import mean
 from typing import Any, Final
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
-from torch import Tensor
 
-from lit_adv.configs import files_of
 from lit_adv.errors import InputError
 from lit_adv.evaluation.strength import adversarial_example
 from lit_adv.perturbation_set import PerturbationSet, first_of_each_class
+from lit_adv.render import as_bytes
 
 PICTURES: Final = ("pictures/image", "pictures/perturbation", "pictures/adversarial_example")
 """Keys of the pictures: x; the perturbation as in the thesis; x + ε·sign(δ) (Eq. 4.3)."""
@@ -125,11 +123,6 @@ def identity(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 
 
-def packaged_epsilon(data: str) -> float:
-    """The ε of Eq. 4.3 that the packaged configuration `<data>-test` has."""
-    return float(yaml.safe_load(files_of(f"{data}-test")[-1].read_text())["model"]["init_args"]["epsilon"])
-
-
 def predict_figures(found: PerturbationSet, made: int, seconds: float) -> dict[str, float]:
     """The figures of a finished set.
 
@@ -189,9 +182,3 @@ def pictures(found: PerturbationSet, epsilon: float) -> tuple[dict[str, NDArray[
     if found.target is not None:
         captions = [f"{c} to {t}" for c, t in zip(captions, found.target[index].tolist(), strict=True)]
     return dict(zip(PICTURES, map(as_bytes, (image, perturbation, example)), strict=True)), captions
-
-
-def as_bytes(picture: Tensor) -> NDArray[np.uint8]:
-    """`[N, C, H, W]` in [0, 1], clipped there, as `[N, H, W, C]` in 0 … 255."""
-    scaled: NDArray[np.uint8] = (picture.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-    return scaled

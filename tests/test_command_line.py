@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -278,13 +277,12 @@ def test_the_training_script_refuses_in_one_line(run: Run, tmp_path: Path) -> No
 
 def test_a_terminated_run_keeps_its_work(zoo: Zoo, tmp_path: Path) -> None:
     words = ["predict", "--config", "mnist-nmm-bim", "--zoo", str(zoo.path), "--out", str(tmp_path), *BIM]
-    command = [sys.executable, "-m", "lit_adv", *words, "--data.copies", "300"]
+    command = [sys.executable, "-m", "lit_adv", *words, "--data.copies", "2000"]
     started = subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
     assert started.stderr is not None
     for line in started.stderr:
-        if "9000 perturbations" in line:
+        if "of 60000 perturbations" in line:  # the first report of progress
             break
-    time.sleep(1)
     started.terminate()
     started.stderr.close()
     assert started.wait(60) == 128 + signal.SIGTERM

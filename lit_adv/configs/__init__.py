@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from itertools import product
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import yaml
 
 from lit_adv.errors import InputError
 
@@ -69,3 +71,19 @@ def files_of(name: str) -> list[Path]:
         return [Path(name)]
     near = get_close_matches(name, names, n=3, cutoff=0.4) or sorted(names)
     raise InputError(f"configuration {name!r} is neither a packaged name nor a file; did you mean {', '.join(near)}?")
+
+
+def parameter(name: str, part: str, parameter: str) -> Any:
+    """A value of a packaged file: `parameter("mnist-test", "model", "epsilon")`.
+
+    Args:
+        name: the file's, without ending.
+        part: `data` or `model`.
+        parameter: of its class.
+    """
+    return yaml.safe_load((FOLDER / f"{name}.yaml").read_text())[part]["init_args"][parameter]
+
+
+def strength_epsilon(data: str) -> float:
+    """ε of Eq. 4.3 for a data set, in pixel values of [0, 1]: 0.2, 0.03 or 0.02."""
+    return float(parameter(f"{data}-test", "model", "epsilon"))

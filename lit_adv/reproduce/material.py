@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-import yaml
 from rich.console import Console
 from torch import Tensor
 
 from datamodules.class_names import class_names
-from lit_adv.configs import files_of
+from lit_adv.configs import parameter, strength_epsilon
 from lit_adv.data_sets import DATA_SETS, DataSet
 from lit_adv.errors import InputError
 from lit_adv.evaluation.masking_effect import Judge
@@ -187,7 +186,7 @@ class Material:
     @property
     def epsilon(self) -> float:
         """ε of Eq. 4.3 for this data set."""
-        return float(_configured(f"{self.data}-test", "model", "epsilon"))
+        return strength_epsilon(self.data)
 
     @cached_property
     def judges(self) -> dict[str, Judge]:
@@ -242,7 +241,7 @@ class Material:
 
     def image_folder(self) -> Path:
         """Where ImageNet's photographs are: what the words say, or the configuration."""
-        folder = Path(_configured(self.data, "data", "root"))
+        folder = Path(parameter(self.data, "data", "root"))
         for place, word in enumerate(self.words):
             if word == "--data.root" and place + 1 < len(self.words):
                 folder = Path(self.words[place + 1])
@@ -289,12 +288,6 @@ def described(name: str, made: PerturbationSet) -> dict[str, Any]:
         "attack": ", ".join([manifest["attack"]["name"], *(f"{key} {value}" for key, value in parameters)]),
         "seed": manifest["seed"],
     }
-
-
-def _configured(name: str, part: str, parameter: str) -> Any:
-    """A parameter of a packaged configuration."""
-    path = files_of(name)[-1] if name.endswith("-test") else files_of(f"{name}-sm-bim")[1]
-    return yaml.safe_load(path.read_text())[part]["init_args"][parameter]
 
 
 def _judge(spec: ModelSpec) -> Judge:

@@ -9,14 +9,13 @@ import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from datamodules.class_names import class_names
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.files import atomic_path
 from lit_adv.perturbation_set import PerturbationSet, name_of
-from lit_adv.render import as_shown
+from lit_adv.render import as_bytes, as_shown
 from lit_adv.study.design import KEY, Study, Trial, deal, draw_choices
 from lit_adv.study.jspsych import LIBRARIES, read_libraries, write_libraries
 
@@ -144,10 +143,4 @@ def as_pictures(loaded: PerturbationSet) -> list[NDArray[np.uint8]]:
     """The perturbations as the thesis shows them, `[H, W]` or `[H, W, 3]` uint8 each."""
     data = DATA_SETS[loaded.manifest["data"]["name"]]
     shown = as_shown(loaded.perturbation, data.mean, data.std, targeted=loaded.target is not None)
-    return [to_bytes(picture) for picture in shown]
-
-
-def to_bytes(picture: Tensor) -> NDArray[np.uint8]:
-    """A picture `[C, H, W]` in [0, 1], clipped, as `[H, W]` (C = 1) or `[H, W, C]` of 0 to 255."""
-    values: NDArray[np.uint8] = (picture.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-    return values[..., 0] if values.shape[-1] == 1 else values
+    return [picture[..., 0] if picture.shape[-1] == 1 else picture for picture in as_bytes(shown)]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lit_adv.configs import expand, packaged
+from lit_adv.configs import expand, packaged, strength_epsilon
 from lit_adv.errors import InputError
 
 
@@ -76,3 +76,8 @@ def test_expansion_keeps_order_and_other_words(tmp_path: Path) -> None:
 def test_unknown_name() -> None:
     with pytest.raises(InputError, match=r"'mnist-nnm-bim' .* did you mean .*mnist-nmm-bim"):
         expand(["predict", "--config", "mnist-nnm-bim"])
+
+
+@pytest.mark.parametrize(("data", "epsilon"), [("mnist", 0.2), ("cifar10", 0.03), ("imagenet", 0.02)])
+def test_the_epsilon_of_table_4_4(data: str, epsilon: float) -> None:
+    assert strength_epsilon(data) == epsilon

@@ -2,7 +2,7 @@
 
 import torch
 
-from lit_adv.render import matched, show_targeted, strongest
+from lit_adv.render import as_bytes, matched, show_targeted, strongest
 
 
 def test_untargeted_has_the_statistics_and_the_minus_sign() -> None:
@@ -32,3 +32,10 @@ def test_targeted_keeps_sign_and_proportion() -> None:
 def test_only_what_is_above_the_mean_magnitude_stays() -> None:
     perturbation = torch.tensor([[[[1.0, -2.0], [3.0, -6.0]]], [[[0.0, 0.0], [0.0, 4.0]]]])
     assert strongest(perturbation).tolist() == [[[[0, 0], [3, -6]]], [[[0, 0], [0, 4]]]]
+
+
+def test_pictures_in_bytes() -> None:
+    picture = torch.tensor([-1.0, 0.0, 0.25, 1.0, 2.0, 0.999]).reshape(1, 3, 1, 2)
+    found = as_bytes(picture)
+    assert found.shape == (1, 1, 2, 3)
+    assert found.transpose(0, 3, 1, 2).ravel().tolist() == [0, 0, 64, 255, 255, 255]

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
-import torch
 
-from lit_adv.tracking import as_bytes, default_group, identity, judged_figures, packaged_epsilon, run_name
+from lit_adv.tracking import default_group, identity, judged_figures, run_name
 
 
 def test_names() -> None:
@@ -17,11 +16,6 @@ def test_names() -> None:
     assert default_group("imagenet", Path("zoos/mine.yaml")) == "imagenet-mine"
     assert default_group("mnist", Path("zoo/v1.2")) == "mnist-v1.2"
     assert identity("a", {"b": 1}) == identity("a", {"b": 1}) != identity("a", {"b": 2})
-
-
-@pytest.mark.parametrize(("data", "epsilon"), [("mnist", 0.2), ("cifar10", 0.03), ("imagenet", 0.02)])
-def test_the_epsilon_of_the_pictures(data: str, epsilon: float) -> None:
-    assert packaged_epsilon(data) == epsilon
 
 
 def test_means_are_over_the_judges_that_were_not_attacked() -> None:
@@ -36,10 +30,3 @@ def test_means_are_over_the_judges_that_were_not_attacked() -> None:
     only_white = judged_figures({"judges": {"b": judges["b"]}})
     assert "attack" not in only_white
     assert only_white["attack/b"] == 0.1
-
-
-def test_pictures_in_bytes() -> None:
-    picture = torch.tensor([-1.0, 0.0, 0.25, 1.0, 2.0, 0.999]).reshape(1, 3, 1, 2)
-    found = as_bytes(picture)
-    assert found.shape == (1, 1, 2, 3)
-    assert found.transpose(0, 3, 1, 2).ravel().tolist() == [0, 0, 64, 255, 255, 255]

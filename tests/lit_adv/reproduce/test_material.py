@@ -82,13 +82,6 @@ def test_where_the_images_are(given: list[str], folder: str) -> None:
     assert material.image_folder() == Path(folder)
 
 
-def test_epsilon_is_that_of_the_test() -> None:
-    found = {
-        data: Material(data=data, zoo=Path("z"), out=Path("o")).epsilon for data in ("mnist", "cifar10", "imagenet")
-    }
-    assert found == {"mnist": 0.2, "cifar10": 0.03, "imagenet": 0.02}
-
-
 def test_a_terminated_run_lets_its_child_save_and_end() -> None:
     child = (
         "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(143)); print('on', flush=True); time.sleep(60)"
