@@ -83,7 +83,8 @@ def by_area(masked: Masked, part: str, epsilon: float, points: int = 20) -> list
         masked: what is judged.
         part: `contour` or `background`.
         epsilon: ε.
-        points: about how many; the steps between them are equal in dilations.
+        points: about how many, their shares as evenly spread as whole dilations allow; nothing, the part as it
+            is, and all are among them.
     """
     start = masked.part(part)
     allowed = masked.mask >= 0
@@ -96,8 +97,11 @@ def by_area(masked: Masked, part: str, epsilon: float, points: int = 20) -> list
                 break
             shares[sign * step] = float((region & allowed).float().mean())
             before = region
-    steps = sorted(shares)
-    kept = sorted({steps[round(place * (len(steps) - 1) / max(points - 1, 1))] for place in range(points)} | {0})
+    first, last = min(shares), max(shares)
+    spacing = (shares[last] - shares[first]) / max(points - 1, 1)
+    wanted = [shares[first] + place * spacing for place in range(1, points - 1)]
+    nearest = {min(shares, key=lambda step: abs(shares[step] - share)) for share in wanted}
+    kept = sorted({first, 0, last} | {step for step in nearest if abs(shares[step] - shares[0]) >= spacing / 2})
     return [Point(shares[step], masked.attacked(grown(start, step) & allowed, epsilon)) for step in kept]
 
 

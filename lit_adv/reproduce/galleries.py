@@ -139,7 +139,7 @@ def complementarity(material: Material, names: Sequence[str]) -> Made:
     """Figure 5.6: where perturbations are strong, the images first whose background is so and their object is not."""
     sets = material.same_images(names)
     place, mask = material.masked(sets[0])
-    kept = [(strongest(one.perturbation[place]) != 0).any(1) for one in sets]
+    kept = [(strongest(one.perturbation[place]) != 0).double().mean(1) for one in sets]
     inside, outside = mask == OBJECT, mask == BACKGROUND
     surplus = [_share(one, outside) - _share(one, inside) for one in kept]
     order = surplus[-1].nan_to_num(-torch.inf).argsort(descending=True, stable=True)
@@ -231,5 +231,5 @@ def _spread(label: Tensor) -> Tensor:
 
 
 def _share(strong: Tensor, region: Tensor) -> Tensor:
-    """The share of a region's pixels that are strong, for each image; both `[N, H, W]` bool."""
-    return (strong & region).sum((1, 2)) / region.sum((1, 2))
+    """The mean of `strong` `[N, H, W]` over a region `[N, H, W]` bool, for each image."""
+    return (strong * region).sum((1, 2)) / region.sum((1, 2))

@@ -48,7 +48,9 @@ def test_by_area(masked: Masked) -> None:
     assert [point.accuracy for point in curve] == [(1, 1), (0, 1), (0, 1), (0, 1), (0, 1), (0, 0)]
     assert [point.mean for point in curve] == [1, 0.5, 0.5, 0.5, 0.5, 0]
     fewer = by_area(masked, "contour", 0.1, points=3)
-    assert [point.x * 81 for point in fewer] == pytest.approx([0, 9, 80])
+    assert [point.x * 81 for point in fewer] == pytest.approx([0, 9, 49, 80])
+    even = by_area(masked, "contour", 0.1, points=6)  # wanted besides: 16, 32, 48, 64
+    assert [point.x * 81 for point in even] == pytest.approx([0, 9, 25, 49, 80])
     background = by_area(masked, "background", 0.1, points=50)
     assert [point.x * 81 for point in background] == sorted(point.x * 81 for point in background)
     assert background[-1].accuracy == (0, 0)
