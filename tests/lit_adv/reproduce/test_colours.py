@@ -1,0 +1,120 @@
+"""The figures on colour images, with several test models, of which the attacks used one, and with masks."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from lit_adv.cli import main
+from lit_adv.models.build import build
+from lit_adv.reproduce import curves, galleries, tables
+from lit_adv.reproduce.catalogue import CATALOGUE
+from lit_adv.reproduce.command import lacking, make
+from lit_adv.reproduce.material import Material
+from lit_adv.zoo import Zoo
+from tests.lit_adv.reproduce.conftest import made_up
+
+CLASSES = {"n01514668": 7, "n03063599": 504, "n07749582": 951}
+
+
+def zoo_of(folder: Path, data: str, source: str, judge: str) -> Zoo:
+    """A source that also judges under the name `white`, and another judge; random weights."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for name in (source, judge):
+            torch.save(build(name, {}).state_dict(), folder / f"{name}.pth")
+    white = {"name": "white", "architecture": source, "weights": f"{source}.pth"}
+    content = {"data": data, "weights": ".", "sources": [source], "test": [judge, white]}
+    (folder / "zoo.yaml").write_text(yaml.safe_dump(content))
+    return Zoo.open(folder / "zoo.yaml")
+
+
+@pytest.fixture(scope="module")
+def cifar10(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    out = tmp_path_factory.mktemp("cifar10")
+    zoo = zoo_of(out, "cifar10", "resnet20_cifar10", "nin_cifar10")
+    images = torch.rand(20, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    names = dict.fromkeys(name for entry in CATALOGUE if "cifar10" in entry.data for name in entry.sets)
+    for place, name in enumerate(names):
+        made_up(name, images, torch.arange(20) % 10, zoo, place, {"name": "cifar10"}).save(out / "sets" / name)
+    return Material(data="cifar10", zoo=zoo.path, out=out)
+
+
+def test_all_that_has_a_meaning_is_made(cifar10: Material) -> None:
+    for entry in CATALOGUE:
+        if lacking(entry, cifar10):
+            assert "no meaning on cifar10" in lacking(entry, cifar10)
+        else:
+            make(entry, cifar10)
+            assert (cifar10.out / "figures" / entry.name / "figure.json").is_file()
+
+
+def test_judges_that_were_attacked_are_marked(cifar10: Material) -> None:
+    rows = galleries.targeted(cifar10, ["sm-bim-targeted"]).numbers["recognized"]
+    assert {row["test model"]: row["white box"] for row in rows} == {"nin_cifar10": False, "white": True}
+    row = tables.noise(cifar10, ["nmm-bim"]).numbers["recognized"][0]
+    assert list(row) == ["class", "images", "NMM BIM, nin_cifar10", "NMM BIM, white*"]
+
+
+def test_cats(cifar10: Material) -> None:
+    made = galleries.vanishing_cat(cifar10, ["nmm-bim"])
+    right = torch.stack([a == torch.arange(10).repeat_interleave(2) for a in cifar10.answers("nmm-bim").values()])
+    [row] = made.numbers["recognized"]
+    assert row["cat recognized"] == pytest.approx(float(right[:, 6:8].double().mean()))
+    assert "class shown is cat; mean of 2 test models" in made.note
+
+
+@pytest.fixture(scope="module")
+def imagenet(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    """Six photographs; of the first of each class the left half is the object, the second has no mask."""
+    out = tmp_path_factory.mktemp("imagenet")
+    zoo = zoo_of(out, "imagenet", "squeezenet_v1_1", "fdmobilenet_wd4")
+    files = [f"{wnid}/{name}.png" for wnid in CLASSES for name in "ab"]
+    half = np.zeros((256, 256, 3), np.uint8)
+    half[:, :128] = (7 + 1, 1, 0)  # ImageNet-S: R + 256·G
+    for file in files:
+        (out / "val" / file).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(half).save(out / "val" / file)
+        if file.endswith("a.png"):
+            (out / "masks" / file).parent.mkdir(parents=True)
+            Image.fromarray(half).save(out / "masks" / file)
+    images = torch.rand(6, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor(list(CLASSES.values())).repeat_interleave(2)
+    for place, name in enumerate(("nmm-bim", "nmm-cw", "nmm-deepfool")):
+        made_up(name, images, labels, zoo, place, {"name": "imagenet", "files": files}).save(out / "sets" / name)
+    return Material(
+        data="imagenet", zoo=zoo.path, out=out, masks=out / "masks", words=["--data.root", str(out / "val")]
+    )
+
+
+def test_masked_photographs_count(imagenet: Material) -> None:
+    made = curves.contour_and_background(imagenet, ["nmm-bim"])
+    assert made.note == "The area ratio is 1.00 here, over 3 images with masks."
+    one = imagenet.set("nmm-bim")
+    left = torch.arange(224) < 112
+    seen = one.image[::2] + 0.02 * one.perturbation[::2].sign() * left
+    for row in made.numbers["accuracy"]:
+        if row["part"] == "contour":
+            for name, judge in imagenet.judges.items():
+                right = (judge(seen).argmax(1) == one.label[::2]).double().mean()
+                assert row[name] == pytest.approx(float(right), abs=1e-4)
+
+
+def test_answers_are_among_the_classes_of_the_set(imagenet: Material) -> None:
+    for answers in imagenet.answers("nmm-bim").values():
+        assert set(answers.tolist()) <= set(CLASSES.values())
+
+
+def test_what_is_not_at_hand_is_said(imagenet: Material, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["figure-4.7", "--data", "imagenet", "--zoo", str(imagenet.zoo), "--out", str(imagenet.out)]
+    for words, expected in (
+        (["--masks", str(tmp_path / "m")], "there is no folder"),
+        (["--masks", str(imagenet.masks), "--", "--data.root", str(tmp_path / "v")], "with photographs"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(["reproduce", *common, *words])
+        assert ended.value.code == 2
+        assert expected in capsys.readouterr().err
