@@ -103,9 +103,9 @@ def noise_scale(material: Material, names: Sequence[str]) -> Made:
                 for sigma, period in zip(sigmas, periods, strict=True)
             ]
         },
-        note=f"{source}, {int(sets[0].count[0])} noisy copies. The period is that of the lowest frequency that "
-        "stands out of the "
-        "spectrum along rows and columns; none is given where nothing stands out by a factor of 1.4.",
+        note=f"{source}, {int(sets[0].count[0])} noisy copies. The period is that of the lowest frequency that stands "
+        "out of the spectrum along rows and columns, the image's size divided by a whole number, at least 2 pixels; none "
+        "is given where nothing stands out.",
     )
 
 

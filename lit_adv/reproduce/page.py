@@ -37,8 +37,10 @@ def write_page(out: Path, data: str) -> Path:
         sets |= figure["sets"]
         pictures = (*figure["plots"], *figure["pictures"])
         images = [embedded((folder / f"{name}.png").read_bytes()) for name in pictures]
-        shown = {} if figure["tables"] else {k: v for k, v in figure["numbers"].items() if len(v) <= MOST_ROWS}
-        sections.append({**figure, "name": entry.name, "images": images, "shown": shown})
+        numbers = {} if figure["tables"] else figure["numbers"]
+        shown = {name: rows for name, rows in numbers.items() if len(rows) <= MOST_ROWS}
+        long = [name for name in numbers if name not in shown]
+        sections.append({**figure, "name": entry.name, "images": images, "shown": shown, "long": long})
     page = Environment(loader=PackageLoader("lit_adv.reproduce"), autoescape=True, undefined=StrictUndefined)
     html = page.get_template("page.html").render(data=data, sections=sections, sets=sets)
     path = out / "index.html"
