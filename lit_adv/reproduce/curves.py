@@ -104,8 +104,8 @@ def noise_scale(material: Material, names: Sequence[str]) -> Made:
             ]
         },
         note=f"{source}, {int(sets[0].count[0])} noisy copies. The period is that of the lowest frequency that stands "
-        "out of the spectrum along rows and columns, the image's size divided by a whole number, at least 2 pixels; none "
-        "is given where nothing stands out.",
+        "out of the spectrum along rows and columns, the image's size divided by a whole number, at least 2 pixels; "
+        "none is given where nothing stands out.",
     )
 
 
