@@ -26,7 +26,9 @@ def of_sets(material: Material, names: Sequence[str]) -> Made:
     sets = material.same_images(names)
     index = first_of_each_class(sets[0].label)
     rows = [(name_of(one), as_picture(one, index)) for one in sets]
-    return Made(pictures={"gallery": band([("image", sets[0].image[index]), *rows])})
+    empty = any(not one.perturbation[i].any() for one in sets for i in index)
+    why = "Where a picture is empty every source model has the image wrong from the start, so that the attack gives 0."
+    return Made(pictures={"gallery": band([("image", sets[0].image[index]), *rows])}, note=why if empty else "")
 
 
 def clipping(material: Material, names: Sequence[str]) -> Made:
