@@ -141,10 +141,12 @@ def complementarity(material: Material, names: Sequence[str]) -> Made:
     """Figure 5.6: where perturbations are strong, the images first whose background is so and their object is not."""
     sets = material.same_images(names)
     place, mask = material.masked(sets[0])
+    there = torch.stack([one.perturbation[place].flatten(1).any(1) for one in sets]).all(0)
+    place, mask = place[there], mask[there]
     kept = [(strongest(one.perturbation[place]) != 0).double().mean(1) for one in sets]
     inside, outside = mask == OBJECT, mask == BACKGROUND
     surplus = [_share(one, outside) - _share(one, inside) for one in kept]
-    order = surplus[-1].nan_to_num(-torch.inf).argsort(descending=True, stable=True)
+    order = surplus[-1].argsort(descending=True, stable=True)
     called = class_names(material.data)
     numbers = [
         {
