@@ -104,7 +104,7 @@ CATALOGUE: Final = (
     Entry(
         name="figure-4.7",
         title="Figure 4.7: perturbations and their contours",
-        published="Inside the object's contour the perturbation looks like the object.",
+        published="What lies inside the object's contour counts as the recognizable information, the rest as background.",
         sets=("nmm-bim",),
         make=galleries.contours,
         data=("mnist", "imagenet"),
@@ -173,7 +173,7 @@ CATALOGUE: Final = (
     Entry(
         name="figure-5.1",
         title="Figure 5.1: the Square attack on one model",
-        published="Coloured squares; nothing of the object is to be seen.",
+        published="Perturbations of one model beside their images.",
         sets=("sm-square",),
         make=galleries.of_sets,
         judges=False,
@@ -195,7 +195,7 @@ CATALOGUE: Final = (
     Entry(
         name="figure-5.4",
         title="Figure 5.4: many models, no noise",
-        published="The object is there without noise too, less clear than with it.",
+        published="Every attack shows the masking effect without noise too, less clearly, from a tenth of the perturbations.",
         sets=tuple(f"mm-{attack}" for attack in ATTACKS),
         make=galleries.of_sets,
         judges=False,
