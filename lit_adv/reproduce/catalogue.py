@@ -104,7 +104,8 @@ CATALOGUE: Final = (
     Entry(
         name="figure-4.7",
         title="Figure 4.7: perturbations and their contours",
-        published="What lies inside the object's contour counts as the recognizable information, the rest as background.",
+        published="What lies inside the object's contour counts as the recognizable information, the rest as "
+        "background.",
         sets=("nmm-bim",),
         make=galleries.contours,
         data=("mnist", "imagenet"),
@@ -195,7 +196,8 @@ CATALOGUE: Final = (
     Entry(
         name="figure-5.4",
         title="Figure 5.4: many models, no noise",
-        published="Every attack shows the masking effect without noise too, less clearly, from a tenth of the perturbations.",
+        published="Every attack shows the masking effect without noise too, less clearly, from a tenth of the "
+        "perturbations.",
         sets=tuple(f"mm-{attack}" for attack in ATTACKS),
         make=galleries.of_sets,
         judges=False,
