@@ -98,7 +98,8 @@ class Material:
         setting, attack, *more = name.split("-")
         targeted = "-targeted" if more == ["targeted"] else ""
         words = ["--config", f"{self.data}-{setting}-{attack}{targeted}", "--zoo", str(self.zoo)]
-        words += ["--trainer.devices", str(self.devices)]
+        few = setting == "sm" or (setting == "nsm" and self.fast)  # batches: each process needs one
+        words += ["--trainer.devices", "1" if few else str(self.devices)]
         if attack in self.steps:
             words += [f"--model.attack.{LENGTH[attack]}", str(self.steps[attack])]
         if self.fast and setting in ("nsm", "nmm"):

@@ -25,6 +25,13 @@ def test_words_of_plain_and_targeted_sets() -> None:
     assert words("nmm-cw-targeted") == ["--config", "mnist-nmm-cw-targeted", *PLAIN]
 
 
+def test_a_single_model_is_attacked_in_one_process() -> None:
+    for name, devices in {"sm-bim": "1", "mm-bim": "4", "nmm-bim": "4", "nsm-bim-sigma-0.1": "4"}.items():
+        given = words(name, devices=4)
+        assert given[given.index("--trainer.devices") + 1] == devices
+    assert words("nsm-bim-sigma-0.1", devices=4, fast=True)[5] == "1"
+
+
 def test_words_of_variants_come_after_those_of_the_user() -> None:
     user = ["--data.per_class", "5"]
     clipped = ["--config", "mnist-nmm-bim", *PLAIN, *user, "--model.attack.clip", "[0, 1]"]
