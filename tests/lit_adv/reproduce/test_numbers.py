@@ -117,3 +117,12 @@ def test_one_class_against_the_others(material: Material) -> None:
     for row, name in zip(made.numbers["recognized"], right, strict=True):
         other = torch.cat([right[name][: 2 * best], right[name][2 * best + 2 :]]).double().mean()
         assert row["others recognized"] == pytest.approx(float(other), abs=1e-4)
+
+
+def test_accuracy_against_epsilon(material: Material) -> None:
+    one, [judge] = material.set("mm-bim"), material.judges.values()
+    rows = curves.by_epsilon_curves(material, ["mm-bim"]).numbers["curves"]
+    assert [row["epsilon"] for row in rows[:10]] == pytest.approx([0.1 * step for step in range(1, 11)])
+    for row in rows[:10]:
+        seen = one.image + row["epsilon"] * one.perturbation.sign() * (one.image > 0)
+        assert row["mean"] == pytest.approx(float((judge(seen).argmax(1) == one.label).double().mean()))
