@@ -5,10 +5,10 @@ from torch import Tensor
 
 NEAR = 2
 """A peak is compared with the power at frequencies so many bins away."""
-LEAST = 0.15
-"""Decades by which a peak must stand out to count."""
+STANDING = 4
+LEAST = 0.02
+"""Decades; spectra without any noise have no usual prominence."""
 FUNDAMENTAL = 0.5
-"""See `grid_period`."""
 
 
 def spectrum(perturbation: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ def spectrum(perturbation: Tensor) -> Tensor:
 
 
 def prominence(power: Tensor) -> Tensor:
-    """By how many decades each peak's power exceeds the geometric mean of that `NEAR` bins below and above.
+    """By how many decades each frequency's power exceeds the geometric mean of that `NEAR` bins below and above.
 
     At the highest frequency only that below is compared.
 
@@ -43,22 +43,22 @@ def prominence(power: Tensor) -> Tensor:
         power: `[K]`, see `spectrum`.
 
     Returns:
-        `[K]`; 0 where there is no peak, and up to bin `NEAR`, where there is nothing to compare with.
+        `[K]`; 0 up to bin `NEAR`, where there is nothing to compare with.
     """
     decades = power.clamp_min(torch.finfo(power.dtype).tiny).log10()
     found = torch.zeros_like(power)
     for k in range(NEAR + 1, len(power)):
-        if power[k] >= power[k - 1 : k + 2].max():
-            around = [decades[k - NEAR], *([decades[k + NEAR]] if k + NEAR < len(power) else [])]
-            found[k] = decades[k] - torch.stack(around).mean()
+        around = [decades[k - NEAR], *([decades[k + NEAR]] if k + NEAR < len(power) else [])]
+        found[k] = decades[k] - torch.stack(around).mean()
     return found
 
 
 def grid_period(power: Tensor, size: int) -> float:
     """Pixels after which the grid repeats.
 
-    A grid's power lies at its frequency and the multiples of it. Of the peaks that stand out, the one at the lowest
-    frequency whose power above its surroundings is at least `FUNDAMENTAL` of the largest such power.
+    A grid's power lies at its frequency and the multiples of it. A frequency stands out if it has more power than those
+    beside it and its prominence is `STANDING` times the usual one (1.48 times the median absolute deviation). Of those,
+    the lowest whose power above its surroundings is at least `FUNDAMENTAL` of the largest such power.
 
     Args:
         power: `[size // 2 + 1]`, see `spectrum`.
@@ -67,8 +67,14 @@ def grid_period(power: Tensor, size: int) -> float:
     Returns:
         The period in pixels, S divided by a whole number, from 2 to S / 3; NaN if nothing stands out.
     """
-    standing = prominence(power)
-    excess = torch.where(standing >= LEAST, power * (1 - 10**-standing), 0)
+    above = prominence(power)
+    known = above[NEAR + 1 :]
+    usual = 1.4826 * (known - known.median()).abs().median()
+    peak = torch.zeros_like(power, dtype=torch.bool)
+    peak[1:-1] = (power[1:-1] > power[:-2]) & (power[1:-1] > power[2:])
+    peak[-1] = power[-1] > power[-2]
+    stands = peak & (above >= (STANDING * usual).clamp_min(LEAST))
+    excess = torch.where(stands, power * (1 - 10**-above), 0)
     if not excess.any():
         return float("nan")
     return size / int((excess >= FUNDAMENTAL * excess.max()).nonzero()[0, 0])
