@@ -84,6 +84,7 @@ def noise_scale(material: Material, names: Sequence[str]) -> Made:
     left.set_ylim(bottom=0)
     left.set_xlim(0, 1.05 * max(sigmas))
     if all(map(isnan, periods)):
+        left.set_yticks([])
         left.text(0.5, 0.5, "no grid stands out", transform=left.transAxes, ha="center", va="center")
     for place, (sigma, power) in enumerate(zip(sigmas, spectra, strict=True)):
         grey = str(0.75 * (1 - place / max(len(spectra) - 1, 1)))
