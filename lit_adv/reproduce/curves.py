@@ -55,8 +55,8 @@ def derivative_curves(material: Material, names: Sequence[str]) -> Made:
     border = float((_masked(material, names[0]).mask == OBJECT).float().mean())
     for axes in made.plots["curves"].axes:
         axes.axvline(100 * border, color="grey", linestyle="--", linewidth=1)
-    made.note += " The numbers are points for each percent of area. Grey line: the contour's border, at "
-    f"{100 * border:.0f} % of the image."
+    where = f"Grey line: the contour's border, at {100 * border:.0f} % of the image."
+    made.note += f" The numbers are points for each percent of area. {where}"
     return made
 
 

@@ -46,6 +46,8 @@ def test_slopes_belong_to_the_areas(material: Material, monkeypatch: pytest.Monk
     assert [row["one"] for row in slope] == pytest.approx((-np.diff(y) / np.diff(x)).tolist(), rel=1e-2)
     assert all(row["mean"] == pytest.approx((row["one"] + row["two"]) / 2, abs=1e-4) for row in slope)
     assert "Mean of 2 test models" in made.note
+    ink = 100 * float((material.set("mm-deepfool").image > 0).float().mean())
+    assert f"border, at {ink:.0f} % of the image." in made.note
     assert made.plots["curves"].axes[0].collections, "no band shows the spread"
 
 
