@@ -73,3 +73,10 @@ def test_growth_by_hand() -> None:
 
 def test_the_stroke_of_a_digit() -> None:
     assert stroke(torch.tensor([[[[0.0, 0.2, 1.0]]]])).tolist() == [[[0, 1, 1]]]
+
+
+def test_sixteen_bits_are_refused(tmp_path: Path) -> None:
+    """Cut to 8 bits, what is to be ignored (1000) would count as object."""
+    Image.fromarray(np.full((4, 4), 1000, np.uint16)).save(tmp_path / "mask.png")
+    with pytest.raises(InputError, match="16 bits"):
+        read_mask(tmp_path / "mask.png", (4, 4), 4, 4)
