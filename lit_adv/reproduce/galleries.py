@@ -192,11 +192,12 @@ def vanishing_cat(material: Material, names: Sequence[str]) -> Made:
         }
         for one, found in zip(sets, right, strict=True)
     ]
+    judges = "one test model" if len(material.judges) == 1 else f"mean of {len(material.judges)} test models"
     why = "" if material.data == "cifar10" else f", the class of {name_of(sets[0])} that is recognized most"
     return Made(
         pictures={"gallery": band([("image", sets[0].image[index]), *rows])},
         numbers={"recognized": numbers},
-        note=f"The class shown is {called}{why}; mean of {len(material.judges)} test models.",
+        note=f"The class shown is {called}{why}; {judges}.",
     )
 
 
