@@ -173,12 +173,12 @@ def pictures(found: PerturbationSet, epsilon: float) -> tuple[dict[str, NDArray[
     Returns:
         Key to `[N, H, W, C]`; N captions.
     """
-    from lit_adv.report.page import picture_rows
+    from lit_adv.report.gallery import as_picture
 
     index = first_of_each_class(found.label)[:MOST_PICTURES]
-    (_, image), (_, perturbation) = picture_rows([found], index)
-    example = adversarial_example(found.image[index], found.perturbation[index], epsilon)
+    image = found.image[index]
+    example = adversarial_example(image, found.perturbation[index], epsilon)
     captions = [f"class {label}" for label in found.label[index].tolist()]
     if found.target is not None:
         captions = [f"{c} to {t}" for c, t in zip(captions, found.target[index].tolist(), strict=True)]
-    return dict(zip(PICTURES, map(as_bytes, (image, perturbation, example)), strict=True)), captions
+    return dict(zip(PICTURES, map(as_bytes, (image, as_picture(found, index), example)), strict=True)), captions

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lit_adv.data_sets import DATA_SETS
-from lit_adv.perturbation_set import PerturbationSet
+from lit_adv.perturbation_set import PerturbationSet, name_of
 from lit_adv.render import as_shown
 
 DPI: Final = 110
@@ -20,6 +20,11 @@ def as_picture(made: PerturbationSet, index: Tensor) -> Tensor:
     """A set's perturbations at `index` as the thesis shows them (4.6.6): `[n, C, H, W]`, not clipped."""
     data = DATA_SETS[made.manifest["data"]["name"]]
     return as_shown(made.perturbation[index], data.mean, data.std, targeted=made.target is not None)
+
+
+def picture_rows(sets: Sequence[PerturbationSet], index: Tensor) -> list[tuple[str, Tensor]]:
+    """The images at `index` and what each set of the same images shows for them."""
+    return [("image", sets[0].image[index]), *((name_of(one), as_picture(one, index)) for one in sets)]
 
 
 def band(rows: Sequence[tuple[str, Tensor]]) -> bytes:

@@ -13,7 +13,7 @@ from lit_adv.evaluation.recognizability import described
 from lit_adv.evaluation.table import recognizability, strength
 from lit_adv.files import atomic_path, read_json
 from lit_adv.perturbation_set import EVALUATION, PerturbationSet, first_of_each_class, name_of
-from lit_adv.report.gallery import MOST_COLUMNS, as_picture, band, gallery
+from lit_adv.report.gallery import MOST_COLUMNS, band, gallery, picture_rows
 
 
 def report(sets: list[Path], out: Path) -> None:
@@ -74,11 +74,6 @@ def read_evaluation(folder: Path, evaluated: PerturbationSet) -> dict[str, Any]:
     if evaluation.get("sha256") != evaluated.manifest["sha256"]:
         raise InputError(f"{path} is of another perturbation set; run lightning test on {folder} again")
     return evaluation
-
-
-def picture_rows(sets: Sequence[PerturbationSet], index: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
-    """The images at `index` and what each set shows for them."""
-    return [("image", sets[0].image[index]), *((name_of(one), as_picture(one, index)) for one in sets)]
 
 
 def one_of_each(sets: Sequence[PerturbationSet]) -> bytes:

@@ -27,7 +27,6 @@ class Entry:
         published: what the thesis has there, in words and numbers.
         sets: the perturbation sets that it is made from.
         make: makes it from these.
-        data: the data sets for which it has a meaning.
         masks: whether it needs masks of the objects.
         judges: whether it needs test models.
     """
@@ -37,18 +36,21 @@ class Entry:
     published: str
     sets: tuple[str, ...]
     make: Callable[[Material, Sequence[str]], Made]
-    data: tuple[str, ...] = DATA
     masks: bool = False
     judges: bool = True
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """The data sets for which it has a meaning: those whose objects are known."""
+        return ("mnist", "imagenet") if self.masks else DATA
 
 
 CATALOGUE: Final = (
     Entry(
         name="figure-4.3",
         title="Figure 4.3: clipping",
-        published="Clipped to [0, 1], a lemon's perturbation has livelier colours and an outline closer to the "
-        "image: the image "
-        "leaks into it.",
+        published="Clipped to [0, 1], a lemon's perturbation has livelier colours and an outline closer to the image: "
+        "the image leaks into it.",
         sets=("nmm-bim-clipped", "nmm-bim"),
         make=galleries.clipping,
         judges=False,
@@ -56,9 +58,8 @@ CATALOGUE: Final = (
     Entry(
         name="figure-4.4",
         title="Figure 4.4: perturbations of untargeted attacks",
-        published="One model's perturbations are full of noise. Averaged over models and noisy copies they look "
-        "like the image; "
-        "a 1 attacked by BIM and CW shows a faint 4 and a plain 7.",
+        published="One model's perturbations are full of noise. Averaged over models and noisy copies they look like "
+        "the image; a 1 attacked by BIM and CW shows a faint 4 and a plain 7.",
         sets=UNTARGETED,
         make=galleries.of_sets,
         judges=False,
@@ -66,18 +67,16 @@ CATALOGUE: Final = (
     Entry(
         name="table-4.3",
         title="Table 4.3: perturbations recognized by a held-out model",
-        published="Recognized, % (BIM, CW, DeepFool): MNIST SM 18, 46, 17, NMM 57, 44, 68; CIFAR-10 SM 9, 7, 11, "
-        "NMM 68, 55, 19; "
-        "ImageNet SM 5.5, 4.5, 5.0, NMM 56.0, 38.0, 38.0.",
+        published="Recognized, % (BIM, CW, DeepFool): MNIST SM 18, 46, 17, NMM 57, 44, 68; CIFAR-10 SM 9, 7, 11, NMM "
+        "68, 55, 19; ImageNet SM 5.5, 4.5, 5.0, NMM 56.0, 38.0, 38.0.",
         sets=UNTARGETED,
         make=partial(tables.evaluated, table=recognizability),
     ),
     Entry(
         name="human-study",
         title="Section 4.8.2.2: perturbations recognized by people",
-        published="80.7 % of 200 ImageNet perturbations (NMM BIM) by 48 people, 12 in each of 4 groups, the best "
-        "and the worst of "
-        "each group left out; 20 choices, chance 5 %.",
+        published="80.7 % of 200 ImageNet perturbations (NMM BIM) by 48 people, 12 in each of 4 groups, the best and "
+        "the worst of each group left out; 20 choices, chance 5 %.",
         sets=("nmm-bim",),
         make=study.study,
         judges=False,
@@ -86,18 +85,16 @@ CATALOGUE: Final = (
         name="table-4.4",
         title="Table 4.4: strength of the attacks",
         published="Mean accuracy under attack, % (clean, random noise; SM and NMM of BIM, CW, DeepFool): MNIST 100, "
-        "88; 3, 56, 15 "
-        "and 0, 3, 0; CIFAR-10 94, 82; 39, 59, 56 and 21, 12, 42; ImageNet 81.8, 81.8; 63.3, 77.0, 68.3 and 13.2, "
-        "19.7, 15.2.",
+        "88; 3, 56, 15 and 0, 3, 0; CIFAR-10 94, 82; 39, 59, 56 and 21, 12, 42; ImageNet 81.8, 81.8; 63.3, "
+        "77.0, 68.3 and 13.2, 19.7, 15.2.",
         sets=UNTARGETED,
         make=partial(tables.evaluated, table=strength),
     ),
     Entry(
         name="figure-4.6",
         title="Figure 4.6: images and adversarial examples",
-        published="Of NMM BIM: the test model takes a digit for an 8, CIFAR-10's take an image for a ship, "
-        "ImageNet's a cab for an "
-        "ambulance. MNIST needs a more visible perturbation, perhaps for its few pixels.",
+        published="Of NMM BIM: the test model takes a digit for an 8, CIFAR-10's take an image for a ship, ImageNet's "
+        "a cab for an ambulance. MNIST needs a more visible perturbation, perhaps for its few pixels.",
         sets=("nmm-bim",),
         make=galleries.adversarial_examples,
     ),
@@ -108,19 +105,16 @@ CATALOGUE: Final = (
         "background.",
         sets=("nmm-bim",),
         make=galleries.contours,
-        data=("mnist", "imagenet"),
         masks=True,
         judges=False,
     ),
     Entry(
         name="contour-background",
         title="Section 4.8.4: contour against background",
-        published="ImageNet, NMM, mean accuracy of four test models, % (BIM, CW, DeepFool): contour alone 32.3, "
-        "37.0, 33.5; "
-        "background alone 62.1, 69.0, 60.6; area of the contours to that of the backgrounds 0.83.",
+        published="ImageNet, NMM, mean accuracy of four test models, % (BIM, CW, DeepFool): contour alone 32.3, 37.0, "
+        "33.5; background alone 62.1, 69.0, 60.6; area of the contours to that of the backgrounds 0.83.",
         sets=tuple(f"nmm-{attack}" for attack in ATTACKS),
         make=curves.contour_and_background,
-        data=("mnist", "imagenet"),
         masks=True,
     ),
     Entry(
@@ -129,7 +123,6 @@ CATALOGUE: Final = (
         published="At equal area the contour is the stronger attack, with noise (NMM) and without (MM).",
         sets=MANY,
         make=curves.by_area_curves,
-        data=("mnist", "imagenet"),
         masks=True,
     ),
     Entry(
@@ -138,36 +131,31 @@ CATALOGUE: Final = (
         published="A peak inside the object, a second one at its border, little in the background.",
         sets=MANY,
         make=curves.derivative_curves,
-        data=("mnist", "imagenet"),
         masks=True,
     ),
     Entry(
         name="figure-4.10",
         title="Figure 4.10: accuracy against ε",
-        published="From ε = 0.01 to 0.10 the background saturates at 60 to 70 % accuracy; the contour falls to 10 "
-        "to 20 %.",
+        published="From ε = 0.01 to 0.10 the background saturates at 60 to 70 % accuracy; the contour falls to 10 to "
+        "20 %.",
         sets=MANY,
         make=curves.by_epsilon_curves,
-        data=("mnist", "imagenet"),
         masks=True,
     ),
     Entry(
         name="figure-4.11",
         title="Figure 4.11: from one perturbation to the adversarial example",
-        published="One perturbation is noise; averaged and cut to the contour it shows the tree frog; a little of "
-        "it taken off the "
-        "image, and the test model is wrong.",
+        published="One perturbation is noise; averaged and cut to the contour it shows the tree frog; a little of it "
+        "taken off the image, and the test model is wrong.",
         sets=("sm-bim", "nmm-bim"),
         make=galleries.whole_story,
-        data=("mnist", "imagenet"),
         masks=True,
     ),
     Entry(
         name="figure-4.12",
         title="Figure 4.12: targeted attacks",
         published="Siamese cat → tiger: fur turns orange, with stripes; hen → cock: a larger, redder comb; slug → "
-        "snail: a shell's "
-        "spiral. Less plain than the masking effect, and not in every image.",
+        "snail: a shell's spiral. Less plain than the masking effect, and not in every image.",
         sets=tuple(f"{setting}-{attack}-targeted" for attack in ("bim", "cw") for setting in ("sm", "nmm")),
         make=galleries.targeted,
     ),
@@ -205,9 +193,8 @@ CATALOGUE: Final = (
     Entry(
         name="figure-5.5",
         title="Figure 5.5: the noise's scale",
-        published="One model, 1,000 copies, σ from 0.05 to 0.5: a grid appears whose period grows from 1 pixel at σ "
-        "= 0.1 to about "
-        "30 at 0.5 (7 in a row); detail fades, the outline stays.",
+        published="One model, 1,000 copies, σ from 0.05 to 0.5: a grid appears whose period grows from 1 pixel at σ = "
+        "0.1 to about 30 at 0.5 (7 in a row); detail fades, the outline stays.",
         sets=tuple(f"nsm-bim-sigma-{sigma:g}" for sigma in SIGMAS),
         make=curves.noise_scale,
         judges=False,
@@ -218,7 +205,6 @@ CATALOGUE: Final = (
         published="A daisy under CW, MM and NMM: the petals are hardly perturbed, the background is.",
         sets=("mm-cw", "nmm-cw"),
         make=galleries.complementarity,
-        data=("mnist", "imagenet"),
         masks=True,
         judges=False,
     ),
@@ -229,7 +215,6 @@ CATALOGUE: Final = (
         "closely.",
         sets=tuple(f"{setting}-{attack}" for setting in ("sm", "nmm") for attack in ("gradient", *ATTACKS)),
         make=tables.similarities,
-        data=("mnist", "imagenet"),
         masks=True,
         judges=False,
     ),
@@ -238,14 +223,13 @@ CATALOGUE: Final = (
         title="Figure 5.8: gradient beside CW",
         published="CW keeps to the panda's contour, with less noise and a clearer outline than the gradient.",
         sets=("nmm-gradient", "nmm-cw"),
-        make=tables.gradient_beside_cw,
+        make=galleries.gradient_beside_cw,
     ),
     Entry(
         name="figure-5.9",
         title="Figure 5.9: the vanishing cat",
         published="The perturbations of CIFAR-10's cats have no clear outline, yet 92.5 % are recognized, of the "
-        "other classes' "
-        "63.0 %.",
+        "other classes' 63.0 %.",
         sets=tuple(f"nmm-{attack}" for attack in ATTACKS),
         make=galleries.vanishing_cat,
     ),
@@ -253,10 +237,8 @@ CATALOGUE: Final = (
         name="noise-classes",
         title="Section 5.4: which class pure noise gets",
         published="CIFAR-10: DenseNet-40 cat 100 %; DIA-ResNet-164 cat 77, bird 23; PyramidNet-110 cat 95, bird 5; "
-        "ResNet-56 bird "
-        "100. ImageNet: BN-Inception chain mail 99.3; DenseNet-121 prayer rug 93.6, chain mail 6.0; VGG-16 doormat "
-        "98.9; "
-        "ResNet-50 window screen 78.8, jean 13.7.",
+        "ResNet-56 bird 100. ImageNet: BN-Inception chain mail 99.3; DenseNet-121 prayer rug 93.6, chain "
+        "mail 6.0; VGG-16 doormat 98.9; ResNet-50 window screen 78.8, jean 13.7.",
         sets=("nmm-bim",),
         make=tables.noise,
     ),

@@ -28,8 +28,7 @@ def reproduce(words: Sequence[str]) -> None:
     parser = ArgumentParser(
         "lit-adv reproduce",
         description="Makes tables and figures of the thesis: the perturbation sets that are missing, pictures, "
-        "numbers, and "
-        "a section in one page.",
+        "numbers, and a section in one page.",
         epilog="What follows -- is given to every `lightning predict`: -- --data.root PHOTOGRAPHS --data.per_class 5",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="figures and tables (see --list), or all")

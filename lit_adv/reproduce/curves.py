@@ -172,6 +172,7 @@ def _rows(material: Material, name: str, part: str, x: str, points: Sequence[Poi
     ]
 
 
+@cache
 def _masked(material: Material, name: str) -> Masked:
     made = material.set(name)
     place, mask = material.masked(made)

@@ -12,7 +12,7 @@ from lit_adv.evaluation.similarity import correlation
 from lit_adv.evaluation.strength import adversarial_example
 from lit_adv.perturbation_set import PerturbationSet, first_of_each_class, name_of
 from lit_adv.render import show_targeted, strongest
-from lit_adv.report.gallery import MOST_COLUMNS, as_picture, band
+from lit_adv.report.gallery import MOST_COLUMNS, as_picture, band, picture_rows
 from lit_adv.reproduce.made import Made, Row, number_or_none
 from lit_adv.reproduce.material import Material
 
@@ -25,10 +25,9 @@ def of_sets(material: Material, names: Sequence[str]) -> Made:
     """The first image of each class and what each set has for it."""
     sets = material.same_images(names)
     index = first_of_each_class(sets[0].label)
-    rows = [(name_of(one), as_picture(one, index)) for one in sets]
     empty = any(not one.perturbation[i].any() for one in sets for i in index)
     why = "Where a picture is empty every source model has the image wrong from the start, so that the attack gives 0."
-    return Made(pictures={"gallery": band([("image", sets[0].image[index]), *rows])}, note=why if empty else "")
+    return Made(pictures={"gallery": band(picture_rows(sets, index))}, note=why if empty else "")
 
 
 def clipping(material: Material, names: Sequence[str]) -> Made:
@@ -94,22 +93,11 @@ def targeted(material: Material, names: Sequence[str]) -> Made:
         ]
     called = class_names(material.data)
     pairs = dict.fromkeys(f"{called[a]} → {called[b]}" for a, b in zip(label[index], target[index], strict=True))
-    numbers = [
-        {
-            "set": name_of(one),
-            "test model": judge,
-            "white box": material.is_white_box(one, judge),
-            "given the target": float((answers == target).double().mean()),
-        }
-        for name, one in zip(names, sets, strict=True)
-        for judge, answers in material.answers(name).items()
-    ]
     return Made(
         pictures={"gallery": band(rows)},
-        numbers={"recognized": numbers},
+        numbers={"recognized": _recognized(material, names, "given the target")},
         note=f"From left to right: {', '.join(pairs)}. Beside each perturbation stands its image with the "
-        "perturbation added, "
-        f"scaled so that its largest magnitude is {largest:g}.",
+        f"perturbation added, scaled so that its largest magnitude is {largest:g}.",
     )
 
 
@@ -126,14 +114,12 @@ def square_examples(material: Material, names: Sequence[str], clear: bool) -> Ma
         {"image": int(i), "class": called[int(made.label[i])], "probability": round(float(sure[i]), 6)} for i in index
     ]
     which = "most" if clear else "least"
-    rows = [(name_of(one), as_picture(one, index)) for one in sets]
     return Made(
-        pictures={"gallery": band([("image", made.image[index]), *rows])},
+        pictures={"gallery": band(picture_rows(sets, index))},
         numbers={"probability": numbers},
         note=f"Those of {len(sure)} images to whose averaged perturbations, shown alone, the test models give the "
-        f"{which} "
-        f"probability of the image's class, of the classes of the set. {int(made.count[0])} perturbations were "
-        f"averaged for each.",
+        f"{which} probability of the image's class, of the classes of the set. {int(made.count[0])} perturbations "
+        "were averaged for each.",
     )
 
 
@@ -183,7 +169,6 @@ def vanishing_cat(material: Material, names: Sequence[str]) -> Made:
     index = (label == chosen).nonzero()[:MOST_COLUMNS, 0]
     if not len(index):
         raise InputError(f"the sets have no image of class {called}")
-    rows = [(name_of(one), as_picture(one, index)) for one in sets]
     numbers = [
         {
             "set": name_of(one),
@@ -195,10 +180,35 @@ def vanishing_cat(material: Material, names: Sequence[str]) -> Made:
     judges = "one test model" if len(material.judges) == 1 else f"mean of {len(material.judges)} test models"
     why = "" if material.data == "cifar10" else f", the class of {name_of(sets[0])} that is recognized most"
     return Made(
-        pictures={"gallery": band([("image", sets[0].image[index]), *rows])},
+        pictures={"gallery": band(picture_rows(sets, index))},
         numbers={"recognized": numbers},
         note=f"The class shown is {called}{why}; {judges}.",
     )
+
+
+def gradient_beside_cw(material: Material, names: Sequence[str]) -> Made:
+    """Figure 5.8."""
+    sets = material.same_images(names)
+    index = first_of_each_class(sets[0].label)
+    return Made(
+        pictures={"gallery": band(picture_rows(sets, index))},
+        numbers={"recognized": _recognized(material, names, "recognized")},
+    )
+
+
+def _recognized(material: Material, names: Sequence[str], heading: str) -> list[Row]:
+    """The share of each set's perturbations that get their label, or target, from each test model."""
+    return [
+        {
+            "set": name_of(one),
+            "test model": judge,
+            "white box": material.is_white_box(one, judge),
+            heading: float((answers == (one.label if one.target is None else one.target)).double().mean()),
+        }
+        for name in names
+        for one in [material.set(name)]
+        for judge, answers in material.answers(name).items()
+    ]
 
 
 def _seen(material: Material, made: PerturbationSet, index: Tensor, example: Tensor) -> list[Row]:

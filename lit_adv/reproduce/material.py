@@ -170,8 +170,7 @@ class Material:
 
     @cached_property
     def models(self) -> Zoo:
-        """The "
-        "zoo.
+        """The zoo.
 
         Raises:
             InputError: there is none, or it takes other images.

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from lit_adv.perturbation_set import first_of_each_class, name_of
-from lit_adv.report.gallery import as_picture, band
+from lit_adv.perturbation_set import first_of_each_class
+from lit_adv.report.gallery import band, picture_rows
 from lit_adv.reproduce.made import Made
 from lit_adv.reproduce.material import Material
 from lit_adv.study.build import build
@@ -16,7 +16,7 @@ def study(material: Material, names: Sequence[str]) -> Made:
     folder = material.out / f"study-{made.manifest['sha256'][:12]}"
     built = build(material.folder(names[0]), folder)
     index = first_of_each_class(made.label)
-    pictures = {"gallery": band([("image", made.image[index]), (name_of(made), as_picture(made, index))])}
+    pictures = {"gallery": band(picture_rows([made], index))}
     page = f"The page for people is {folder / 'page' / 'index.html'}, with pictures such as these"
     sheets = sorted((folder / "answers").glob("*.json"))
     if not sheets:

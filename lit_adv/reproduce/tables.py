@@ -9,8 +9,7 @@ from lit_adv.evaluation.noise_classes import noise_classes
 from lit_adv.evaluation.recognizability import by_class
 from lit_adv.evaluation.similarity import similarity
 from lit_adv.evaluation.table import Figures
-from lit_adv.perturbation_set import first_of_each_class, name_of
-from lit_adv.report.gallery import as_picture, band
+from lit_adv.perturbation_set import name_of
 from lit_adv.reproduce.made import Made, number_or_none
 from lit_adv.reproduce.material import Material
 from lit_adv.reproduce.plots import LABELS, matrix, panels
@@ -37,22 +36,19 @@ def evaluated(material: Material, names: Sequence[str], table: Callable[[Sequenc
         tables=[figures],
         numbers={"evaluation": numbers},
         note=f"{evaluations[0]['images']} images. In brackets the thesis's figures, of its own models, copies and "
-        "images. Beside "
-        "the sets' names how many perturbations were averaged for an image.",
+        "images. Beside the sets' names how many perturbations were averaged for an image.",
     )
 
 
 def similarities(material: Material, names: Sequence[str]) -> Made:
     """Figure 5.7."""
-    material.same_images(names)
+    place, mask = material.masked(material.same_images(names)[0])
     settings = list(dict.fromkeys(name.split("-")[0] for name in names))
     figure, axes = panels(len(settings))
     numbers = []
     for axis, setting in zip(axes, settings, strict=True):
         chosen = [name for name in names if name.split("-")[0] == setting]
-        sets = material.same_images(chosen)
-        place, mask = material.masked(sets[0])
-        values = similarity([one.perturbation[place] for one in sets], mask == OBJECT)
+        values = similarity([material.set(name).perturbation[place] for name in chosen], mask == OBJECT)
         labels = [LABELS[name.split("-")[1]] for name in chosen]
         matrix(axis, values, labels, setting.upper())
         numbers += [
@@ -67,27 +63,8 @@ def similarities(material: Material, names: Sequence[str]) -> Made:
         plots={"matrices": figure},
         numbers={"similarity": numbers},
         note=f"Cosine similarity within the contour, the mean over {len(place)} images; an image for which an "
-        "attack gave 0 "
-        "counts for none of that attack's pairs.",
+        "attack gave 0 counts for none of that attack's pairs.",
     )
-
-
-def gradient_beside_cw(material: Material, names: Sequence[str]) -> Made:
-    """Figure 5.8."""
-    sets = material.same_images(names)
-    index = first_of_each_class(sets[0].label)
-    numbers = [
-        {
-            "set": name_of(one),
-            "test model": judge,
-            "white box": material.is_white_box(one, judge),
-            "recognized": float((answers == one.label).double().mean()),
-        }
-        for name, one in zip(names, sets, strict=True)
-        for judge, answers in material.answers(name).items()
-    ]
-    rows = [(name_of(one), as_picture(one, index)) for one in sets]
-    return Made(pictures={"gallery": band([("image", sets[0].image[index]), *rows])}, numbers={"recognized": numbers})
 
 
 def noise(material: Material, names: Sequence[str]) -> Made:
