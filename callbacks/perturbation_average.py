@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,7 @@ from lit_adv.attack_module import AttackModule
 from lit_adv.errors import AlreadyDone, InputError
 from lit_adv.exact_mean import ExactMean
 from lit_adv.files import check_writable, read_json, write_json
+from lit_adv.growth import GROWTH, Cells, Growth
 from lit_adv.perturbation_set import EVALUATION, MANIFEST, TENSORS, PerturbationSet
 
 LONGEST_WAIT: Final = 55.0
@@ -49,11 +50,13 @@ class PerturbationAverage(pl.Callback):
     Args:
         save_every: seconds between saves; more, up to 55, where saving takes long.
         restart: delete what is in the run's folder, finished or not, and begin anew.
+        growth: sum in cells that tell how the average grows with m and n, and keep them beside the set.
     """
 
-    def __init__(self, save_every: float = 20.0, restart: bool = False) -> None:
+    def __init__(self, save_every: float = 20.0, restart: bool = False, growth: bool = False) -> None:
         self.save_every = save_every
         self.restart = restart
+        self.growth = growth
         self._running = self._adding = self._lost = False
         self._signal = self._failures = self._batches = self._perturbations = 0
         self._working = self._saving = 0.0
@@ -67,8 +70,10 @@ class PerturbationAverage(pl.Callback):
         self.out = Path(trainer.default_root_dir)
         self.partial = self.out / "partial"
         refuse_misfits(module, data)
-        self.run = describe_run(module, data, trainer.strategy.root_device)
-        self.mean = ExactMean(tuple(data.selection.images.shape), data.plan.models * data.plan.copies)
+        self.run = {**describe_run(module, data, trainer.strategy.root_device), "growth": self.growth}
+        self.cells = Cells(data.plan.models, data.plan.copies, data.seed) if self.growth else None
+        self.images = len(data.selection.labels)
+        self.mean = self._empty_mean(data)
         self.done = torch.zeros(len(data.plan), dtype=torch.uint8)
         self.checksum = torch.zeros(len(data.plan), dtype=torch.int64)
         opened: tuple[int, torch.Tensor] | Exception | None = None
@@ -173,7 +178,7 @@ class PerturbationAverage(pl.Callback):
         try:
             keep = not self.restart and self._continues()
             if self.restart:
-                for name in (MANIFEST, TENSORS, EVALUATION):
+                for name in (MANIFEST, TENSORS, GROWTH, EVALUATION):
                     (self.out / name).unlink(missing_ok=True)
             merged = merge_states(self.partial, self._state(), keep)
             write_json(self.partial / "run.json", self.run)
@@ -183,7 +188,8 @@ class PerturbationAverage(pl.Callback):
             raise
 
     def _refuse_finished(self) -> None:
-        asked = {name: value for name, value in self.run.items() if name not in ("device", "torch")}
+        skipped = {"device", "torch", *([] if self.growth else ["growth"])}
+        asked = {name: value for name, value in self.run.items() if name not in skipped}
         if differences := compare(with_missing(read_json(self.out / MANIFEST)), asked):
             raise InputError(
                 f"{self.out} holds a different finished run ({differences}); choose another --out, or --restart"
@@ -231,7 +237,7 @@ class PerturbationAverage(pl.Callback):
     def _add(self, module: AttackModule, perturbation: torch.Tensor, batch: ReplicaBatch) -> None:
         self._adding = True
         try:
-            checksum = self.mean.add(batch.image, perturbation)
+            checksum = self.mean.add(self._rows(batch), perturbation)
         except ValueError as error:
             self._adding = False
             names = ", ".join(s.name for s in module.sources[batch.model : batch.model + batch.models])
@@ -288,7 +294,7 @@ class PerturbationAverage(pl.Callback):
         data: ReplicaDataModule = trainer.datamodule  # type: ignore[attr-defined]
         paths = [self._state_file(self._number, rank) for rank in range(trainer.world_size)]
         state = added_up(self.partial, self._state(), paths)
-        mean = ExactMean(tuple(state["total"].shape), data.plan.models * data.plan.copies)
+        mean = self._empty_mean(data)
         mean.total, mean.count = state["total"], state["count"]
         self._learn_of_failures(module)
         done = state["done"].bool()
@@ -302,10 +308,14 @@ class PerturbationAverage(pl.Callback):
         for number in fails.nonzero()[:, 0].tolist():
             batch = trainer.strategy.batch_to_device(data.dataset()[Claim(number, None)])
             if done[number]:
-                take_out(mean, module, batch, int(state["checksum"][number]))
+                take_out(mean, module, batch, self._rows(batch), int(state["checksum"][number]))
             else:
-                add_healthy(mean, module, batch)
+                add_healthy(mean, module, batch, self._rows)
         self._learn_of_failures(module)
+        if self.cells is not None:
+            growth = Growth.of(self.cells, mean)
+            growth.save(self.out)
+            mean = growth.whole()
         expected = (data.plan.models - len(module.failed)) * data.plan.copies
         if (mean.count != expected).any():
             raise RuntimeError(f"counts are {mean.count.tolist()}, {expected} were to be averaged")
@@ -318,6 +328,18 @@ class PerturbationAverage(pl.Callback):
             manifest={**without(self.run, module.failed), "versions": versions()},
         ).save(self.out)
         shutil.rmtree(self.partial, ignore_errors=True)
+
+    def _empty_mean(self, data: ReplicaDataModule) -> ExactMean:
+        cells = 1 if self.cells is None else len(self.cells)
+        return ExactMean((cells * self.images, *data.image_shape), data.plan.models * data.plan.copies)
+
+    def _rows(self, batch: ReplicaBatch) -> torch.Tensor:
+        """Where in the sums each perturbation of a batch goes."""
+        image = batch.image.cpu()
+        if self.cells is None:
+            return image
+        model = batch.model + torch.arange(batch.models).repeat_interleave(len(image) // batch.models)
+        return self.cells.cell(model, batch.copy.cpu()) * self.images + image
 
     def _state(self) -> State:
         return {"total": self.mean.total, "count": self.mean.count, "done": self.done, "checksum": self.checksum}
@@ -345,8 +367,15 @@ class PerturbationAverage(pl.Callback):
         return f"what is done is kept in {self.partial}"
 
 
-def take_out(mean: ExactMean, module: AttackModule, batch: ReplicaBatch, checksum: int) -> None:
+def take_out(mean: ExactMean, module: AttackModule, batch: ReplicaBatch, rows: torch.Tensor, checksum: int) -> None:
     """Takes a batch off the sums whose model has failed at another one, by making its perturbations again.
+
+    Args:
+        mean: the sums.
+        module: the attack.
+        batch: the batch.
+        rows: `[B]`, where in the sums its perturbations are.
+        checksum: what `ExactMean.add` returned for it.
 
     Raises:
         InputError: they cannot be made again, or not to the same bits.
@@ -356,7 +385,7 @@ def take_out(mean: ExactMean, module: AttackModule, batch: ReplicaBatch, checksu
     problem = module.failed.get(batch.model)
     if problem is None:
         try:
-            mean.subtract(batch.image, perturbation, checksum)
+            mean.subtract(rows, perturbation, checksum)
         except ValueError as error:
             problem = str(error)
     if problem is not None:
@@ -368,12 +397,14 @@ def take_out(mean: ExactMean, module: AttackModule, batch: ReplicaBatch, checksu
     module.failed[batch.model] = reason
 
 
-def add_healthy(mean: ExactMean, module: AttackModule, batch: ReplicaBatch) -> None:
+def add_healthy(
+    mean: ExactMean, module: AttackModule, batch: ReplicaBatch, rows: Callable[[ReplicaBatch], torch.Tensor]
+) -> None:
     """Adds the perturbations of those models of a stack that have not failed, one model after the other."""
     for part in batch.parts():
         perturbation = module.predict_step(part)
         if len(perturbation):
-            mean.add(part.image, perturbation)
+            mean.add(rows(part), perturbation)
 
 
 def describe_shares(shares: Sequence[Mapping[str, float]]) -> list[str]:

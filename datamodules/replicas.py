@@ -29,6 +29,7 @@ class ReplicaBatch(NamedTuple):
         model: the first source model's position.
         models: how many consecutive source models; their rows follow each other, the same images for each.
         image: `[B]` int64, positions in the selection, ascending for each model.
+        copy: `[B]` int64, numbers of the noisy copies.
         clean: `[B, C, H, W]` in [0, 1], x.
         noisy: `[B, C, H, W]`, x + z; not clipped.
         label: `[B]` int64.
@@ -40,6 +41,7 @@ class ReplicaBatch(NamedTuple):
     model: int
     models: int
     image: Tensor
+    copy: Tensor
     clean: Tensor
     noisy: Tensor
     label: Tensor
@@ -53,8 +55,8 @@ class ReplicaBatch(NamedTuple):
             rows = slice(place * each, (place + 1) * each)
             target = None if self.target is None else self.target[rows]
             yield ReplicaBatch(
-                self.number, self.model + place, 1, self.image[rows], self.clean[rows], self.noisy[rows],
-                self.label[rows], target,
+                self.number, self.model + place, 1, self.image[rows], self.copy[rows], self.clean[rows],
+                self.noisy[rows], self.label[rows], target,
             )  # fmt: skip
 
 
@@ -87,6 +89,7 @@ class ReplicaDataset(Dataset[ReplicaBatch]):
             model=models.start,
             models=len(models),
             image=image,
+            copy=torch.from_numpy(planned.copy).repeat(len(models)),
             clean=clean,
             noisy=noisy,
             label=self.selection.labels[image],

@@ -123,6 +123,11 @@ def _lightning(words: list[str]) -> None:
                 help="predict: go on without source models that cannot be loaded or attacked",
             )
             parser.add_argument(
+                "--growth",
+                action="store_true",
+                help="predict: keep what tells how the averages grow with the numbers of models and copies",
+            )
+            parser.add_argument(
                 "--plan",
                 type=int | Literal["run"],
                 nargs="?",
@@ -143,21 +148,23 @@ def _lightning(words: list[str]) -> None:
         def before_instantiate_classes(self) -> None:
             chosen = self.config[self.subcommand]
             if self.subcommand != "predict":
-                if chosen.restart or chosen.skip_failed or chosen.plan is not None:
-                    raise InputError("--restart, --skip-failed and --plan are for predict")
+                if chosen.restart or chosen.skip_failed or chosen.growth or chosen.plan is not None:
+                    raise InputError("--restart, --skip-failed, --growth and --plan are for predict")
                 return
             chosen.model.init_args.skip_failed |= chosen.skip_failed
             for callback in chosen.trainer.callbacks or []:
                 if callback.class_path.endswith(".PerturbationAverage"):
                     callback.init_args.restart |= chosen.restart
+                    callback.init_args.growth |= chosen.growth
 
         def before_predict(self) -> None:
-            processes = self.config["predict"].plan
-            if processes is not None:
+            chosen = self.config["predict"]
+            if chosen.plan is not None:
                 from lit_adv.dry_run import dry_run
 
                 if process_number() == 0:
-                    dry_run(self.model, self.datamodule, self.trainer, None if processes == "run" else processes)
+                    processes = None if chosen.plan == "run" else chosen.plan
+                    dry_run(self.model, self.datamodule, self.trainer, processes, chosen.growth)
                 raise SystemExit(0)
             self._record("PredictRun")
 

@@ -18,6 +18,7 @@ from datamodules.replicas import ReplicaDataModule
 from lit_adv.attack_module import AttackModule
 from lit_adv.attacks import Attack
 from lit_adv.errors import InputError
+from lit_adv.growth import Cells
 from lit_adv.plan import WorkPlan, cut
 from lit_adv.schedule import Share, imbalance, simulate
 
@@ -29,7 +30,9 @@ LISTED: Final = 16
 """The most processes that get a line each."""
 
 
-def dry_run(module: AttackModule, data: ReplicaDataModule, trainer: pl.Trainer, processes: int | None) -> None:
+def dry_run(
+    module: AttackModule, data: ReplicaDataModule, trainer: pl.Trainer, processes: int | None, growth: bool = False
+) -> None:
     """Prints what `predict` would do, how long it would take, and what memory and disk it would need.
 
     Up to eight batches of different models are timed here, with few steps of the attack; the others' time follows from
@@ -40,6 +43,7 @@ def dry_run(module: AttackModule, data: ReplicaDataModule, trainer: pl.Trainer, 
         data: the images.
         trainer: how many processes a machine has, and the device.
         processes: how many in all; left out, the trainer's.
+        growth: whether the run keeps what tells how its averages grow.
 
     Raises:
         InputError: the run itself would be refused, or there are more processes than batches.
@@ -67,7 +71,8 @@ def dry_run(module: AttackModule, data: ReplicaDataModule, trainer: pl.Trainer, 
     for line in describe(shares, plan):
         print(line)
     print(f"(each process on a device like the one measured, {where}; start-up and saving not counted)")
-    print(describe_needs(data.selection.images.numel(), processes, peak_memory(device)))
+    cells = len(Cells(plan.models, plan.copies, data.seed)) if growth else 1
+    print(describe_needs(cells * data.selection.images.numel(), processes, peak_memory(device)))
 
 
 def measure(module: AttackModule, data: ReplicaDataModule) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -18,6 +18,7 @@ from datamodules.labelled import Labelled
 from datamodules.mnist import CLASSES
 from datamodules.selection import first_per_class
 from lit_adv.cli import main
+from lit_adv.growth import Growth
 from lit_adv.noise import gaussian_noise
 from lit_adv.perturbation_set import PerturbationSet
 from lit_adv.zoo import Zoo
@@ -164,6 +165,31 @@ def test_two_processes_give_the_same_bits(run: Run, zoo: Zoo, nmm: Path, tmp_pat
     assert too_many.returncode == 2, too_many.stderr
     assert too_many.stderr.count("2 processes for 1 batches leave some without work") == 1
     assert not (tmp_path / "few").exists()
+
+
+def test_growth_keeps_the_averages_of_fewer_models_and_copies(
+    run: Run, zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", zoo, out, *BIM, "--growth", "--trainer.limit_predict_batches", "5")
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", zoo, out, *BIM)
+    assert "a different unfinished run (growth: True there, False here)" in capsys.readouterr().err
+    words = ["predict", "--config", "mnist-nmm-bim", "--zoo", zoo.path, "--out", out, *BIM, "--growth"]
+    assert run("-m", "lit_adv", *words, "--trainer.devices", "2").returncode == 0
+    assert same(out, nmm)
+    growth = Growth.load(out)
+    (whole,) = growth.averages(3, 3)
+    assert torch.equal(whole, PerturbationSet.load(nmm).perturbation)
+    first = predict("mnist-nmm-bim", zoo, tmp_path / "first", *BIM, "--model.sources", "1")
+    place = growth.cells.order.tolist().index(0)
+    assert torch.equal(growth.averages(1, 3)[place], first.perturbation)
+    predict("mnist-nmm-bim", zoo, out, *BIM)
+    assert "holds this perturbation set already" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", zoo, nmm, *BIM, "--growth")
+    assert "a different finished run (growth: False there, True here)" in capsys.readouterr().err
 
 
 BAD: list[tuple[list[str], str]] = [

@@ -25,6 +25,7 @@ from lit_adv.cli import main
 from lit_adv.errors import InputError
 from lit_adv.exact_mean import ExactMean
 from lit_adv.files import sha256
+from lit_adv.growth import Growth
 from lit_adv.model_spec import ModelSpec
 from lit_adv.perturbation_set import PerturbationSet
 from lit_adv.zoo import Zoo
@@ -267,7 +268,7 @@ class Broken(nn.Module):
 def test_a_model_that_fails_is_left_out(
     zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], first: int | None
 ) -> None:
-    arguments = [*BIM, "--model.exact", "true"]
+    arguments = [*BIM, "--model.exact", "true", "--growth"]
     expected = predict("mnist-nmm-bim", zoo, tmp_path / "two", *arguments, "--model.sources", "2")
     load = ModelSpec.load
 
@@ -286,6 +287,7 @@ def test_a_model_that_fails_is_left_out(
     found = predict("mnist-nmm-bim", zoo, out, *arguments, "--skip-failed")
     assert capsys.readouterr().err.count("left out: model-003: ") == 1
     assert torch.equal(found.perturbation, expected.perturbation)
+    assert [len(Growth.load(out).averages(m, 3)) for m in (1, 3)] == [2, 0]
     assert found.count.tolist() == [6] * 10
     assert [s["name"] for s in found.manifest["sources"]] == ["model-001", "model-002"]
     assert [m["name"] for m in found.manifest["missing"]] == ["model-003"]
@@ -357,15 +359,16 @@ def test_a_model_of_a_stack_that_fails(
     monkeypatch.setattr(ModelSpec, "load", failing)
     with pytest.raises(SystemExit, match="2"):
         predict("mnist-mm-bim", zoo, tmp_path / "out", *arguments)
-    found = predict("mnist-mm-bim", zoo, tmp_path / "out", *arguments, "--skip-failed")
+    found = predict("mnist-mm-bim", zoo, tmp_path / "out", *arguments, "--skip-failed", "--growth", "--restart")
     assert found.manifest["stacked"] == 3
     assert [m["name"] for m in found.manifest["missing"]] == ["model-002"]
     assert found.count.tolist() == [2] * 10
+    assert torch.equal(Growth.load(tmp_path / "out").whole().mean(), found.perturbation)
     assert torch.nn.functional.cosine_similarity(found.perturbation.flatten(), two.perturbation.flatten(), 0) > 0.99
 
 
 def test_flags_of_predict_are_refused_by_test(zoo: Zoo, nmm: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for flag in ("--restart", "--skip-failed", "--plan"):
+    for flag in ("--restart", "--skip-failed", "--growth", "--plan"):
         with pytest.raises(SystemExit, match="2"):
             main(["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(nmm), flag])
         assert "are for predict" in capsys.readouterr().err
