@@ -1,6 +1,6 @@
 """The result of a run: averaged perturbations with their images, in a folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,20 @@ class PerturbationSet:
         with atomic_path(folder / TENSORS) as temporary:
             save_file({name: t.contiguous() for name, t in tensors.items() if t is not None}, temporary)
         write_json(folder / MANIFEST, {**self.manifest, "sha256": sha256(folder / TENSORS)})
+
+    def part(self, index: Tensor) -> "PerturbationSet":
+        """The images at positions `index` `[n]`."""
+        data = self.manifest["data"]
+        lists = {name: [data[name][i] for i in index.tolist()] for name in ("images", "files") if name in data}
+        return replace(
+            self,
+            perturbation=self.perturbation[index],
+            image=self.image[index],
+            label=self.label[index],
+            count=self.count[index],
+            target=None if self.target is None else self.target[index],
+            manifest={**self.manifest, "data": {**data, **lists}},
+        )
 
     @classmethod
     def load(cls, folder: Path) -> "PerturbationSet":

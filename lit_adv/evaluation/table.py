@@ -8,6 +8,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from lit_adv.evaluation.intervals import wilson
 from lit_adv.evaluation.published import RECOGNIZED, STRENGTH
 
 COLUMNS: Final = {
@@ -17,6 +18,7 @@ COLUMNS: Final = {
     "attack": "under attack",
 }
 """Figures of an evaluation and their headings, in the order shown."""
+INTERVAL: Final = "95 % interval"
 
 
 @dataclass(frozen=True)
@@ -52,19 +54,20 @@ def print_table(evaluation: dict[str, Any]) -> None:
 
 
 def recognizability(evaluations: Sequence[dict[str, Any]]) -> Figures:
-    """Table 4.3: a row for each judge, a column for each set; stars and brackets as in Table 4.4.
+    """Table 4.3: a row for each judge, a column for each set; stars, intervals and brackets as in Table 4.4.
 
     Args:
-        evaluations: of sets of the same images.
+        evaluations: of sets of one data set.
     """
     rows = [[judge] for judge in _judges(evaluations)]
     for evaluation in evaluations:
         published = RECOGNIZED.get(evaluation["data"], {}).get(evaluation["set"], {})
         for row in rows:
-            row.append(_cell(evaluation["judges"].get(row[0]), "recognized", _known(published, evaluation, row[0])))
+            known = _known(published, evaluation, row[0])
+            row.append(_cell(evaluation["judges"].get(row[0]), "recognized", evaluation["images"], known))
     return Figures(
-        "perturbations recognized, % (in brackets: Table 4.3 of the thesis)",
-        ["judge", *(_heading(e) for e in evaluations)],
+        f"perturbations recognized, % [{INTERVAL}] (Table 4.3 of the thesis)",
+        ["judge", *_headings(evaluations)],
         rows,
     )
 
@@ -72,28 +75,31 @@ def recognizability(evaluations: Sequence[dict[str, Any]]) -> Figures:
 def strength(evaluations: Sequence[dict[str, Any]]) -> Figures:
     """Table 4.4: a row for each judge and their mean; clean, random noise, then a column for each set.
 
-    A judge that the attack used itself has a star and is left out of that set's mean. In brackets the thesis's
-    figures, of its own models, copies and judges, which need not be those of the set.
+    A judge that the attack used itself has a star and is left out of that set's mean. In square brackets Wilson's 95 %
+    interval, for the images are a sample; that of a mean over judges is at least as wide as it must be. In round ones
+    the thesis's figures, of its own models, copies and judges, which need not be those of the set.
 
     Args:
-        evaluations: of sets of the same images, with the same ε and noise.
+        evaluations: of sets of one data set, with the same ε and noise; clean accuracy and that under random noise are
+            those of the set with the most images.
     """
     judges = _judges(evaluations)
-    columns = [("clean", evaluations[0], "clean"), ("noise", evaluations[0], "random noise")]
-    columns += [("attack", e, _heading(e)) for e in evaluations]
+    largest = max(evaluations, key=lambda e: e["images"])
+    columns = [("clean", largest, "clean"), ("noise", largest, "random noise")]
+    columns += [("attack", e, heading) for e, heading in zip(evaluations, _headings(evaluations), strict=True)]
     rows = [[judge] for judge in judges]
     means = ["mean"]
     for key, evaluation, _ in columns:
         published = STRENGTH.get(evaluation["data"], {}).get(evaluation["set"] if key == "attack" else key, {})
         found = evaluation["judges"]
         for row, judge in zip(rows, judges, strict=True):
-            row.append(_cell(found.get(judge), key, _known(published, evaluation, judge)))
+            row.append(_cell(found.get(judge), key, evaluation["images"], _known(published, evaluation, judge)))
         counted = [f[key] for f in found.values() if not (key == "attack" and f["white_box"])]
-        same_judges = set(published) == {*judges, "mean"}
-        means.append(_cell({key: mean(counted)}, key, published["mean"] if same_judges else None) if counted else "")
+        known = published["mean"] if set(published) == {*judges, "mean"} else None
+        means.append(_cell({key: mean(counted)}, key, evaluation["images"], known) if counted else "")
     if len(judges) > 1:
         rows.append(means)
-    title = f"accuracy on x + ε·sign(δ), %, ε = {evaluations[0]['epsilon']} (in brackets: Table 4.4 of the thesis)"
+    title = f"accuracy on x + ε·sign(δ), ε = {largest['epsilon']}, % [{INTERVAL}] (Table 4.4 of the thesis)"
     return Figures(title, ["judge", *(heading for *_, heading in columns)], rows)
 
 
@@ -101,8 +107,11 @@ def _judges(evaluations: Sequence[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(judge for e in evaluations for judge in e["judges"]))
 
 
-def _heading(evaluation: dict[str, Any]) -> str:
-    return f"{evaluation['set']} ({evaluation['perturbations_per_image']})"
+def _headings(evaluations: Sequence[dict[str, Any]]) -> list[str]:
+    """Sets and how many perturbations they average, and of how many images where that differs."""
+    differ = len({e["images"] for e in evaluations}) > 1
+    images = [f", {e['images']} images" if differ else "" for e in evaluations]
+    return [f"{e['set']} ({e['perturbations_per_image']}{more})" for e, more in zip(evaluations, images, strict=True)]
 
 
 def _judge(name: str, figures: dict[str, Any]) -> str:
@@ -113,11 +122,13 @@ def _known(published: dict[str, float], evaluation: dict[str, Any], judge: str) 
     return published.get("any" if evaluation["data"] == "mnist" else judge)
 
 
-def _cell(figures: dict[str, Any] | None, key: str, published: float | None) -> str:
+def _cell(figures: dict[str, Any] | None, key: str, images: int, published: float | None) -> str:
     if figures is None:
         return ""
     star = "*" if key in ("attack", "recognized") and figures.get("white_box") else ""
-    return f"{100 * figures[key]:.1f}{star}" + (f" ({published:g})" if published is not None else "")
+    low, high = wilson(figures[key], images)
+    interval = f" [{100 * low:.0f}, {100 * high:.0f}]"
+    return f"{100 * figures[key]:.1f}{star}{interval}" + (f" ({published:g})" if published is not None else "")
 
 
 def _percent(share: float) -> str:

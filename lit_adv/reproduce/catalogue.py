@@ -1,4 +1,4 @@
-"""Every table and figure of the thesis that can be made, by name."""
+"""Every table and figure that can be made, by name."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final
 
 from lit_adv.configs import DATA
 from lit_adv.evaluation.table import recognizability, strength
-from lit_adv.reproduce import curves, galleries, study, tables
+from lit_adv.reproduce import curves, galleries, growth, study, tables
 from lit_adv.reproduce.made import Made
 from lit_adv.reproduce.material import Material
 
@@ -29,6 +29,8 @@ class Entry:
         make: makes it from these.
         masks: whether it needs masks of the objects.
         judges: whether it needs test models.
+        growth: whether it needs sets that were made with `--growth`.
+        any_images: whether its sets may be of different images; else it is made of those that they have in common.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Entry:
     make: Callable[[Material, Sequence[str]], Made]
     masks: bool = False
     judges: bool = True
+    growth: bool = False
+    any_images: bool = False
 
     @property
     def data(self) -> tuple[str, ...]:
@@ -71,6 +75,7 @@ CATALOGUE: Final = (
         "68, 55, 19; ImageNet SM 5.5, 4.5, 5.0, NMM 56.0, 38.0, 38.0.",
         sets=UNTARGETED,
         make=partial(tables.evaluated, table=recognizability),
+        any_images=True,
     ),
     Entry(
         name="human-study",
@@ -89,6 +94,7 @@ CATALOGUE: Final = (
         "77.0, 68.3 and 13.2, 19.7, 15.2.",
         sets=UNTARGETED,
         make=partial(tables.evaluated, table=strength),
+        any_images=True,
     ),
     Entry(
         name="figure-4.6",
@@ -241,5 +247,14 @@ CATALOGUE: Final = (
         "mail 6.0; VGG-16 doormat 98.9; ResNet-50 window screen 78.8, jean 13.7.",
         sets=("nmm-bim",),
         make=tables.noise,
+    ),
+    Entry(
+        name="growth",
+        title="Beyond the thesis: growth with models and copies",
+        published="Nothing: all averages of the thesis are over all models and copies.",
+        sets=tuple(f"nmm-{attack}" for attack in ATTACKS),
+        make=growth.curves,
+        growth=True,
+        any_images=True,
     ),
 )

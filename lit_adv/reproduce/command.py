@@ -72,6 +72,7 @@ def reproduce(words: Sequence[str]) -> None:
         print_list(material)
         return
     entries = chosen_entries(chosen.names, material)
+    material.growth = {name for entry in entries if entry.growth for name in entry.sets}
     if ours:
         from trainers.mnist_zoo import train_mnist_zoo
 
@@ -102,7 +103,10 @@ def chosen_entries(names: Sequence[str], material: Material) -> list[Entry]:
             raise InputError(f"{name}: {reason}")
     if "all" in names:
         for entry in CATALOGUE:
-            if reason := lacking(entry, material):
+            reason = lacking(entry, material)
+            if entry.growth and material.data == "imagenet":
+                reason = reason or "it takes many times the memory; name it to have it"
+            if reason:
                 print(f"left out: {entry.name}, {reason}")
             else:
                 wanted.add(entry.name)
@@ -119,6 +123,8 @@ def lacking(entry: Entry, material: Material) -> str:
         if not material.masks.is_dir():
             return f"there is no folder {material.masks} with masks"
     missing = [name for name in entry.sets if not material.has(name)]
+    if entry.growth and (without := [name for name in entry.sets if not (name in missing or material.grows(name))]):
+        return f"{material.folder(without[0])} was made without --growth"
     if material.data == "imagenet" and (missing or entry.masks) and not material.image_folder().is_dir():
         return f"there is no folder {material.image_folder()} with photographs; give -- --data.root FOLDER"
     if is_own_zoo(material):
@@ -141,7 +147,11 @@ def is_own_zoo(material: Material) -> bool:
 
 def make(entry: Entry, material: Material) -> None:
     """Makes one entry and says where it is."""
-    made = entry.make(material, entry.sets)
+    used = material if entry.any_images else material.common(entry.sets)
+    made = entry.make(used, entry.sets)
+    if used is not material:
+        images = len(used.set(entry.sets[0]).label)
+        made.note = f"{made.note} Only the {images} images that all of these sets have.".lstrip()
     sets = {name: described(name, material.set(name)) for name in entry.sets}
     checksums = {name: material.set(name).manifest["sha256"] for name in entry.sets}
     about = {"title": entry.title, "published": entry.published, "data": material.data, "zoo": str(material.zoo)}

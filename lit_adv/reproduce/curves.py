@@ -23,7 +23,6 @@ ACCURACY = "accuracy of the test models (%)"
 
 def contour_and_background(material: Material, names: Sequence[str]) -> Made:
     """The numbers of 4.8.4: the object's part alone, and the background's."""
-    material.same_images(names)
     numbers = []
     for name in names:
         one = _masked(material, name)
@@ -71,7 +70,7 @@ def by_epsilon_curves(material: Material, names: Sequence[str]) -> Made:
 
 def noise_scale(material: Material, names: Sequence[str]) -> Made:
     """Figure 5.5: one model's averages as σ grows, and the period of their grid."""
-    sets = material.same_images(names)
+    sets = material.all_of(names)
     index = torch.arange(min(10, len(sets[0].label)))
     size = sets[0].image.shape[-1]
     sigmas = [one.manifest["sigma"] for one in sets]
@@ -124,7 +123,6 @@ def _two_panels(
     y_scale: float = 100,
 ) -> Made:
     """A panel for each setting, in it a curve for each attack and part; shown with the scales, which make percent."""
-    material.same_images(names)
     settings = list(dict.fromkeys(name.split("-")[0] for name in names))
     figure, axes = panels(len(settings))
     numbers: list[Row] = []

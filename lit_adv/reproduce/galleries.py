@@ -23,7 +23,7 @@ LARGEST = {"mnist": 1.0, "cifar10": 0.5, "imagenet": 0.5}
 
 def of_sets(material: Material, names: Sequence[str]) -> Made:
     """The first image of each class and what each set has for it."""
-    sets = material.same_images(names)
+    sets = material.all_of(names)
     index = first_of_each_class(sets[0].label)
     empty = any(not one.perturbation[i].any() for one in sets for i in index)
     why = "Where a picture is empty every source model has the image wrong from the start, so that the attack gives 0."
@@ -32,7 +32,7 @@ def of_sets(material: Material, names: Sequence[str]) -> Made:
 
 def clipping(material: Material, names: Sequence[str]) -> Made:
     """Figure 4.3."""
-    sets = material.same_images(names)
+    sets = material.all_of(names)
     index = first_of_each_class(sets[0].label)
     titles = ("clipped", "not clipped")
     rows = [(title, as_picture(one, index)) for title, one in zip(titles, sets, strict=True)]
@@ -48,7 +48,7 @@ def clipping(material: Material, names: Sequence[str]) -> Made:
 
 def adversarial_examples(material: Material, names: Sequence[str]) -> Made:
     """Figure 4.6."""
-    [made] = material.same_images(names)
+    [made] = material.all_of(names)
     index = first_of_each_class(made.label)
     example = _example(material, made, index)
     rows = [("image", made.image[index]), (f"x + {material.epsilon:g} · sign δ", example)]
@@ -57,7 +57,7 @@ def adversarial_examples(material: Material, names: Sequence[str]) -> Made:
 
 def contours(material: Material, names: Sequence[str]) -> Made:
     """Figure 4.7: perturbations and their parts inside the object."""
-    [made] = material.same_images(names)
+    [made] = material.all_of(names)
     index, mask = _first_masked(material, made)
     picture = as_picture(made, index)
     return Made(pictures={"gallery": band([(name_of(made), picture), ("its contour", _inside(picture, mask))])})
@@ -65,7 +65,7 @@ def contours(material: Material, names: Sequence[str]) -> Made:
 
 def whole_story(material: Material, names: Sequence[str]) -> Made:
     """Figure 4.11: image, one perturbation, the average, its contour, the adversarial example."""
-    one, averaged = material.same_images(names)
+    one, averaged = material.all_of(names)
     index, mask = _first_masked(material, averaged)
     picture = as_picture(averaged, index)
     example = _example(material, averaged, index)
@@ -81,7 +81,7 @@ def whole_story(material: Material, names: Sequence[str]) -> Made:
 
 def targeted(material: Material, names: Sequence[str]) -> Made:
     """Figure 4.12: perturbations towards a target, and images with them."""
-    sets = material.same_images(names)
+    sets = material.all_of(names)
     label, target = sets[0].label, sets[0].target
     assert target is not None
     index, largest = _spread(label), LARGEST[material.data]
@@ -103,7 +103,7 @@ def targeted(material: Material, names: Sequence[str]) -> Made:
 
 def square_examples(material: Material, names: Sequence[str], clear: bool) -> Made:
     """Figures 5.2 and 5.3: images whose averaged perturbations show the masking effect most, and least."""
-    sets = material.same_images(names)
+    sets = material.all_of(names)
     made, classes = sets[-1], sets[-1].label.unique()
     place = torch.searchsorted(classes, made.label)[:, None]
     chances = [torch.take_along_dim(x[:, classes].softmax(1), place, 1)[:, 0] for x in material.logits(made).values()]
@@ -125,7 +125,7 @@ def square_examples(material: Material, names: Sequence[str], clear: bool) -> Ma
 
 def complementarity(material: Material, names: Sequence[str]) -> Made:
     """Figure 5.6: where perturbations are strong, the images first whose background is so and their object is not."""
-    sets = material.same_images(names)
+    sets = material.all_of(names)
     place, mask = material.masked(sets[0])
     there = torch.stack([one.perturbation[place].flatten(1).any(1) for one in sets]).all(0)
     place, mask = place[there], mask[there]
@@ -156,7 +156,7 @@ def complementarity(material: Material, names: Sequence[str]) -> Made:
 
 def vanishing_cat(material: Material, names: Sequence[str]) -> Made:
     """Figure 5.9: CIFAR-10's cats; of other data sets the class whose perturbations the test models recognize most."""
-    sets = material.same_images(names)
+    sets = material.all_of(names)
     label = sets[0].label
     right = [
         torch.stack([answers == label for answers in material.answers(name).values()]).double().mean(0)
@@ -188,7 +188,7 @@ def vanishing_cat(material: Material, names: Sequence[str]) -> Made:
 
 def gradient_beside_cw(material: Material, names: Sequence[str]) -> Made:
     """Figure 5.8."""
-    sets = material.same_images(names)
+    sets = material.all_of(names)
     index = first_of_each_class(sets[0].label)
     return Made(
         pictures={"gallery": band(picture_rows(sets, index))},

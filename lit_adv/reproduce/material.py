@@ -4,8 +4,8 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,7 @@ from lit_adv.evaluation.masking_effect import Judge
 from lit_adv.evaluation.masks import BACKGROUND, OBJECT, read_masks, stroke
 from lit_adv.evaluation.recognizability import answer, shown
 from lit_adv.files import read_json
+from lit_adv.growth import GROWTH
 from lit_adv.model_spec import ModelSpec
 from lit_adv.perturbation_set import EVALUATION, MANIFEST, PerturbationSet, name_of
 from lit_adv.zoo import Zoo
@@ -49,6 +50,7 @@ class Material:
         steps: of an attack, by its name, in place of the configuration's.
         fast: few noisy copies.
         devices: processes of every `predict`.
+        growth: names of sets that are made so that they tell how their averages grow.
     """
 
     data: str
@@ -59,6 +61,7 @@ class Material:
     steps: Mapping[str, int] = field(default_factory=dict)
     fast: bool = False
     devices: int = 1
+    growth: Collection[str] = ()
     _sets: dict[str, PerturbationSet] = field(default_factory=dict)
     _answers: dict[str, dict[str, Tensor]] = field(default_factory=dict)
 
@@ -74,6 +77,10 @@ class Material:
     def has(self, name: str) -> bool:
         """Whether a set is finished."""
         return (self.folder(name) / MANIFEST).is_file()
+
+    def grows(self, name: str) -> bool:
+        """Whether a finished set was made with `--growth`."""
+        return (self.folder(name) / GROWTH).is_file()
 
     def set(self, name: str) -> PerturbationSet:
         """A set: that which is there, whatever its parameters; made, or continued, if it is not finished.
@@ -106,6 +113,7 @@ class Material:
             words += ["--data.copies", "20" if setting == "nsm" else "5"]
             if self.data == "mnist":  # fewer perturbations than the thesis averages need more noise
                 words += ["--data.sigma", "0.4"]
+        words += ["--growth"] if name in self.growth else []
         words += self.words
         if setting in ("sm", "mm"):
             words += ["--data.copies", "1", "--data.sigma", "0"]
@@ -136,19 +144,30 @@ class Material:
                 f"{next(iter(strangers.values()))}; delete it or choose another --out"
             )
 
-    def same_images(self, names: Sequence[str]) -> list[PerturbationSet]:
-        """Sets of the same images.
+    def all_of(self, names: Sequence[str]) -> list[PerturbationSet]:
+        """Several sets; see `set`."""
+        return [self.set(name) for name in names]
+
+    def common(self, names: Sequence[str]) -> "Material":
+        """The same with only those images that all of these sets have; itself where they have all in common.
 
         Raises:
-            InputError: they are of different ones.
+            InputError: they have none in common.
         """
-        sets = [self.set(name) for name in names]
-        for name, one in zip(names, sets, strict=True):
-            if not torch.equal(one.image, sets[0].image):
-                raise InputError(
-                    f"{self.folder(name)} and {self.folder(names[0])} are of different images; delete one of them"
-                )
-        return sets
+        sets = self.all_of(names)
+        if all(torch.equal(one.image, sets[0].image) for one in sets):
+            return self
+        places = [{image.numpy().tobytes(): place for place, image in enumerate(one.image)} for one in sets]
+        shared = [image for image in places[0] if all(image in place for place in places)]
+        if not shared:
+            raise InputError(f"the sets {', '.join(names)} in {self.out / 'sets'} have no image in common; delete some")
+        parts = {
+            name: one.part(torch.tensor([place[image] for image in shared]))
+            for name, one, place in zip(names, sets, places, strict=True)
+        }
+        less = replace(self, _sets=parts, _answers={})
+        less.__dict__.update({name: self.__dict__[name] for name in ("models", "judges") if name in self.__dict__})
+        return less
 
     def evaluation(self, name: str) -> dict[str, Any]:
         """A set's evaluation by the zoo's test models; made if it is missing."""
@@ -205,13 +224,16 @@ class Material:
             judge: torch.cat([model(part) for part in pictures.split(BATCH)]) for judge, model in self.judges.items()
         }
 
-    def answers(self, name: str) -> dict[str, Tensor]:
+    def answers_to(self, made: PerturbationSet) -> dict[str, Tensor]:
         """The classes `[N]` that the test models give a set's perturbations, on ImageNet among those of the set."""
+        labels = made.label if made.target is None else torch.cat([made.label, made.target])
+        classes = labels.unique() if self.data == "imagenet" else None
+        return {judge: answer(found, classes) for judge, found in self.logits(made).items()}
+
+    def answers(self, name: str) -> dict[str, Tensor]:
+        """`answers_to` a set, found once."""
         if name not in self._answers:
-            made = self.set(name)
-            labels = made.label if made.target is None else torch.cat([made.label, made.target])
-            classes = labels.unique() if self.data == "imagenet" else None
-            self._answers[name] = {judge: answer(found, classes) for judge, found in self.logits(made).items()}
+            self._answers[name] = self.answers_to(self.set(name))
         return self._answers[name]
 
     def seen(self, images: Tensor) -> dict[str, list[str]]:

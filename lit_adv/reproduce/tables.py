@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from datamodules.class_names import class_names
+from lit_adv.evaluation.intervals import wilson
 from lit_adv.evaluation.masks import OBJECT
 from lit_adv.evaluation.noise_classes import noise_classes
 from lit_adv.evaluation.recognizability import by_class
@@ -20,12 +21,16 @@ SHARES = ("clean", "noise", "attack", "recognized")
 
 def evaluated(material: Material, names: Sequence[str], table: Callable[[Sequence[dict[str, Any]]], Figures]) -> Made:
     """Table 4.3 or 4.4."""
-    material.same_images(names)
     evaluations = [material.evaluation(name) for name in names]
     numbers = [
         {
             "set": evaluation["set"], "averaged": evaluation["perturbations_per_image"], "images": evaluation["images"],
-            "test model": judge, "white box": found["white_box"], **{key: round(found[key], 5) for key in SHARES},
+            "test model": judge, "white box": found["white_box"],
+            **{
+                heading: round(value, 5)
+                for key in SHARES
+                for heading, value in with_interval(key, found[key], evaluation["images"]).items()
+            },
         }
         for evaluation in evaluations
         for judge, found in evaluation["judges"].items()
@@ -35,14 +40,21 @@ def evaluated(material: Material, names: Sequence[str], table: Callable[[Sequenc
     return Made(
         tables=[figures],
         numbers={"evaluation": numbers},
-        note=f"{evaluations[0]['images']} images. In brackets the thesis's figures, of its own models, copies and "
-        "images. Beside the sets' names how many perturbations were averaged for an image.",
+        note=f"{max(e['images'] for e in evaluations)} images. In square brackets the 95 % interval that follows from "
+        "the number of images (Wilson), in round ones the thesis's figures, of its own models, copies and images. "
+        "Beside the sets' names how many perturbations were averaged for an image.",
     )
+
+
+def with_interval(name: str, share: float, images: int) -> dict[str, float]:
+    """A share and both ends of its 95 % interval, by heading."""
+    low, high = wilson(share, images)
+    return {name: share, f"{name} low": low, f"{name} high": high}
 
 
 def similarities(material: Material, names: Sequence[str]) -> Made:
     """Figure 5.7."""
-    place, mask = material.masked(material.same_images(names)[0])
+    place, mask = material.masked(material.set(names[0]))
     settings = list(dict.fromkeys(name.split("-")[0] for name in names))
     figure, axes = panels(len(settings))
     numbers = []

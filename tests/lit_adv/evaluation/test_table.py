@@ -1,4 +1,4 @@
-"""Tables 4.3 and 4.4: shape, means without white-box judges, published figures in brackets."""
+"""Tables 4.3 and 4.4: shape, means without white-box judges, intervals and published figures in brackets."""
 
 from typing import Any
 
@@ -17,6 +17,7 @@ def evaluation(name: str, attack: list[float], white_box: str | None = None, dat
     return {"set": name, "data": data, "images": 100, "perturbations_per_image": 7, "epsilon": 0.03, "judges": figures}
 
 
+NINETY, EIGHTY, FORTY, TWENTY = "90.0 [83, 94]", "80.0 [71, 87]", "40.0 [31, 50]", "20.0 [13, 29]"
 SETS = [
     evaluation("SM BIM", [0.3, 0.4, 0.5, 0.1], white_box="resnet56_cifar10"),
     evaluation("NMM BIM", [0.2, 0.2, 0.2, 0.2]),
@@ -27,35 +28,42 @@ def test_strength() -> None:
     table = strength(SETS)
     assert table.headings == ["judge", "clean", "random noise", "SM BIM (7)", "NMM BIM (7)"]
     assert table.rows == [
-        ["densenet40_k12_cifar10", "90.0 (92)", "80.0 (77)", "30.0 (33)", "20.0 (13)"],
-        ["diaresnet164bn_cifar10", "90.0 (96)", "80.0 (90)", "40.0 (51)", "20.0 (31)"],
-        ["pyramidnet110_a48_cifar10", "90.0 (94)", "80.0 (79)", "50.0 (33)", "20.0 (18)"],
-        ["resnet56_cifar10", "90.0 (92)", "80.0 (80)", "10.0* (0)", "20.0 (21)"],
-        ["mean", "90.0 (94)", "80.0 (82)", "40.0 (39)", "20.0 (21)"],
+        ["densenet40_k12_cifar10", f"{NINETY} (92)", f"{EIGHTY} (77)", "30.0 [22, 40] (33)", f"{TWENTY} (13)"],
+        ["diaresnet164bn_cifar10", f"{NINETY} (96)", f"{EIGHTY} (90)", f"{FORTY} (51)", f"{TWENTY} (31)"],
+        ["pyramidnet110_a48_cifar10", f"{NINETY} (94)", f"{EIGHTY} (79)", "50.0 [40, 60] (33)", f"{TWENTY} (18)"],
+        ["resnet56_cifar10", f"{NINETY} (92)", f"{EIGHTY} (80)", "10.0* [6, 17] (0)", f"{TWENTY} (21)"],
+        ["mean", f"{NINETY} (94)", f"{EIGHTY} (82)", f"{FORTY} (39)", f"{TWENTY} (21)"],
     ]
 
 
 def test_recognizability() -> None:
     table = recognizability(SETS)
     assert table.headings == ["judge", "SM BIM (7)", "NMM BIM (7)"]
-    assert table.rows[2] == ["pyramidnet110_a48_cifar10", "25.0 (9)", "10.0 (68)"]
-    assert table.rows[3] == ["resnet56_cifar10", "5.0*", "10.0"]
+    assert table.rows[2] == ["pyramidnet110_a48_cifar10", "25.0 [18, 34] (9)", "10.0 [6, 17] (68)"]
+    assert table.rows[3] == ["resnet56_cifar10", "5.0* [2, 11]", "10.0 [6, 17]"]
 
 
 def test_other_judges_and_sets_have_no_published_mean() -> None:
     few = strength([evaluation("MM BIM", [0.3, 0.4])])
-    assert few.rows[-1] == ["mean", "90.0", "80.0", "35.0"]
+    assert few.rows[-1] == ["mean", NINETY, EIGHTY, "35.0 [26, 45]"]
     assert strength([evaluation("SM BIM", [0.3])]).rows == [
-        ["densenet40_k12_cifar10", "90.0 (92)", "80.0 (77)", "30.0 (33)"]
+        ["densenet40_k12_cifar10", f"{NINETY} (92)", f"{EIGHTY} (77)", "30.0 [22, 40] (33)"]
     ]
     only_white = strength([evaluation("SM BIM", [0.3, 0.1], white_box=None), evaluation("SM CW", [])])
     assert only_white.rows[0][-1] == ""
 
 
+def test_sets_of_fewer_images_say_so() -> None:
+    few = {**evaluation("NMM CW", [0.25]), "images": 20}
+    table = strength([few, evaluation("NMM BIM", [0.3])])
+    assert table.headings[1:] == ["clean", "random noise", "NMM CW (7, 20 images)", "NMM BIM (7, 100 images)"]
+    assert table.rows[0][1:] == [f"{NINETY} (92)", f"{EIGHTY} (77)", "25.0 [11, 47] (9)", "30.0 [22, 40] (13)"]
+
+
 def test_any_judge_of_digits_is_compared() -> None:
     (row,) = strength([evaluation("NMM DeepFool", [0.0], data="mnist")]).rows
-    assert row[1:] == ["90.0 (100)", "80.0 (88)", "0.0 (0)"]
-    assert recognizability([evaluation("NMM DeepFool", [1.0], data="mnist")]).rows[0][1] == "50.0 (68)"
+    assert row[1:] == [f"{NINETY} (100)", f"{EIGHTY} (88)", "0.0 [0, 4] (0)"]
+    assert recognizability([evaluation("NMM DeepFool", [1.0], data="mnist")]).rows[0][1] == "50.0 [40, 60] (68)"
 
 
 def test_published_means_are_those_of_the_columns() -> None:

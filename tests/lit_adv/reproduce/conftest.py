@@ -1,10 +1,15 @@
 """Perturbation sets of every name, made up, so that figures are made in no time."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
 from datamodules.labelled import Labelled
+from lit_adv.exact_mean import ExactMean
+from lit_adv.growth import Cells, Growth
 from lit_adv.perturbation_set import PerturbationSet
 from lit_adv.reproduce.catalogue import CATALOGUE
 from lit_adv.reproduce.material import Material
@@ -39,10 +44,27 @@ def made_up(
     )
 
 
+def save(made: PerturbationSet, folder: Path) -> None:
+    """Writes a set; one of many models and copies as the average of noise about it, of six models and two copies."""
+    if made.manifest["setting"] != "NMM":
+        made.save(folder)
+        return
+    cells = Cells(6, 2, 0)
+    images = len(made.label)
+    mean = ExactMean((len(cells) * images, *made.image.shape[1:]), 12)
+    generator = torch.Generator().manual_seed(0)
+    for model, copy in torch.cartesian_prod(torch.arange(6), torch.arange(2)):
+        delta = made.perturbation + torch.randn(made.image.shape, generator=generator)
+        mean.add(cells.cell(model, copy) * images + torch.arange(images), delta)
+    growth = Growth.of(cells, mean)
+    growth.save(folder)
+    replace(made, perturbation=growth.whole().mean()).save(folder)
+
+
 @pytest.fixture(scope="module")
 def material(tmp_path_factory: pytest.TempPathFactory, zoo: Zoo, digits: Labelled) -> Material:
     out = tmp_path_factory.mktemp("reproduce")
     names = dict.fromkeys(name for entry in CATALOGUE for name in entry.sets)
     for place, name in enumerate(names):
-        made_up(name, digits.test_images, digits.test_labels, zoo, place).save(out / "sets" / name)
+        save(made_up(name, digits.test_images, digits.test_labels, zoo, place), out / "sets" / name)
     return Material(data="mnist", zoo=zoo.path, out=out)

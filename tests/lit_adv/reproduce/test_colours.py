@@ -10,12 +10,12 @@ from PIL import Image
 
 from lit_adv.cli import main
 from lit_adv.models.build import build
-from lit_adv.reproduce import curves, galleries, tables
+from lit_adv.reproduce import curves, galleries, growth, tables
 from lit_adv.reproduce.catalogue import CATALOGUE
 from lit_adv.reproduce.command import lacking, make
 from lit_adv.reproduce.material import Material
 from lit_adv.zoo import Zoo
-from tests.lit_adv.reproduce.conftest import made_up
+from tests.lit_adv.reproduce.conftest import made_up, save
 
 CLASSES = {"n01514668": 7, "n03063599": 504, "n07749582": 951}
 
@@ -39,7 +39,7 @@ def cifar10(tmp_path_factory: pytest.TempPathFactory) -> Material:
     images = torch.rand(20, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     names = dict.fromkeys(name for entry in CATALOGUE if "cifar10" in entry.data for name in entry.sets)
     for place, name in enumerate(names):
-        made_up(name, images, torch.arange(20) % 10, zoo, place, {"name": "cifar10"}).save(out / "sets" / name)
+        save(made_up(name, images, torch.arange(20) % 10, zoo, place, {"name": "cifar10"}), out / "sets" / name)
     return Material(data="cifar10", zoo=zoo.path, out=out)
 
 
@@ -50,6 +50,13 @@ def test_all_that_has_a_meaning_is_made(cifar10: Material) -> None:
         else:
             make(entry, cifar10)
             assert (cifar10.out / "figures" / entry.name / "figure.json").is_file()
+
+
+def test_growth_is_judged_by_those_who_were_not_attacked(cifar10: Material) -> None:
+    made = growth.curves(cifar10, ["nmm-bim"])
+    evaluation = cifar10.evaluation("nmm-bim")["judges"]["nin_cifar10"]
+    last = made.numbers["growth"][-1]
+    assert (last["recognized"], last["accuracy"]) == pytest.approx((evaluation["recognized"], evaluation["attack"]))
 
 
 def test_judges_that_were_attacked_are_marked(cifar10: Material) -> None:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from lit_adv.errors import InputError
 from lit_adv.evaluation.masks import stroke
-from lit_adv.reproduce import curves, galleries, tables
+from lit_adv.growth import Growth
+from lit_adv.reproduce import curves, galleries, growth, tables
 from lit_adv.reproduce.material import Material
 
 
@@ -91,6 +93,29 @@ def test_recognized_by_class_adds_up(material: Material) -> None:
     shares = [row["NMM BIM, model-000"] * row["images"] for row in rows]
     assert sum(shares) == pytest.approx(20 * judge["recognized"], abs=1e-4)
     assert sum(row["share"] for row in made.numbers["noise"]) == pytest.approx(1)
+
+
+def test_growth_ends_at_the_set_itself(material: Material) -> None:
+    made = growth.curves(material, ["nmm-bim", "nmm-cw"])
+    rows = [row for row in made.numbers["growth"] if row["attack"] == "CW"]
+    assert [(row["m"], row["n"], row["groups"]) for row in rows] == [
+        (m, n, groups) for m, groups in ((1, 5), (2, 3), (5, 1), (6, 1)) for n in (1, 2)
+    ]
+    [judge] = material.evaluation("nmm-cw")["judges"].values()
+    assert (rows[-1]["recognized"], rows[-1]["accuracy"]) == pytest.approx((judge["recognized"], judge["attack"]))
+    one, kept = material.set("nmm-cw"), Growth.load(material.folder("nmm-cw"))
+    [test_model] = material.judges.values()
+    for row, n in zip(rows, (1, 2), strict=False):
+        seen = torch.stack([test_model((delta < 0).float()).argmax(1) for delta in kept.averages(1, n)])
+        assert row["recognized"] == pytest.approx(float((seen == one.label).double().mean()))
+    for row in rows:
+        for measure in ("recognized", "accuracy"):
+            assert row[f"{measure} low"] <= row[measure] <= row[f"{measure} high"]
+
+
+def test_growth_needs_sets_that_keep_it(material: Material) -> None:
+    with pytest.raises(InputError, match="without --growth"):
+        growth.curves(material, ["mm-bim"])
 
 
 def test_an_evaluation_is_made_once(material: Material) -> None:

@@ -1,0 +1,142 @@
+"""Beyond the thesis: how recognizability and strength grow with the numbers of source models and noisy copies."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lit_adv.errors import InputError
+from lit_adv.evaluation.intervals import crossed
+from lit_adv.evaluation.masking_effect import Judge
+from lit_adv.evaluation.strength import adversarial_example
+from lit_adv.growth import Growth, levels
+from lit_adv.perturbation_set import PerturbationSet
+from lit_adv.reproduce.made import Made, Row
+from lit_adv.reproduce.material import BATCH, Material
+from lit_adv.reproduce.plots import LABELS, STYLES, legend_below, panels, plain
+
+MEASURES: Final = {"recognized": "perturbations recognized (%)", "accuracy": "accuracy under attack (%)"}
+
+
+@dataclass(frozen=True)
+class Size:
+    """What averages over m models and n copies achieve.
+
+    Attributes:
+        m: models.
+        n: copies.
+        groups: how many groups of m models there are.
+        measured: mean and both ends of the 95 % interval of each of `MEASURES`, as shares.
+    """
+
+    m: int
+    n: int
+    groups: int
+    measured: Mapping[str, tuple[float, float, float]]
+
+
+def curves(material: Material, names: Sequence[str]) -> Made:
+    """Curves against m with all copies, against n with all models, and against m·n for each n."""
+    found = {name: list(_sizes(material, name)) for name in names}
+    most = {name: (sizes[-1].m, sizes[-1].n) for name, sizes in found.items()}
+    models, model_axes = panels(len(MEASURES))
+    copies, copy_axes = panels(len(MEASURES))
+    for place, (measure, label) in enumerate(MEASURES.items()):
+        for name, sizes in found.items():
+            m, n = most[name]
+            _draw(model_axes[place], name, measure, {size.m: size for size in sizes if size.n == n})
+            _draw(copy_axes[place], name, measure, {size.n: size for size in sizes if size.m == m})
+        _label(model_axes[place], "source models m", label, levels(max(m for m, _ in most.values())))
+        _label(copy_axes[place], "noisy copies n", label, levels(max(n for _, n in most.values())))
+    for figure, axes in ((models, model_axes), (copies, copy_axes)):
+        legend_below(figure, axes[0], len(names))
+    numbers: list[Row] = [
+        {
+            "attack": LABELS[name.split("-")[1]], "m": size.m, "n": size.n, "groups": size.groups,
+            **{
+                f"{measure}{end}": round(value, 5)
+                for measure, values in size.measured.items()
+                for end, value in zip(("", " low", " high"), values, strict=True)
+            },
+        }
+        for name, sizes in found.items()
+        for size in sizes
+    ]  # fmt: skip
+    images = {LABELS[name.split("-")[1]]: len(material.set(name).label) for name in names}
+    return Made(
+        plots={"models": models, "copies": copies, "both": _both(found)},
+        numbers={"growth": numbers},
+        note="From one run for each attack: the average over the first n copies, of up to five groups of m source "
+        "models that share none, drawn by chance. Bands: 95 % intervals, groups and images being samples (a single "
+        "group counts as given); mean of the test models that no attack used. "
+        f"Images: {', '.join(f'{attack} {count}' for attack, count in images.items())}.",
+    )
+
+
+def _sizes(material: Material, name: str) -> Iterator[Size]:
+    made, kept = material.set(name), Growth.load(material.folder(name))
+    judges = {judge: model for judge, model in material.judges.items() if not material.is_white_box(made, judge)}
+    if not judges:
+        raise InputError(f"every test model of zoo {material.zoo} is among the sources of {material.folder(name)}")
+    for m, n in kept.sizes():
+        averages = kept.averages(m, n)
+        if averages:
+            right = [_right(material, replace(made, perturbation=average), judges) for average in averages]
+            measured = {}
+            for place, measure in enumerate(MEASURES):
+                of_groups = torch.stack([one[place] for one in right])
+                measured[measure] = (float(of_groups.mean()), *crossed(of_groups))
+            yield Size(m, n, len(averages), measured)
+
+
+def _right(material: Material, made: PerturbationSet, judges: Mapping[str, Judge]) -> tuple[Tensor, Tensor]:
+    """For each image the share of test models that recognize δ, and that see the image right under attack; `[N]`."""
+    wanted = made.label if made.target is None else made.target
+    answers = material.answers_to(made)
+    attacked = adversarial_example(made.image, made.perturbation, material.epsilon)
+    right = [
+        torch.cat([judge(part).argmax(1) for part in attacked.split(BATCH)]) == made.label for judge in judges.values()
+    ]
+    recognized = torch.stack([answers[name] == wanted for name in judges])
+    return recognized.double().mean(0), torch.stack(right).double().mean(0)
+
+
+def _draw(axes: Axes, name: str, measure: str, sizes: Mapping[int, Size]) -> None:
+    attack = name.split("-")[1]
+    colour, marker, dash = STYLES[attack]
+    mean, low, high = ([100 * size.measured[measure][place] for size in sizes.values()] for place in range(3))
+    axes.plot(
+        list(sizes), mean, color=colour, marker=marker, linestyle=dash, markersize=4, linewidth=1.3,
+        label=LABELS[attack],
+    )  # fmt: skip
+    axes.fill_between(list(sizes), low, high, color=colour, alpha=0.12, linewidth=0)
+
+
+def _label(axes: Axes, x: str, y: str, ticks: Sequence[int]) -> None:
+    axes.set_xscale("log")
+    axes.set_xticks(ticks, map(str, ticks))
+    axes.minorticks_off()
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.set_ylim(0, 100)
+    plain(axes)
+
+
+def _both(found: Mapping[str, Sequence[Size]]) -> Figure:
+    """A panel for each attack: recognized against m·n, a line for each n."""
+    figure, axes = panels(len(found))
+    for axis, (name, sizes) in zip(axes, found.items(), strict=True):
+        every = sorted({size.n for size in sizes})
+        for place, n in enumerate(every):
+            line = {size.m * n: 100 * size.measured["recognized"][0] for size in sizes if size.n == n}
+            grey = str(0.75 * (1 - place / max(len(every) - 1, 1)))
+            axis.plot(list(line), list(line.values()), "o-", color=grey, markersize=3, linewidth=1, label=f"n = {n}")
+        ticks = [10**place for place in range(len(str(sizes[-1].m * sizes[-1].n)))]
+        _label(axis, "perturbations averaged m·n", MEASURES["recognized"], ticks)
+        axis.set_title(LABELS[name.split("-")[1]], fontsize=10)
+    axes[0].legend(fontsize=7, frameon=False)
+    return figure
