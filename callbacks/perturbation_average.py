@@ -70,6 +70,7 @@ class PerturbationAverage(pl.Callback):
         self.out = Path(trainer.default_root_dir)
         self.partial = self.out / "partial"
         refuse_misfits(module, data)
+        self.growth = trainer.strategy.broadcast(self.growth or (trainer.is_global_zero and self._grew()))
         self.run = {**describe_run(module, data, trainer.strategy.root_device), "growth": self.growth}
         self.cells = Cells(data.plan.models, data.plan.copies, data.seed) if self.growth else None
         self.images = len(data.selection.labels)
@@ -188,9 +189,11 @@ class PerturbationAverage(pl.Callback):
             raise
 
     def _refuse_finished(self) -> None:
-        skipped = {"device", "torch", *([] if self.growth else ["growth"])}
-        asked = {name: value for name, value in self.run.items() if name not in skipped}
-        if differences := compare(with_missing(read_json(self.out / MANIFEST)), asked):
+        asked = {name: value for name, value in self.run.items() if name not in ("device", "torch", "growth")}
+        there = with_missing(read_json(self.out / MANIFEST))
+        if self.growth and "growth" not in there:
+            asked["growth"] = True
+        if differences := compare(there, asked):
             raise InputError(
                 f"{self.out} holds a different finished run ({differences}); choose another --out, or --restart"
             )
@@ -199,10 +202,15 @@ class PerturbationAverage(pl.Callback):
         but = f", without {', '.join(missing)}, which failed; --restart tries again" if missing else "; nothing to do"
         raise AlreadyDone(f"{self.out} holds this perturbation set already{but}")
 
+    def _grew(self) -> bool:
+        """Whether there is an unfinished run that is made to tell how its average grows; then it goes on so."""
+        run = self.partial / "run.json"
+        return not self.restart and run.exists() and bool(read_json(run).get("growth"))
+
     def _continues(self) -> bool:
         """Whether the sums in the folder are of this run; those of another are refused, unless they are empty."""
         run = self.partial / "run.json"
-        if not run.exists() or not (differences := compare(read_json(run), self.run)):
+        if not run.exists() or not (differences := compare({"growth": False, **read_json(run)}, self.run)):
             return True
         if holds_work(self.partial):
             raise InputError(
@@ -312,9 +320,13 @@ class PerturbationAverage(pl.Callback):
             else:
                 add_healthy(mean, module, batch, self._rows)
         self._learn_of_failures(module)
-        if self.cells is not None:
+        made = without(self.run, module.failed)
+        if self.cells is None:
+            del made["growth"]
+            (self.out / GROWTH).unlink(missing_ok=True)
+        else:
             growth = Growth.of(self.cells, mean)
-            growth.save(self.out)
+            made["growth"] = growth.save(self.out)
             mean = growth.whole()
         expected = (data.plan.models - len(module.failed)) * data.plan.copies
         if (mean.count != expected).any():
@@ -325,7 +337,7 @@ class PerturbationAverage(pl.Callback):
             label=data.selection.labels,
             target=data.selection.targets,
             count=mean.count,
-            manifest={**without(self.run, module.failed), "versions": versions()},
+            manifest={**made, "versions": versions()},
         ).save(self.out)
         shutil.rmtree(self.partial, ignore_errors=True)
 

@@ -164,7 +164,8 @@ def _lightning(words: list[str]) -> None:
 
                 if process_number() == 0:
                     processes = None if chosen.plan == "run" else chosen.plan
-                    dry_run(self.model, self.datamodule, self.trainer, processes, chosen.growth)
+                    growth = any(getattr(callback, "growth", False) for callback in self.trainer.callbacks)  # type: ignore[attr-defined]
+                    dry_run(self.model, self.datamodule, self.trainer, processes, growth)
                 raise SystemExit(0)
             self._record("PredictRun")
 

@@ -13,13 +13,14 @@ from typing import Final
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lit_adv.errors import InputError
 from lit_adv.exact_mean import ExactMean
-from lit_adv.files import atomic_path
+from lit_adv.files import atomic_path, sha256
+from lit_adv.noise import Stream
+from lit_adv.perturbation_set import MANIFEST
 
 GROWTH: Final = "growth.safetensors"
 GROUPS: Final = 5
@@ -38,7 +39,7 @@ class Cells:
     Attributes:
         models: m.
         copies: n.
-        seed: the run's; in the order drawn from it a group of models is not of one family.
+        seed: the run's; in an order drawn from it a group of models need not be of one family.
     """
 
     models: int
@@ -48,8 +49,7 @@ class Cells:
     @cached_property
     def order(self) -> Tensor:
         """`[m]` int64, the source models' positions in the order in which groups take them."""
-        # Another counter than that of any noise.
-        generator = np.random.Generator(np.random.Philox(key=self.seed, counter=[2 << 32, 0, 0, 0]))
+        generator = np.random.Generator(np.random.Philox(key=self.seed, counter=[Stream.ORDER << 32, 0, 0, 0]))
         return torch.from_numpy(generator.permutation(self.models))
 
     def groups(self, size: int) -> list[range]:
@@ -99,32 +99,38 @@ class Growth:
 
     def whole(self) -> ExactMean:
         """All cells together: the sums of Eq. 4.1."""
-        return summed(self.total, self.count)
+        return summed(self.total[None], self.count[None])
+
+    @property
+    def left(self) -> int:
+        """How many source models there are, without those that failed."""
+        return int(self.count[:, 0].sum()) // self.cells.copies
 
     def sizes(self) -> Iterator[tuple[int, int]]:
-        """Every m and n, in ascending order."""
-        return ((m, n) for m in levels(self.cells.models) for n in levels(self.cells.copies))
+        """Every m and n, in ascending order; the last m is that of all models that are left."""
+        numbers = [*(size for size in levels(self.cells.models) if size < self.left), self.left]
+        return ((m, n) for m in numbers for n in levels(self.cells.copies))
 
     def averages(self, models: int, copies: int) -> list[Tensor]:
         """The average `[N, C, H, W]` float32 of each group of so many models over the first copies.
 
-        Groups in which a model is missing are left out.
+        Groups in which a model has failed are left out; all models that are left are a group.
         """
-        found = []
         last = levels(self.cells.copies).index(copies) + 1
         shape = (len(self.cells.model_ends), len(self.cells.copy_ends))
         total, count = self.total.unflatten(0, shape), self.count.unflatten(0, shape)
-        starts = self.cells.model_ends.roll(1)
-        starts[0] = 0
-        for group in self.cells.groups(models):
-            inside = (starts >= group.start) & (self.cells.model_ends <= group.stop)
-            mean = summed(total[inside, :last].flatten(0, 1), count[inside, :last].flatten(0, 1))
+        ends = [0, *self.cells.model_ends.tolist()]
+        groups = [range(self.cells.models)] if models == self.left else self.cells.groups(models)
+        found = []
+        for group in groups:
+            stretches = slice(ends.index(group.start), ends.index(group.stop))
+            mean = summed(total[stretches, :last], count[stretches, :last])
             if (mean.count == models * copies).all():
                 found.append(mean.mean())
         return found
 
-    def save(self, folder: Path) -> None:
-        """Writes the sums beside a perturbation set.
+    def save(self, folder: Path) -> str:
+        """Writes the sums beside a perturbation set; returns the file's SHA-256, for the set's manifest.
 
         Raises:
             InputError: the folder cannot be written.
@@ -132,26 +138,28 @@ class Growth:
         about = torch.tensor([self.cells.models, self.cells.copies, self.cells.seed])
         with atomic_path(folder / GROWTH) as temporary:
             save_file({"total": self.total, "count": self.count, "cells": about}, temporary)
+        return sha256(folder / GROWTH)
 
     @classmethod
-    def load(cls, folder: Path) -> "Growth":
+    def load(cls, folder: Path, checksum: str) -> "Growth":
         """Reads the sums of a finished set.
 
+        Args:
+            folder: the set's.
+            checksum: the file's SHA-256, as the set's manifest has it under `growth`.
+
         Raises:
-            InputError: there are none in `folder`, or they are damaged.
+            InputError: it is missing or another file.
         """
         path = folder / GROWTH
-        if not path.is_file():
-            raise InputError(f"no {path}: the set was made without --growth; make it again with it, in another folder")
-        try:
-            found = load_file(path)
-            return cls(Cells(*found["cells"].tolist()), found["total"], found["count"])
-        except (OSError, SafetensorError, KeyError, TypeError) as error:
-            raise InputError(f"{path} is damaged: {error}; make the set again") from error
+        if not path.is_file() or sha256(path) != checksum:
+            raise InputError(f"{path} is missing or not the file that {MANIFEST} names; make the set again")
+        found = load_file(path)
+        return cls(Cells(*found["cells"].tolist()), found["total"], found["count"])
 
 
 def summed(total: Tensor, count: Tensor) -> ExactMean:
-    """Sums `[cells, N, C, H, W]` and counts `[cells, N]` added up over the cells."""
-    mean = ExactMean((0, *total.shape[2:]), 1)
-    mean.total, mean.count = total.sum(0), count.sum(0)
+    """Sums `[a, b, N, C, H, W]` and counts `[a, b, N]` of cells added up."""
+    mean = ExactMean((0, *total.shape[3:]), 1)
+    mean.total, mean.count = total.sum((0, 1)), count.sum((0, 1))
     return mean

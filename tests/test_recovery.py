@@ -25,12 +25,11 @@ from lit_adv.cli import main
 from lit_adv.errors import InputError
 from lit_adv.exact_mean import ExactMean
 from lit_adv.files import sha256
-from lit_adv.growth import Growth
 from lit_adv.model_spec import ModelSpec
 from lit_adv.perturbation_set import PerturbationSet
 from lit_adv.zoo import Zoo
 from tests.conftest import REPOSITORY, Run
-from tests.test_command_line import BIM, TINY, nmm, predict, same
+from tests.test_command_line import BIM, TINY, kept, nmm, predict, same
 
 __all__ = ["nmm"]
 
@@ -287,7 +286,8 @@ def test_a_model_that_fails_is_left_out(
     found = predict("mnist-nmm-bim", zoo, out, *arguments, "--skip-failed")
     assert capsys.readouterr().err.count("left out: model-003: ") == 1
     assert torch.equal(found.perturbation, expected.perturbation)
-    assert [len(Growth.load(out).averages(m, 3)) for m in (1, 3)] == [2, 0]
+    assert torch.equal(kept(out).averages(2, 3)[0], found.perturbation)
+    assert len(kept(out).averages(1, 3)) == 2
     assert found.count.tolist() == [6] * 10
     assert [s["name"] for s in found.manifest["sources"]] == ["model-001", "model-002"]
     assert [m["name"] for m in found.manifest["missing"]] == ["model-003"]
@@ -363,7 +363,7 @@ def test_a_model_of_a_stack_that_fails(
     assert found.manifest["stacked"] == 3
     assert [m["name"] for m in found.manifest["missing"]] == ["model-002"]
     assert found.count.tolist() == [2] * 10
-    assert torch.equal(Growth.load(tmp_path / "out").whole().mean(), found.perturbation)
+    assert torch.equal(kept(tmp_path / "out").whole().mean(), found.perturbation)
     assert torch.nn.functional.cosine_similarity(found.perturbation.flatten(), two.perturbation.flatten(), 0) > 0.99
 
 

@@ -26,19 +26,24 @@ def wilson(share: float, count: float) -> tuple[float, float]:
 def crossed(right: Tensor) -> tuple[float, float]:
     """Interval of the mean where both groups of models and images are samples.
 
-    Wilson's, with as many trials as would give the variance found: that of the groups' means plus that of the images'
-    (the noise, which is in both, is counted twice, so that the interval is rather too wide), corrected for the few
-    degrees of freedom (Korn and Graubard 1998, with Welch's and Satterthwaite's number of them).
+    Wilson's, with as many trials as would give the variance found, that of the groups' means plus that of the images',
+    corrected for the few degrees of freedom (Korn and Graubard 1998; after Welch and Satterthwaite, or those of the
+    groups where these vary more). One or two groups say too little about others and count as given.
 
     Args:
-        right: `[groups, images]` in [0, 1]. A single group counts as given.
+        right: `[groups, images]` in [0, 1].
     """
     groups, images = right.shape
     share = float(right.double().mean())
-    by_group = float(right.double().mean(1).var()) / groups if groups > 1 else 0.0
+    if images == 1:
+        return wilson(share, 1)
+    by_group = float(right.double().mean(1).var()) / groups if groups > 2 else 0.0
     by_image = float(right.double().mean(0).var()) / images
     variance = by_group + by_image
-    if groups == 1 or variance == 0:
+    if variance == 0:
         return wilson(share, images)
-    freedom = variance**2 / (by_group**2 / (groups - 1) + by_image**2 / (images - 1))
-    return wilson(share, share * (1 - share) / variance * (Z / t.ppf(0.975, freedom)) ** 2)
+    freedom = variance**2 / (by_group**2 / max(groups - 1, 1) + by_image**2 / (images - 1))
+    if by_group > by_image:
+        freedom = groups - 1
+    trials = share * (1 - share) / variance
+    return wilson(share, trials * (Z / t.ppf(0.975, freedom)) ** 2 if groups > 2 else trials)

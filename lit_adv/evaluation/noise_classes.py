@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from lit_adv.noise import gaussian_noise
+from lit_adv.noise import Stream, gaussian_noise
 
 BATCH = 100
 
@@ -34,6 +34,6 @@ def noise_classes(
     for first in range(0, draws, BATCH):
         numbers = ((0, first + i, 0) for i in range(min(BATCH, draws - first)))
         with torch.no_grad():
-            logits = model(middle + scale * gaussian_noise(seed, numbers, image_shape, stream=2))
+            logits = model(middle + scale * gaussian_noise(seed, numbers, image_shape, stream=Stream.CLASSES))
         found.update(logits.argmax(1).tolist())
     return [(label, times / draws) for label, times in found.most_common()]

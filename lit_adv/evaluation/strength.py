@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from lit_adv.noise import gaussian_noise
+from lit_adv.noise import Stream, gaussian_noise
 
 
 def adversarial_example(image: Tensor, perturbation: Tensor, epsilon: float) -> Tensor:
@@ -20,4 +20,4 @@ def random_noise(image: Tensor, epsilon: float, seed: int = 0, first: int = 0) -
         first: the position of `image[0]` in its set, so that the signs do not depend on batches.
     """
     draws = ((0, first + i, 0) for i in range(len(image)))
-    return image + epsilon * gaussian_noise(seed, draws, tuple(image.shape[1:]), stream=1).sign().to(image)
+    return image + epsilon * gaussian_noise(seed, draws, tuple(image.shape[1:]), stream=Stream.SIGNS).sign().to(image)

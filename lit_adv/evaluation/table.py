@@ -31,11 +31,11 @@ class Figures:
 
     def print(self) -> None:
         """Prints it on standard output."""
-        table = Table(title=self.title, title_justify="left")
+        table = Table(title=self.title, title_justify="left", show_lines=True)
         for position, heading in enumerate(self.headings):
             table.add_column(heading, justify="right" if position else "left", no_wrap=position == 0)
         for row in self.rows:
-            table.add_row(*row)
+            table.add_row(*(cell.replace(" [", "\n[").replace(" (", "\n(") if len(row) > 4 else cell for cell in row))
         console = Console()
         Console(width=max(console.width, 130)).print(table)
 
@@ -85,7 +85,8 @@ def strength(evaluations: Sequence[dict[str, Any]]) -> Figures:
     """
     judges = _judges(evaluations)
     largest = max(evaluations, key=lambda e: e["images"])
-    columns = [("clean", largest, "clean"), ("noise", largest, "random noise")]
+    of = f" ({largest['images']} images)" if _differ(evaluations, "images") else ""
+    columns = [("clean", largest, f"clean{of}"), ("noise", largest, f"random noise{of}")]
     columns += [("attack", e, heading) for e, heading in zip(evaluations, _headings(evaluations), strict=True)]
     rows = [[judge] for judge in judges]
     means = ["mean"]
@@ -108,10 +109,16 @@ def _judges(evaluations: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _headings(evaluations: Sequence[dict[str, Any]]) -> list[str]:
-    """Sets and how many perturbations they average, and of how many images where that differs."""
-    differ = len({e["images"] for e in evaluations}) > 1
-    images = [f", {e['images']} images" if differ else "" for e in evaluations]
-    return [f"{e['set']} ({e['perturbations_per_image']}{more})" for e, more in zip(evaluations, images, strict=True)]
+    """Sets and how many perturbations they average; of how many images, among how many answers, where that differs."""
+    differing = [key for key in ("images", "answers") if _differ(evaluations, key)]
+    return [
+        f"{e['set']} ({', '.join([str(e['perturbations_per_image']), *(f'{e[key]} {key}' for key in differing)])})"
+        for e in evaluations
+    ]
+
+
+def _differ(evaluations: Sequence[dict[str, Any]], key: str) -> bool:
+    return len({e[key] for e in evaluations}) > 1
 
 
 def _judge(name: str, figures: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 from lit_adv.configs import DATA
 from lit_adv.errors import InputError
 from lit_adv.reproduce.catalogue import CATALOGUE, Entry
-from lit_adv.reproduce.material import FAST_STEPS, LENGTH, Material, described
+from lit_adv.reproduce.material import FAST_STEPS, LENGTH, Material, common, described
 from lit_adv.reproduce.page import write_page
 
 
@@ -104,9 +104,9 @@ def chosen_entries(names: Sequence[str], material: Material) -> list[Entry]:
     if "all" in names:
         for entry in CATALOGUE:
             reason = lacking(entry, material)
-            if entry.growth and material.data == "imagenet":
+            if entry.growth and material.data == "imagenet" and not all(map(material.has, entry.sets)):
                 reason = reason or "it takes many times the memory; name it to have it"
-            if reason:
+            if entry.name not in wanted and reason:
                 print(f"left out: {entry.name}, {reason}")
             else:
                 wanted.add(entry.name)
@@ -123,8 +123,8 @@ def lacking(entry: Entry, material: Material) -> str:
         if not material.masks.is_dir():
             return f"there is no folder {material.masks} with masks"
     missing = [name for name in entry.sets if not material.has(name)]
-    if entry.growth and (without := [name for name in entry.sets if not (name in missing or material.grows(name))]):
-        return f"{material.folder(without[0])} was made without --growth"
+    if entry.growth and (without := [name for name in entry.sets if material.lacks_growth(name)]):
+        return f"{material.folder(without[0])} was made without --growth; delete it or choose another --out"
     if material.data == "imagenet" and (missing or entry.masks) and not material.image_folder().is_dir():
         return f"there is no folder {material.image_folder()} with photographs; give -- --data.root FOLDER"
     if is_own_zoo(material):
@@ -147,7 +147,7 @@ def is_own_zoo(material: Material) -> bool:
 
 def make(entry: Entry, material: Material) -> None:
     """Makes one entry and says where it is."""
-    used = material if entry.any_images else material.common(entry.sets)
+    used = material if entry.any_images else common(material, entry.sets)
     made = entry.make(used, entry.sets)
     if used is not material:
         images = len(used.set(entry.sets[0]).label)

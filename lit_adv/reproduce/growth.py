@@ -66,19 +66,31 @@ def curves(material: Material, names: Sequence[str]) -> Made:
         for name, sizes in found.items()
         for size in sizes
     ]  # fmt: skip
-    images = {LABELS[name.split("-")[1]]: len(material.set(name).label) for name in names}
+    about = [_about(material, name) for name in names]
     return Made(
         plots={"models": models, "copies": copies, "both": _both(found)},
         numbers={"growth": numbers},
         note="From one run for each attack: the average over the first n copies, of up to five groups of m source "
-        "models that share none, drawn by chance. Bands: 95 % intervals, groups and images being samples (a single "
-        "group counts as given); mean of the test models that no attack used. "
-        f"Images: {', '.join(f'{attack} {count}' for attack, count in images.items())}.",
+        "models that share none, drawn by chance. Bands: 95 % intervals, groups and images being samples (one or two "
+        "groups count as given); mean of the test models that the attack did not use. "
+        f"{'; '.join(about)}.",
+    )
+
+
+def _about(material: Material, name: str) -> str:
+    made = material.set(name)
+    failed = len(made.manifest.get("missing", ()))
+    return (
+        f"{LABELS[name.split('-')[1]]}: {len(made.label)} images, "
+        f"{len(made.manifest['sources'])} models{f', without {failed} that failed' if failed else ''}"
     )
 
 
 def _sizes(material: Material, name: str) -> Iterator[Size]:
-    made, kept = material.set(name), Growth.load(material.folder(name))
+    made = material.set(name)
+    if "growth" not in made.manifest:
+        raise InputError(f"{material.folder(name)} was made without --growth; delete it or choose another --out")
+    kept = Growth.load(material.folder(name), made.manifest["growth"])
     judges = {judge: model for judge, model in material.judges.items() if not material.is_white_box(made, judge)}
     if not judges:
         raise InputError(f"every test model of zoo {material.zoo} is among the sources of {material.folder(name)}")
@@ -129,8 +141,8 @@ def _label(axes: Axes, x: str, y: str, ticks: Sequence[int]) -> None:
 def _both(found: Mapping[str, Sequence[Size]]) -> Figure:
     """A panel for each attack: recognized against m·n, a line for each n."""
     figure, axes = panels(len(found))
+    every = sorted({size.n for sizes in found.values() for size in sizes})
     for axis, (name, sizes) in zip(axes, found.items(), strict=True):
-        every = sorted({size.n for size in sizes})
         for place, n in enumerate(every):
             line = {size.m * n: 100 * size.measured["recognized"][0] for size in sizes if size.n == n}
             grey = str(0.75 * (1 - place / max(len(every) - 1, 1)))
@@ -138,5 +150,5 @@ def _both(found: Mapping[str, Sequence[Size]]) -> Figure:
         ticks = [10**place for place in range(len(str(sizes[-1].m * sizes[-1].n)))]
         _label(axis, "perturbations averaged m·n", MEASURES["recognized"], ticks)
         axis.set_title(LABELS[name.split("-")[1]], fontsize=10)
-    axes[0].legend(fontsize=7, frameon=False)
+    legend_below(figure, axes[0], len(every))
     return figure

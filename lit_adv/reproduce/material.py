@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +22,6 @@ from lit_adv.evaluation.masking_effect import Judge
 from lit_adv.evaluation.masks import BACKGROUND, OBJECT, read_masks, stroke
 from lit_adv.evaluation.recognizability import answer, shown
 from lit_adv.files import read_json
-from lit_adv.growth import GROWTH
 from lit_adv.model_spec import ModelSpec
 from lit_adv.perturbation_set import EVALUATION, MANIFEST, PerturbationSet, name_of
 from lit_adv.zoo import Zoo
@@ -78,9 +77,12 @@ class Material:
         """Whether a set is finished."""
         return (self.folder(name) / MANIFEST).is_file()
 
-    def grows(self, name: str) -> bool:
-        """Whether a finished set was made with `--growth`."""
-        return (self.folder(name) / GROWTH).is_file()
+    def lacks_growth(self, name: str) -> bool:
+        """Whether a set was made, or begun, without `--growth`."""
+        for path in (self.folder(name) / MANIFEST, self.folder(name) / "partial" / "run.json"):
+            if path.is_file():
+                return not read_json(path).get("growth")
+        return False
 
     def set(self, name: str) -> PerturbationSet:
         """A set: that which is there, whatever its parameters; made, or continued, if it is not finished.
@@ -147,27 +149,6 @@ class Material:
     def all_of(self, names: Sequence[str]) -> list[PerturbationSet]:
         """Several sets; see `set`."""
         return [self.set(name) for name in names]
-
-    def common(self, names: Sequence[str]) -> "Material":
-        """The same with only those images that all of these sets have; itself where they have all in common.
-
-        Raises:
-            InputError: they have none in common.
-        """
-        sets = self.all_of(names)
-        if all(torch.equal(one.image, sets[0].image) for one in sets):
-            return self
-        places = [{image.numpy().tobytes(): place for place, image in enumerate(one.image)} for one in sets]
-        shared = [image for image in places[0] if all(image in place for place in places)]
-        if not shared:
-            raise InputError(f"the sets {', '.join(names)} in {self.out / 'sets'} have no image in common; delete some")
-        parts = {
-            name: one.part(torch.tensor([place[image] for image in shared]))
-            for name, one, place in zip(names, sets, places, strict=True)
-        }
-        less = replace(self, _sets=parts, _answers={})
-        less.__dict__.update({name: self.__dict__[name] for name in ("models", "judges") if name in self.__dict__})
-        return less
 
     def evaluation(self, name: str) -> dict[str, Any]:
         """A set's evaluation by the zoo's test models; made if it is missing."""
@@ -280,6 +261,30 @@ class Material:
             raise SystemExit(code)
         if code:
             raise InputError(f"this ended with exit code {code}: {shlex.join(command)}")
+
+
+@cache
+def common(material: Material, names: tuple[str, ...]) -> Material:
+    """The same with only those images that all of these sets have; itself where they have all in common.
+
+    Raises:
+        InputError: they have none in common.
+    """
+    sets = material.all_of(names)
+    if all(torch.equal(one.image, sets[0].image) for one in sets):
+        return material
+    places = [{image.numpy().tobytes(): place for place, image in enumerate(one.image)} for one in sets]
+    shared = [image for image in places[0] if all(image in place for place in places)]
+    if not shared:
+        raise InputError(f"the sets {', '.join(names)} in {material.out / 'sets'} have no image in common; delete some")
+    parts = {
+        name: one.part(torch.tensor([place[image] for image in shared]))
+        for name, one, place in zip(names, sets, places, strict=True)
+    }
+    less = replace(material, _sets=parts, _answers={})
+    loaded = ("models", "judges")
+    less.__dict__.update({name: material.__dict__[name] for name in loaded if name in material.__dict__})
+    return less
 
 
 def run_to_its_end(command: Sequence[str]) -> int:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
+
 from datamodules.class_names import class_names
 from lit_adv.evaluation.intervals import wilson
 from lit_adv.evaluation.masks import OBJECT
@@ -37,10 +39,18 @@ def evaluated(material: Material, names: Sequence[str], table: Callable[[Sequenc
     ]  # fmt: skip
     figures = table(evaluations)
     figures.print()
+    sets = material.all_of(names)
+    alike = all(torch.equal(one.image, sets[0].image) for one in sets)
+    largest = max(evaluations, key=lambda e: e["images"])
+    images = (
+        f"{largest['images']} images."
+        if alike
+        else (f"Not all sets are of the same images; clean and random noise are those of {largest['set']}.")
+    )
     return Made(
         tables=[figures],
         numbers={"evaluation": numbers},
-        note=f"{max(e['images'] for e in evaluations)} images. In square brackets the 95 % interval that follows from "
+        note=f"{images} In square brackets the 95 % interval that follows from "
         "the number of images (Wilson), in round ones the thesis's figures, of its own models, copies and images. "
         "Beside the sets' names how many perturbations were averaged for an image.",
     )

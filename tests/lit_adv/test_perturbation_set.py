@@ -1,5 +1,6 @@
 """A set survives the way to disk and back; a damaged one is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,15 @@ def test_damage_is_found(tmp_path: Path) -> None:
     (tmp_path / TENSORS).write_bytes(b"x")
     with pytest.raises(InputError, match="not the file"):
         PerturbationSet.load(tmp_path)
+
+
+def test_part() -> None:
+    manifest = {"data": {"name": "imagenet", "images": [3, 4, 5, 6], "files": ["a", "b", "c", "d"]}}
+    whole = replace(small(), manifest=manifest, target=torch.tensor([5, 6, 7, 8]))
+    part = whole.part(torch.tensor([2, 0]))
+    for name in ("perturbation", "image", "label", "count", "target"):
+        assert torch.equal(getattr(part, name), getattr(whole, name)[[2, 0]])
+    assert part.manifest == {"data": {"name": "imagenet", "images": [5, 3], "files": ["c", "a"]}}
 
 
 def test_first_of_each_class() -> None:

@@ -14,7 +14,15 @@ def evaluation(name: str, attack: list[float], white_box: str | None = None, dat
         judge: {"white_box": judge == white_box, "clean": 0.9, "noise": 0.8, "attack": a, "recognized": a / 2}
         for judge, a in zip(JUDGES, attack, strict=False)
     }
-    return {"set": name, "data": data, "images": 100, "perturbations_per_image": 7, "epsilon": 0.03, "judges": figures}
+    return {
+        "set": name,
+        "data": data,
+        "images": 100,
+        "answers": 10,
+        "perturbations_per_image": 7,
+        "epsilon": 0.03,
+        "judges": figures,
+    }
 
 
 NINETY, EIGHTY, FORTY, TWENTY = "90.0 [83, 94]", "80.0 [71, 87]", "40.0 [31, 50]", "20.0 [13, 29]"
@@ -56,8 +64,18 @@ def test_other_judges_and_sets_have_no_published_mean() -> None:
 def test_sets_of_fewer_images_say_so() -> None:
     few = {**evaluation("NMM CW", [0.25]), "images": 20}
     table = strength([few, evaluation("NMM BIM", [0.3])])
-    assert table.headings[1:] == ["clean", "random noise", "NMM CW (7, 20 images)", "NMM BIM (7, 100 images)"]
+    assert table.headings[1:] == [
+        "clean (100 images)",
+        "random noise (100 images)",
+        "NMM CW (7, 20 images)",
+        "NMM BIM (7, 100 images)",
+    ]
     assert table.rows[0][1:] == [f"{NINETY} (92)", f"{EIGHTY} (77)", "25.0 [11, 47] (9)", "30.0 [22, 40] (13)"]
+
+
+def test_sets_of_other_answers_say_so() -> None:
+    table = recognizability([evaluation("SM CW", [0.3]), {**evaluation("NMM CW", [0.3]), "answers": 5}])
+    assert table.headings[1:] == ["SM CW (7, 10 answers)", "NMM CW (7, 5 answers)"]
 
 
 def test_any_judge_of_digits_is_compared() -> None:

@@ -57,8 +57,8 @@ def save(made: PerturbationSet, folder: Path) -> None:
         delta = made.perturbation + torch.randn(made.image.shape, generator=generator)
         mean.add(cells.cell(model, copy) * images + torch.arange(images), delta)
     growth = Growth.of(cells, mean)
-    growth.save(folder)
-    replace(made, perturbation=growth.whole().mean()).save(folder)
+    manifest = {**made.manifest, "growth": growth.save(folder)}
+    replace(made, perturbation=growth.whole().mean(), manifest=manifest).save(folder)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from lit_adv.cli import main
+from lit_adv.reproduce.catalogue import CATALOGUE
+from lit_adv.reproduce.command import chosen_entries
+from lit_adv.reproduce.material import Material
 from lit_adv.zoo import Zoo
 
 
@@ -31,6 +34,27 @@ def test_a_set_is_made_and_used_again(zoo: Zoo, tmp_path: Path, capsys: pytest.C
     assert "predict" not in capsys.readouterr().err
     assert (tmp_path / "sets/nmm-bim/perturbations.safetensors").stat().st_mtime_ns == before
     assert "Figure 4.6" in (tmp_path / "index.html").read_text()
+
+
+def test_growth_by_the_command(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--zoo", str(zoo.path), "--out", str(tmp_path), "--steps", "bim=1", "cw=1", "deepfool=1", "--"]
+    few = ["--data.per_class", "1", "--data.copies", "2"]
+    main(["reproduce", "growth", *words, *few])
+    rows = json.loads((tmp_path / "figures/growth/figure.json").read_text())["numbers"]["growth"]
+    assert [(row["attack"], row["m"], row["n"]) for row in rows][:2] == [("BIM", 1, 1), ("BIM", 1, 2)]
+    assert len(rows) == 3 * 3 * 2
+    main(["predict", "--config", "mnist-nmm-cw", "--zoo", str(zoo.path), "--out", str(tmp_path / "sets/nmm-cw"), *few,
+          "--model.attack.steps", "1", "--restart"])  # fmt: skip
+    capsys.readouterr()
+    assert "sets/nmm-cw was made without --growth; delete it" in said(["growth", *words], capsys)
+
+
+def test_all_leaves_growth_out_where_it_takes_much_memory(zoo: Zoo, material: Material) -> None:
+    entry = next(entry for entry in CATALOGUE if entry.growth)
+    assert entry in chosen_entries(["all"], material)
+    photographs = Material(data="imagenet", zoo=Path("imagenet"), out=Path("nowhere"), words=["--data.root", "."])
+    assert entry not in chosen_entries(["all"], photographs)
+    assert entry in chosen_entries(["all", "growth"], photographs)
 
 
 def test_the_list(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

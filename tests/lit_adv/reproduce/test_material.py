@@ -12,7 +12,7 @@ import torch
 from lit_adv.errors import InputError
 from lit_adv.reproduce.catalogue import CATALOGUE
 from lit_adv.reproduce.command import make
-from lit_adv.reproduce.material import Material, run_to_its_end
+from lit_adv.reproduce.material import Material, common, run_to_its_end
 from lit_adv.zoo import Zoo
 
 
@@ -82,12 +82,12 @@ def test_an_evaluation_by_other_judges_is_made_again(material: Material) -> None
 def test_figures_are_made_of_the_images_that_all_sets_have(material: Material) -> None:
     names = ["nmm-bim", "nsm-bim-sigma-0.3"]
     whole, few = material.set(names[0]), material.set(names[1])
-    less = material.common(names)
+    less = common(material, tuple(names))
     assert torch.equal(less.set("nmm-bim").perturbation, whole.perturbation[::2])
     assert torch.equal(less.set("nmm-bim").image, few.image)
     assert torch.equal(less.answers("nmm-bim")["model-000"], material.answers("nmm-bim")["model-000"][::2])
     assert torch.equal(less.set(names[1]).perturbation, few.perturbation)
-    assert material.common(["nmm-bim", "mm-bim"]) is material
+    assert common(material, ("nmm-bim", "mm-bim")) is material
     entry = next(entry for entry in CATALOGUE if entry.name == "figure-5.4")
     make(replace(entry, sets=tuple(names)), material)
     note = json.loads((material.out / "figures" / "figure-5.4" / "figure.json").read_text())["note"]
@@ -97,7 +97,7 @@ def test_figures_are_made_of_the_images_that_all_sets_have(material: Material) -
 def test_sets_without_a_common_image_are_refused(material: Material) -> None:
     halves = {name: material.set("mm-bim").part(torch.arange(place, 20, 2)) for place, name in enumerate(("a", "b"))}
     with pytest.raises(InputError, match="no image in common"):
-        replace(material, _sets=halves).common(["a", "b"])
+        common(replace(material, _sets=halves), ("a", "b"))
 
 
 def test_growth_is_asked_for_where_it_is_needed() -> None:

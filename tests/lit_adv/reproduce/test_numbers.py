@@ -103,7 +103,10 @@ def test_growth_ends_at_the_set_itself(material: Material) -> None:
     ]
     [judge] = material.evaluation("nmm-cw")["judges"].values()
     assert (rows[-1]["recognized"], rows[-1]["accuracy"]) == pytest.approx((judge["recognized"], judge["attack"]))
-    one, kept = material.set("nmm-cw"), Growth.load(material.folder("nmm-cw"))
+    one, kept = (
+        material.set("nmm-cw"),
+        Growth.load(material.folder("nmm-cw"), material.set("nmm-cw").manifest["growth"]),
+    )
     [test_model] = material.judges.values()
     for row, n in zip(rows, (1, 2), strict=False):
         seen = torch.stack([test_model((delta < 0).float()).argmax(1) for delta in kept.averages(1, n)])
