@@ -11,7 +11,7 @@ from lit_adv.evaluation.grid import grid_period, spectrum
 from lit_adv.evaluation.masking_effect import Masked, Point, area_ratio, by_area, by_epsilon, derivative
 from lit_adv.evaluation.masks import OBJECT
 from lit_adv.report.gallery import as_picture, band
-from lit_adv.reproduce.made import Made, Row, number_or_none
+from lit_adv.reproduce.made import LOW_AND_HIGH, Made, Row, number_or_none, with_interval
 from lit_adv.reproduce.material import Material
 from lit_adv.reproduce.plots import LABELS, curves, legend_below, panels, plain
 
@@ -33,7 +33,8 @@ def contour_and_background(material: Material, names: Sequence[str]) -> Made:
             numbers += _rows(material, name, part, "epsilon", [point])
     ratio, images = area_ratio(one.mask), len(one.image)
     return Made(
-        numbers={"accuracy": numbers}, note=f"The area ratio is {ratio:.2f} here, over {images} images with masks."
+        numbers={"accuracy": numbers},
+        note=f"The area ratio is {ratio:.2f} here, over {images} images with masks. {LOW_AND_HIGH}",
     )
 
 
@@ -49,7 +50,7 @@ def derivative_curves(material: Material, names: Sequence[str]) -> Made:
     """Figure 4.9; an accuracy lost, as a share, for a share of area is points for percent."""
     made = _two_panels(
         material, names, PARTS[:1], lambda name, part: derivative(_area_curve(material, name, part)), "share perturbed",
-        "share of the image perturbed (%)", "points of accuracy lost\nfor +1 % of area", y_scale=1,
+        "share of the image perturbed (%)", "points of accuracy lost\nfor +1 % of area", y_scale=1, interval=False,
     )  # fmt: skip
     border = float((_masked(material, names[0]).mask == OBJECT).float().mean())
     for axes in made.plots["curves"].axes:
@@ -121,8 +122,12 @@ def _two_panels(
     y_label: str,
     x_scale: float = 100,
     y_scale: float = 100,
+    interval: bool = True,
 ) -> Made:
-    """A panel for each setting, in it a curve for each attack and part; shown with the scales, which make percent."""
+    """A panel for each setting, in it a curve for each attack and part; shown with the scales, which make percent.
+
+    With `interval` the means are shares of the images, and their numbers have intervals.
+    """
     settings = list(dict.fromkeys(name.split("-")[0] for name in names))
     figure, axes = panels(len(settings))
     numbers: list[Row] = []
@@ -132,7 +137,7 @@ def _two_panels(
             if name.split("-")[0] == setting:
                 for part in parts:
                     points = curve(name, part)
-                    numbers += _rows(material, name, part, x, points)
+                    numbers += _rows(material, name, part, x, points, interval)
                     lines[name.split("-")[1], part] = [
                         Point(p.x * x_scale, tuple(y * y_scale for y in p.accuracy)) for p in points
                     ]
@@ -144,7 +149,11 @@ def _two_panels(
     for axis in axes:
         axis.set_ylim(low, high)
     legend_below(figure, axes[0], 3)
-    return Made(plots={"curves": figure}, numbers={"curves": numbers}, note=_who(material))
+    return Made(
+        plots={"curves": figure},
+        numbers={"curves": numbers},
+        note=f"{_who(material)} {LOW_AND_HIGH}" if interval else _who(material),
+    )
 
 
 def _who(material: Material) -> str:
@@ -156,14 +165,17 @@ def _who(material: Material) -> str:
     )
 
 
-def _rows(material: Material, name: str, part: str, x: str, points: Sequence[Point]) -> list[Row]:
+def _rows(
+    material: Material, name: str, part: str, x: str, points: Sequence[Point], interval: bool = True
+) -> list[Row]:
     setting, attack = name.split("-")[:2]
-    about = {"setting": setting.upper(), "attack": LABELS[attack], "part": part}
+    images = len(_masked(material, name).image)
+    about = {"setting": setting.upper(), "attack": LABELS[attack], "part": part, "images": images}
     return [
         {
             **about,
             x: round(point.x, 5),
-            "mean": round(point.mean, 5),
+            **(with_interval("mean", point.mean, images) if interval else {"mean": round(point.mean, 5)}),
             **{judge: round(share, 5) for judge, share in zip(material.judges, point.accuracy, strict=True)},
         }
         for point in points

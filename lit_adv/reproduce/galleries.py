@@ -13,7 +13,7 @@ from lit_adv.evaluation.strength import adversarial_example
 from lit_adv.perturbation_set import PerturbationSet, first_of_each_class, name_of
 from lit_adv.render import show_targeted, strongest
 from lit_adv.report.gallery import MOST_COLUMNS, as_picture, band, picture_rows
-from lit_adv.reproduce.made import Made, Row, number_or_none
+from lit_adv.reproduce.made import LOW_AND_HIGH, Made, Row, number_or_none, with_interval
 from lit_adv.reproduce.material import Material
 
 GREY = 0.5
@@ -97,7 +97,7 @@ def targeted(material: Material, names: Sequence[str]) -> Made:
         pictures={"gallery": band(rows)},
         numbers={"recognized": _recognized(material, names, "given the target")},
         note=f"From left to right: {', '.join(pairs)}. Beside each perturbation stands its image with the "
-        f"perturbation added, scaled so that its largest magnitude is {largest:g}.",
+        f"perturbation added, scaled so that its largest magnitude is {largest:g}. {LOW_AND_HIGH}",
     )
 
 
@@ -172,8 +172,14 @@ def vanishing_cat(material: Material, names: Sequence[str]) -> Made:
     numbers = [
         {
             "set": name_of(one),
-            f"{called} recognized": round(float(found[label == chosen].mean()), 4),
-            "others recognized": round(float(found[label != chosen].mean()), 4),
+            **{
+                heading: value
+                for who, there in {called: label == chosen, "others": label != chosen}.items()
+                if there.any()
+                for heading, value in with_interval(
+                    f"{who} recognized", float(found[there].mean()), int(there.sum())
+                ).items()
+            },
         }
         for one, found in zip(sets, right, strict=True)
     ]
@@ -182,7 +188,7 @@ def vanishing_cat(material: Material, names: Sequence[str]) -> Made:
     return Made(
         pictures={"gallery": band(picture_rows(sets, index))},
         numbers={"recognized": numbers},
-        note=f"The class shown is {called}{why}; {judges}.",
+        note=f"The class shown is {called}{why}; {judges}. {LOW_AND_HIGH}",
     )
 
 
@@ -193,6 +199,7 @@ def gradient_beside_cw(material: Material, names: Sequence[str]) -> Made:
     return Made(
         pictures={"gallery": band(picture_rows(sets, index))},
         numbers={"recognized": _recognized(material, names, "recognized")},
+        note=LOW_AND_HIGH,
     )
 
 
@@ -203,10 +210,12 @@ def _recognized(material: Material, names: Sequence[str], heading: str) -> list[
             "set": name_of(one),
             "test model": judge,
             "white box": material.is_white_box(one, judge),
-            heading: float((answers == (one.label if one.target is None else one.target)).double().mean()),
+            "images": len(answers),
+            **with_interval(heading, float((answers == wanted).double().mean()), len(answers)),
         }
         for name in names
         for one in [material.set(name)]
+        for wanted in [one.label if one.target is None else one.target]
         for judge, answers in material.answers(name).items()
     ]
 

@@ -11,11 +11,13 @@ from typing import Any, Final
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from lit_adv.evaluation.intervals import wilson
 from lit_adv.evaluation.table import Figures
 from lit_adv.files import atomic_path, write_json
 
 Row = Mapping[str, Any]
 FIGURE: Final = "figure.json"
+LOW_AND_HIGH: Final = "Low and high are the ends of 95 % intervals that follow from the number of images (Wilson)."
 
 
 @dataclass(kw_only=True)
@@ -63,6 +65,12 @@ class Made:
 def number_or_none(value: float) -> float | None:
     """The value with four decimals; None for NaN, which JSON has not."""
     return None if isnan(value) else round(value, 4)
+
+
+def with_interval(name: str, share: float, images: int) -> dict[str, float]:
+    """A share of images and both ends of its 95 % interval, by heading, with five decimals."""
+    low, high = wilson(share, images)
+    return {name: round(share, 5), f"{name} low": round(low, 5), f"{name} high": round(high, 5)}
 
 
 def as_csv(rows: Sequence[Row]) -> str:

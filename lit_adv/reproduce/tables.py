@@ -6,14 +6,13 @@ from typing import Any
 import torch
 
 from datamodules.class_names import class_names
-from lit_adv.evaluation.intervals import wilson
 from lit_adv.evaluation.masks import OBJECT
 from lit_adv.evaluation.noise_classes import noise_classes
 from lit_adv.evaluation.recognizability import by_class
 from lit_adv.evaluation.similarity import similarity
 from lit_adv.evaluation.table import Figures
 from lit_adv.perturbation_set import name_of
-from lit_adv.reproduce.made import Made, number_or_none
+from lit_adv.reproduce.made import Made, number_or_none, with_interval
 from lit_adv.reproduce.material import Material
 from lit_adv.reproduce.plots import LABELS, matrix, panels
 
@@ -29,7 +28,7 @@ def evaluated(material: Material, names: Sequence[str], table: Callable[[Sequenc
             "set": evaluation["set"], "averaged": evaluation["perturbations_per_image"], "images": evaluation["images"],
             "test model": judge, "white box": found["white_box"],
             **{
-                heading: round(value, 5)
+                heading: value
                 for key in SHARES
                 for heading, value in with_interval(key, found[key], evaluation["images"]).items()
             },
@@ -54,12 +53,6 @@ def evaluated(material: Material, names: Sequence[str], table: Callable[[Sequenc
         "the number of images (Wilson), in round ones the thesis's figures, of its own models, copies and images. "
         "Beside the sets' names how many perturbations were averaged for an image.",
     )
-
-
-def with_interval(name: str, share: float, images: int) -> dict[str, float]:
-    """A share and both ends of its 95 % interval, by heading."""
-    low, high = wilson(share, images)
-    return {name: share, f"{name} low": low, f"{name} high": high}
 
 
 def similarities(material: Material, names: Sequence[str]) -> Made:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lit_adv.errors import InputError
+from lit_adv.evaluation.intervals import wilson
 from lit_adv.evaluation.masks import stroke
 from lit_adv.growth import Growth
 from lit_adv.reproduce import curves, galleries, growth, tables
@@ -21,6 +22,7 @@ def test_contour_and_background(material: Material) -> None:
         where = {"nothing": torch.zeros_like(ink), "contour": ink, "background": ~ink}[row["part"]]
         seen = one.image + 0.2 * one.perturbation.sign() * where
         assert row["mean"] == pytest.approx(float((judge(seen).argmax(1) == one.label).double().mean()))
+        assert (row["mean low"], row["mean high"]) == pytest.approx(wilson(row["mean"], 20), abs=1e-5)
     ratio = int(ink.sum()) / int((~ink).sum())
     assert f"ratio is {ratio:.2f} here, over 20 images" in made.note
 
@@ -47,6 +49,7 @@ def test_slopes_belong_to_the_areas(material: Material, monkeypatch: pytest.Monk
     assert [row["share perturbed"] for row in slope] == pytest.approx(((x[1:] + x[:-1]) / 2).tolist(), abs=1e-4)
     assert [row["one"] for row in slope] == pytest.approx((-np.diff(y) / np.diff(x)).tolist(), rel=1e-2)
     assert all(row["mean"] == pytest.approx((row["one"] + row["two"]) / 2, abs=1e-4) for row in slope)
+    assert "mean low" not in slope[0], "a slope is no share"
     assert "Mean of 2 test models" in made.note
     ink = 100 * float((material.set("mm-deepfool").image > 0).float().mean())
     assert f"border, at {ink:.0f} % of the image." in made.note
@@ -82,6 +85,9 @@ def test_targets_are_counted(material: Material) -> None:
     answers = judge((one.perturbation > 0).float()).argmax(1)
     [row] = made.numbers["recognized"]
     assert row["given the target"] == pytest.approx(float((answers == one.target).double().mean()))
+    assert row["images"] == len(one.label)
+    low, high = wilson(row["given the target"], len(one.label))
+    assert (row["given the target low"], row["given the target high"]) == pytest.approx((low, high), abs=1e-5)
     assert "0 → 1, 1 → 2" in made.note
 
 
@@ -147,6 +153,8 @@ def test_one_class_against_the_others(material: Material) -> None:
     for row, name in zip(made.numbers["recognized"], right, strict=True):
         other = torch.cat([right[name][: 2 * best], right[name][2 * best + 2 :]]).double().mean()
         assert row["others recognized"] == pytest.approx(float(other), abs=1e-4)
+        assert row["others recognized high"] == pytest.approx(wilson(float(other), 18)[1], abs=1e-4)
+        assert row[f"{best} recognized low"] == pytest.approx(wilson(row[f"{best} recognized"], 2)[0], abs=1e-4)
 
 
 def test_accuracy_against_epsilon(material: Material) -> None:
