@@ -47,3 +47,13 @@ def crossed(right: Tensor) -> tuple[float, float]:
         freedom = groups - 1
     trials = share * (1 - share) / variance
     return wilson(share, trials * (Z / t.ppf(0.975, freedom)) ** 2 if groups > 2 else trials)
+
+
+def crossed_change(change: Tensor) -> tuple[float, float]:
+    """Interval of the mean change of a share, as `crossed` gives it for shares.
+
+    Args:
+        change: `[groups, images]` in [−1, 1], differences between two measurements of the same image.
+    """
+    low, high = crossed((change + 1) / 2)
+    return 2 * low - 1, 2 * high - 1

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics.classification import MulticlassAccuracy, MulticlassStatScores
 
 from lit_adv.errors import InputError
 from lit_adv.evaluation.recognizability import answer, shown
@@ -24,8 +24,9 @@ class EvaluationModule(pl.LightningModule):
 
     Four accuracies for each judge: `clean` images; images under random `noise` of ±ε; images under `attack`, Eq. 4.3;
     and `recognized`, the share of perturbations that get the label of their image, or, where the attack was targeted,
-    the target. On ImageNet a perturbation is classified among the classes of the set only. Prints a table and writes
-    `evaluation.json` beside the set.
+    the target. On ImageNet a perturbation is classified among the classes of the set only. Besides, `commonest`: the
+    share of perturbations that get the answer which the judge gives most often, and `empty`: how many perturbations
+    are 0. Prints a table and writes `evaluation.json` beside the set.
 
     Args:
         zoo: the zoo's folder or file.
@@ -51,6 +52,7 @@ class EvaluationModule(pl.LightningModule):
             nn.ModuleDict({name: MulticlassAccuracy(spec.classes, average="micro") for name in FIGURES})
             for spec in self.specs
         )
+        self.given = nn.ModuleList(MulticlassStatScores(spec.classes, average=None) for spec in self.specs)
 
     def prepare_data(self) -> None:
         """Downloads the judges' weights on one process, if there is a set for them.
@@ -85,11 +87,13 @@ class EvaluationModule(pl.LightningModule):
             "recognized": shown(perturbation, self.data, targeted=bool(target)),
         }
         classes = None if self.classes is None else self.classes.to(label.device)
-        for judge, accuracies in zip(self.judges, self.accuracies, strict=True):
+        for judge, accuracies, given in zip(self.judges, self.accuracies, self.given, strict=True):
             for name, accuracy in accuracies.items():  # type: ignore[operator]
                 logits = judge(inputs[name])
                 if name == "recognized":
-                    accuracy.update(answer(logits, classes), target[0] if target else label)
+                    wanted, answers = target[0] if target else label, answer(logits, classes)
+                    accuracy.update(answers, wanted)
+                    given.update(answers, wanted)  # type: ignore[operator]
                 else:
                     accuracy.update(answer(logits, None), label)
 
@@ -109,6 +113,7 @@ class EvaluationModule(pl.LightningModule):
             "data": self.data,
             "sha256": manifest["sha256"],
             "images": len(self.evaluated.label),
+            "empty": int((self.evaluated.perturbation == 0).flatten(1).all(1).sum()),
             "answers": self.specs[0].classes if self.classes is None else len(self.classes),
             "perturbations_per_image": int(self.evaluated.count[0]),
             "epsilon": self.epsilon,
@@ -118,7 +123,14 @@ class EvaluationModule(pl.LightningModule):
                     "checksum": spec.checksum,
                     "white_box": spec.checksum in used,
                     **{name: accuracy.compute().item() for name, accuracy in accuracies.items()},  # type: ignore[operator]
+                    "commonest": _commonest(given.compute()),  # type: ignore[operator]
                 }
-                for spec, accuracies in zip(self.specs, self.accuracies, strict=True)
+                for spec, accuracies, given in zip(self.specs, self.accuracies, self.given, strict=True)
             },
         }
+
+
+def _commonest(scores: Tensor) -> float:
+    """The share of the class answered most; `[K, 5]`, true positives and false positives first."""
+    answers = scores[:, :2].sum(1)
+    return float(answers.max() / answers.sum())

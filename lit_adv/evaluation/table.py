@@ -1,6 +1,6 @@
 """The tables that people read: one set by its judges, and several sets in the shape of Tables 4.3 and 4.4."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any, Final
@@ -19,15 +19,18 @@ COLUMNS: Final = {
 }
 """Figures of an evaluation and their headings, in the order shown."""
 INTERVAL: Final = "95 % interval"
+SAME: Final = 0.9
+"""A judge that gives so large a share of different pictures one answer does not tell them apart."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """A table: headings and rows of cells."""
+    """A table: headings and rows of cells, and what stands below it."""
 
     title: str
     headings: list[str]
     rows: list[list[str]]
+    note: str = ""
 
     def print(self) -> None:
         """Prints it on standard output."""
@@ -38,6 +41,8 @@ class Figures:
             table.add_row(*(cell.replace(" [", "\n[").replace(" (", "\n(") if len(row) > 4 else cell for cell in row))
         console = Console()
         Console(width=max(console.width, 130)).print(table)
+        if self.note:
+            console.print(self.note, highlight=False)
 
 
 def print_table(evaluation: dict[str, Any]) -> None:
@@ -50,7 +55,7 @@ def print_table(evaluation: dict[str, Any]) -> None:
         [_judge(name, figures), *(_percent(figures[key]) for key in COLUMNS)]
         for name, figures in evaluation["judges"].items()
     ]
-    Figures(title, ["judge", *COLUMNS.values()], rows).print()
+    Figures(title, ["judge", *COLUMNS.values()], rows, _notes([evaluation], _indifferent, _empty)).print()
 
 
 def recognizability(evaluations: Sequence[dict[str, Any]]) -> Figures:
@@ -69,6 +74,7 @@ def recognizability(evaluations: Sequence[dict[str, Any]]) -> Figures:
         f"perturbations recognized, % [{INTERVAL}] (Table 4.3 of the thesis)",
         ["judge", *_headings(evaluations)],
         rows,
+        _notes(evaluations, _indifferent, _empty),
     )
 
 
@@ -101,7 +107,7 @@ def strength(evaluations: Sequence[dict[str, Any]]) -> Figures:
     if len(judges) > 1:
         rows.append(means)
     title = f"accuracy on x + ε·sign(δ), ε = {largest['epsilon']}, % [{INTERVAL}] (Table 4.4 of the thesis)"
-    return Figures(title, ["judge", *(heading for *_, heading in columns)], rows)
+    return Figures(title, ["judge", *(heading for *_, heading in columns)], rows, _notes(evaluations, _empty))
 
 
 def _judges(evaluations: Sequence[dict[str, Any]]) -> list[str]:
@@ -114,6 +120,32 @@ def _headings(evaluations: Sequence[dict[str, Any]]) -> list[str]:
     return [
         f"{e['set']} ({', '.join([str(e['perturbations_per_image']), *(f'{e[key]} {key}' for key in differing)])})"
         for e in evaluations
+    ]
+
+
+Evaluations = Sequence[dict[str, Any]]
+
+
+def _notes(evaluations: Evaluations, *kinds: Callable[[Evaluations], list[str]]) -> str:
+    return "\n".join(f"{'; '.join(found)}." for kind in kinds if (found := kind(evaluations)))
+
+
+def _indifferent(evaluations: Evaluations) -> list[str]:
+    """Judges that give nearly all perturbations of a set one answer, rightly or not."""
+    return [
+        f"{judge} gives {100 * figures['commonest']:.0f} % of {evaluation['set']} the same answer"
+        for evaluation in evaluations
+        for judge, figures in evaluation["judges"].items()
+        if figures["recognized"] < SAME <= figures.get("commonest", 0)
+    ]
+
+
+def _empty(evaluations: Evaluations) -> list[str]:
+    """Sets with perturbations of 0, whose images are judged as they are."""
+    return [
+        f"{evaluation['empty']} of {evaluation['images']} perturbations of {evaluation['set']} are 0"
+        for evaluation in evaluations
+        if evaluation.get("empty")
     ]
 
 

@@ -1,6 +1,6 @@
 """Beyond the thesis: how recognizability and strength grow with the numbers of source models and noisy copies."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lit_adv.errors import InputError
-from lit_adv.evaluation.intervals import crossed
+from lit_adv.evaluation.intervals import crossed, crossed_change
 from lit_adv.evaluation.masking_effect import Judge
 from lit_adv.evaluation.strength import adversarial_example
 from lit_adv.growth import Growth, levels
@@ -31,17 +31,19 @@ class Size:
         n: copies.
         groups: how many groups of m models there are.
         measured: mean and both ends of the 95 % interval of each of `MEASURES`, as shares.
+        to_all: the same of the change from here to the average over all models and copies, image by image.
     """
 
     m: int
     n: int
     groups: int
     measured: Mapping[str, tuple[float, float, float]]
+    to_all: Mapping[str, tuple[float, float, float]]
 
 
 def curves(material: Material, names: Sequence[str]) -> Made:
     """Curves against m with all copies, against n with all models, and against m·n for each n."""
-    found = {name: list(_sizes(material, name)) for name in names}
+    found = {name: _sizes(material, name) for name in names}
     most = {name: (sizes[-1].m, sizes[-1].n) for name, sizes in found.items()}
     models, model_axes = panels(len(MEASURES))
     copies, copy_axes = panels(len(MEASURES))
@@ -58,8 +60,9 @@ def curves(material: Material, names: Sequence[str]) -> Made:
         {
             "attack": LABELS[name.split("-")[1]], "m": size.m, "n": size.n, "groups": size.groups,
             **{
-                f"{measure}{end}": round(value, 5)
-                for measure, values in size.measured.items()
+                f"{measure}{what}{end}": round(value, 5)
+                for what, shares in (("", size.measured), (" to all", size.to_all))
+                for measure, values in shares.items()
                 for end, value in zip(("", " low", " high"), values, strict=True)
             },
         }
@@ -72,7 +75,8 @@ def curves(material: Material, names: Sequence[str]) -> Made:
         numbers={"growth": numbers},
         note="From one run for each attack: the average over the first n copies, of up to five groups of m source "
         "models that share none, drawn by chance. Bands: 95 % intervals, groups and images being samples (one or two "
-        "groups count as given); mean of the test models that the attack did not use. "
+        'groups count as given); mean of the test models that the attack did not use. "To all" is the change from here '
+        "to the average over all models and copies, image by image. "
         f"{'; '.join(about)}.",
     )
 
@@ -86,7 +90,7 @@ def _about(material: Material, name: str) -> str:
     )
 
 
-def _sizes(material: Material, name: str) -> Iterator[Size]:
+def _sizes(material: Material, name: str) -> list[Size]:
     made = material.set(name)
     if "growth" not in made.manifest:
         raise InputError(f"{material.folder(name)} was made without --growth; delete it or choose another --out")
@@ -94,19 +98,29 @@ def _sizes(material: Material, name: str) -> Iterator[Size]:
     judges = {judge: model for judge, model in material.judges.items() if not material.is_white_box(made, judge)}
     if not judges:
         raise InputError(f"every test model of zoo {material.zoo} is among the sources of {material.folder(name)}")
+    right = {}
     for m, n in kept.sizes():
-        averages = kept.averages(m, n)
-        if averages:
-            right = [_right(material, replace(made, perturbation=average), judges) for average in averages]
-            measured = {}
-            for place, measure in enumerate(MEASURES):
-                of_groups = torch.stack([one[place] for one in right])
-                measured[measure] = (float(of_groups.mean()), *crossed(of_groups))
-            yield Size(m, n, len(averages), measured)
+        if averages := kept.averages(m, n):
+            groups = [_right(material, replace(made, perturbation=average), judges) for average in averages]
+            right[m, n] = torch.stack(groups, 1)
+    *_, whole = right.values()
+    return [
+        Size(
+            m,
+            n,
+            of_groups.shape[1],
+            {key: (float(x.mean()), *crossed(x)) for key, x in zip(MEASURES, of_groups, strict=True)},
+            {
+                key: (0.0, 0.0, 0.0) if of_groups is whole else (float(x.mean()), *crossed_change(x))
+                for key, x in zip(MEASURES, whole - of_groups, strict=True)
+            },
+        )
+        for (m, n), of_groups in right.items()
+    ]
 
 
-def _right(material: Material, made: PerturbationSet, judges: Mapping[str, Judge]) -> tuple[Tensor, Tensor]:
-    """For each image the share of test models that recognize δ, and that see the image right under attack; `[N]`."""
+def _right(material: Material, made: PerturbationSet, judges: Mapping[str, Judge]) -> Tensor:
+    """For each image the share of test models that recognize δ, and that see the image right under attack; `[2, N]`."""
     wanted = made.label if made.target is None else made.target
     answers = material.answers_to(made)
     attacked = adversarial_example(made.image, made.perturbation, material.epsilon)
@@ -114,7 +128,7 @@ def _right(material: Material, made: PerturbationSet, judges: Mapping[str, Judge
         torch.cat([judge(part).argmax(1) for part in attacked.split(BATCH)]) == made.label for judge in judges.values()
     ]
     recognized = torch.stack([answers[name] == wanted for name in judges])
-    return recognized.double().mean(0), torch.stack(right).double().mean(0)
+    return torch.stack([recognized, torch.stack(right)]).double().mean(1)
 
 
 def _draw(axes: Axes, name: str, measure: str, sizes: Mapping[int, Size]) -> None:

@@ -166,6 +166,7 @@ class Material:
             evaluation["sha256"] == made.manifest["sha256"]
             and evaluation["epsilon"] == self.epsilon
             and judges == {spec.name: spec.checksum for spec in self.models.judges}
+            and "empty" in evaluation
         )
 
     @cached_property

@@ -32,6 +32,7 @@ def evaluated(material: Material, names: Sequence[str], table: Callable[[Sequenc
                 for key in SHARES
                 for heading, value in with_interval(key, found[key], evaluation["images"]).items()
             },
+            "commonest answer": round(found["commonest"], 5),
         }
         for evaluation in evaluations
         for judge, found in evaluation["judges"].items()

@@ -5,9 +5,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest, norm, ttest_rel
 
-from lit_adv.evaluation.intervals import crossed, wilson
+from lit_adv.evaluation.intervals import crossed, crossed_change, wilson
 
 
 @given(count=st.integers(1, 500), data=st.data())
@@ -41,3 +41,17 @@ def test_intervals_hold_the_true_share(groups: int, images: int, spread: float, 
     assert held >= 0.92 * 400
     variance = share * (1 - share) * (1 / images + spread**2 / groups)
     assert np.mean(widths) < 1.6 * 2 * 1.96 * np.sqrt(variance)
+
+
+def test_a_change_is_paired() -> None:
+    """Near the t-interval of differences; far narrower than two intervals side by side where images agree."""
+    generator = torch.Generator().manual_seed(0)
+    before = (torch.rand(400, generator=generator) < 0.5).double()
+    after = torch.where(torch.rand(400, generator=generator) < 0.1, 1.0, before)
+    expected = ttest_rel(after, before).confidence_interval()
+    low, high = crossed_change((after - before)[None])
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=0.002)
+    unpaired = wilson(float(after.mean()), 400)
+    assert high - low < 0.5 * (unpaired[1] - unpaired[0])
+    assert crossed_change((before - after)[None]) == pytest.approx((-high, -low))
+    assert low < 0.05 < high

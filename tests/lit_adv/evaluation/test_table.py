@@ -91,3 +91,18 @@ def test_published_means_are_those_of_the_columns() -> None:
             judges = {j: v for j, v in column.items() if j != "mean" and not (name.startswith("SM") and j == white_box)}
             assert abs(sum(judges.values()) / len(judges) - column["mean"]) <= 0.55, (data, name)
         assert set(RECOGNIZED[data]) < set(STRENGTH[data])
+
+
+def test_judges_that_give_one_answer_are_named() -> None:
+    same = evaluation("NMM BIM", [0.1, 0.2, 1.9])
+    for figures, commonest in zip(same["judges"].values(), (0.95, 0.5, 0.95), strict=True):
+        figures["commonest"] = commonest
+    note = recognizability([same, SETS[0]]).note
+    assert note == "densenet40_k12_cifar10 gives 95 % of NMM BIM the same answer."
+    assert recognizability(SETS).note == strength(SETS).note == ""
+
+
+def test_empty_perturbations_are_counted() -> None:
+    some = {**SETS[0], "empty": 14}
+    for table in (recognizability, strength):
+        assert table([some, {**SETS[1], "empty": 0}]).note == "14 of 100 perturbations of SM BIM are 0."

@@ -98,6 +98,8 @@ def test_recognized_by_class_adds_up(material: Material) -> None:
     rows = made.numbers["recognized"]
     shares = [row["NMM BIM, model-000"] * row["images"] for row in rows]
     assert sum(shares) == pytest.approx(20 * judge["recognized"], abs=1e-4)
+    answers = material.answers("nmm-bim")["model-000"]
+    assert judge["commonest"] == pytest.approx(float(answers.bincount().max()) / 20)
     assert sum(row["share"] for row in made.numbers["noise"]) == pytest.approx(1)
 
 
@@ -120,6 +122,8 @@ def test_growth_ends_at_the_set_itself(material: Material) -> None:
     for row in rows:
         for measure in ("recognized", "accuracy"):
             assert row[f"{measure} low"] <= row[measure] <= row[f"{measure} high"]
+            assert row[f"{measure} to all"] == pytest.approx(rows[-1][measure] - row[measure], abs=2e-5)
+            assert row[f"{measure} to all low"] <= row[f"{measure} to all"] <= row[f"{measure} to all high"]
 
 
 def test_growth_needs_sets_that_keep_it(material: Material) -> None:
