@@ -52,8 +52,13 @@ def crossed(right: Tensor) -> tuple[float, float]:
 def crossed_change(change: Tensor) -> tuple[float, float]:
     """Interval of the mean change of a share, as `crossed` gives it for shares.
 
+    Where no image changes, as far either way as so many images can hide a change that goes one way only.
+
     Args:
         change: `[groups, images]` in [−1, 1], differences between two measurements of the same image.
     """
+    if not change.any():
+        _, most = wilson(0, change.shape[1])
+        return -most, most
     low, high = crossed((change + 1) / 2)
     return 2 * low - 1, 2 * high - 1

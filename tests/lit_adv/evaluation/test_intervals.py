@@ -55,3 +55,9 @@ def test_a_change_is_paired() -> None:
     assert high - low < 0.5 * (unpaired[1] - unpaired[0])
     assert crossed_change((before - after)[None]) == pytest.approx((-high, -low))
     assert low < 0.05 < high
+
+
+def test_no_change_of_many_images_is_a_small_one() -> None:
+    low, high = crossed_change(torch.zeros(1, 20))
+    assert (-low, high) == (wilson(0, 20)[1], wilson(0, 20)[1])
+    assert crossed_change(torch.zeros(1, 1)) == (-wilson(0, 1)[1], wilson(0, 1)[1])
