@@ -19,8 +19,8 @@ COLUMNS: Final = {
 }
 """Figures of an evaluation and their headings, in the order shown."""
 INTERVAL: Final = "95 % interval"
-SAME: Final = 0.9
-"""A judge that gives so large a share of different pictures one answer does not tell them apart."""
+SAME: Final = 0.5
+"""A judge that gives so large a share of different pictures one answer hardly tells them apart."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _notes(evaluations: Evaluations, *kinds: Callable[[Evaluations], list[str]])
 
 
 def _indifferent(evaluations: Evaluations) -> list[str]:
-    """Judges that give nearly all perturbations of a set one answer, rightly or not."""
+    """Judges that give most perturbations of a set one answer, rightly or not."""
     return [
         f"{judge} gives {100 * figures['commonest']:.0f} % of {evaluation['set']} the same answer"
         for evaluation in evaluations
