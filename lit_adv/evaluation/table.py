@@ -132,12 +132,21 @@ def _notes(evaluations: Evaluations, *kinds: Callable[[Evaluations], list[str]])
 
 def _indifferent(evaluations: Evaluations) -> list[str]:
     """Judges that give most perturbations of a set one answer, rightly or not."""
-    return [
-        f"{judge} gives {100 * figures['commonest']:.0f} % of {evaluation['set']} the same answer"
-        for evaluation in evaluations
-        for judge, figures in evaluation["judges"].items()
-        if figures["recognized"] < SAME <= figures.get("commonest", 0)
-    ]
+    found = []
+    for evaluation in evaluations:
+        judges = evaluation["judges"]
+        shares = {
+            judge: 100 * figures["commonest"]
+            for judge, figures in judges.items()
+            if figures["recognized"] < SAME <= figures.get("commonest", 0)
+        }
+        if len(shares) == 1:
+            [(judge, share)] = shares.items()
+            found.append(f"{judge} gives {share:.0f} % of {evaluation['set']} the same answer")
+        elif shares:
+            given = f"{min(shares.values()):.0f} to {max(shares.values()):.0f} % of {evaluation['set']}"
+            found.append(f"{len(shares)} of {len(judges)} judges give {given} the same answer")
+    return found
 
 
 def _empty(evaluations: Evaluations) -> list[str]:

@@ -99,6 +99,8 @@ def test_judges_that_give_one_answer_are_named() -> None:
         figures["commonest"] = commonest
     note = recognizability([same, SETS[0]]).note
     assert note == "densenet40_k12_cifar10 gives 55 % of NMM BIM the same answer."
+    list(same["judges"].values())[1]["commonest"] = 0.7
+    assert recognizability([same]).note == "2 of 3 judges give 55 to 70 % of NMM BIM the same answer."
     assert recognizability(SETS).note == strength(SETS).note == ""
 
 
