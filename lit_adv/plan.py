@@ -95,7 +95,7 @@ def cut(plan: WorkPlan, todo: Sequence[int], costs: Sequence[float], processes: 
 
     A piece costs at most 1/64 of what a process does on average: networks can take ten times as long as their
     multiply-accumulates say. Towards the end pieces get smaller, down to single batches, so that all processes end at
-    about the same time. A single process takes all at once.
+    about the same time. While there are batches enough, no process goes without. A single process takes all at once.
 
     Args:
         plan: the whole plan.
@@ -107,11 +107,13 @@ def cut(plan: WorkPlan, todo: Sequence[int], costs: Sequence[float], processes: 
     if processes == 1:
         return [numbers] if len(numbers) else []
     ends = np.cumsum([plan.cost(i, costs) for i in numbers.tolist()])
-    pieces, first = [], 0
+    pieces: list[npt.NDArray[np.int64]] = []
+    first = 0
     while first < len(numbers):
         begun = ends[first - 1] if first else 0.0
         size = min((ends[-1] - begun) / 2, ends[-1] / PIECES) / processes
-        last = max(int(np.searchsorted(ends, begun + size, side="right")), first + 1)
+        spare = len(numbers) - max(processes - len(pieces) - 1, 0)
+        last = max(min(int(np.searchsorted(ends, begun + size, side="right")), spare), first + 1)
         pieces.append(numbers[first:last])
         first = last
     return pieces

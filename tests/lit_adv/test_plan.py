@@ -57,6 +57,12 @@ def test_pieces_follow_the_cost_of_the_models() -> None:
     assert lengths[100:110] == [40] * 10
 
 
+def test_no_process_goes_without_beside_a_model_that_costs_nearly_all() -> None:
+    plan = WorkPlan(models=5, images=1, copies=1, batch_size=1)
+    pieces = cut(plan, range(5), [1.0, 1.0, 0.0625, 0.0625, 38.0], 5)
+    assert [piece.tolist() for piece in pieces] == [[0], [1], [2], [3], [4]]
+
+
 def test_a_batch_of_several_models_costs_their_sum() -> None:
     plan = WorkPlan(models=3, images=2, copies=5, batch_size=8, stacked=2)
     assert [plan.models_of(i) for i in range(len(plan))] == [range(2), range(2), range(2, 3), range(2, 3)]
