@@ -1,6 +1,7 @@
 """Every attack against torchattacks or foolbox: 32 digits, float32, the same batch."""
 
 import copy
+import functools
 from types import ModuleType
 
 import pytest
@@ -87,28 +88,41 @@ def test_deepfool(trained: nn.Module, batch: Batch, foolbox: ModuleType) -> None
 
 @pytest.mark.parametrize("kind", ["untargeted", "targeted", "confident"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_cw(dtype: torch.dtype, kind: str, trained: nn.Module, batch: Batch, foolbox: ModuleType) -> None:
-    images, labels = batch[0].to(dtype), batch[1]
-    model, targets = copy.deepcopy(trained).to(dtype), shifted(labels)
+def test_cw(
+    dtype: torch.dtype,
+    kind: str,
+    trained: nn.Module,
+    batch: Batch,
+    foolbox: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In foolbox's tanh space of half-width w a step of lr/w at the middle is one of lr in pixels, Adam's 10⁻⁸ one of
+    10⁻⁸/w; it starts at 0.999999 x. Where both do not start and step alike, a ReLU that one of them switches on
+    changes its whole perturbation by some percent, more or less often from one trained network to the next.
+    """
+    labels, targets = batch[1], shifted(batch[1])
+    images = 0.999999 * batch[0].to(dtype)
+    model = copy.deepcopy(trained).to(dtype)
     c, confidence, lr = 20.0, 2.0 if kind == "confident" else 0.0, 0.03
     attack = CW(c=c, confidence=confidence, steps=20, lr=lr)
     ours = attack(model, images, labels, targets=targets if kind == "targeted" else None)
 
-    # In foolbox's tanh space of half-width 1000 a step of lr/1000 at the middle is one of lr in pixels.
+    width = 1e5 if dtype == torch.float64 else 1e3
+    adam = functools.partial(foolbox.attacks.carlini_wagner.AdamOptimizer, epsilon=1e-8 * width)
+    monkeypatch.setattr(foolbox.attacks.carlini_wagner, "AdamOptimizer", adam)
     theirs = foolbox.attacks.L2CarliniWagnerAttack(
-        binary_search_steps=1, steps=20, stepsize=lr / 1000, confidence=confidence, initial_const=c, abort_early=False
+        binary_search_steps=1, steps=20, stepsize=lr / width, confidence=confidence, initial_const=c, abort_early=False
     ).run(
-        foolbox.PyTorchModel(model, bounds=(-1000, 1000), device="cpu"),
-        images,
+        foolbox.PyTorchModel(model, bounds=(-width, width), device="cpu"),
+        batch[0].to(dtype),
         foolbox.criteria.TargetedMisclassification(targets) if kind == "targeted" else labels,
     )
     found = theirs.flatten(1).any(1)  # where foolbox finds nothing it returns black images
     assert found.float().mean() >= 0.9
     error = relative_l2(ours[found], (theirs - images)[found])
     if dtype == torch.float64:
-        assert error.max() <= 1e-3
-    assert error.median() <= 1e-3
-    assert error.quantile(0.9) <= 5e-2
+        assert error.max() <= 1e-9
+    assert error.quantile(0.9) <= 1e-5
 
 
 def test_square(trained: nn.Module, batch: Batch, torchattacks: ModuleType) -> None:
@@ -123,7 +137,7 @@ def test_square(trained: nn.Module, batch: Batch, torchattacks: ModuleType) -> N
         ours = Square(epsilon=epsilon, queries=queries, stripes=True, seed=seed)(trained, images, labels)
         peer = torchattacks.Square(trained, eps=epsilon, n_queries=queries, p_init=0.8, seed=seed)
         shares.append((fooled(images + ours), fooled(peer(images, labels))))
-    # 24 seeds gave 36 % and 39 %, the standard error of 8 is about 2 % and 3 %.
+    # On 41 networks the two were up to 5 points apart, the peer's share 11 to 48 %.
     ours_mean, theirs_mean = torch.tensor(shares).mean(0).tolist()
-    assert abs(ours_mean - theirs_mean) <= 0.12
-    assert 0.2 < theirs_mean < 0.6
+    assert abs(ours_mean - theirs_mean) <= 0.1
+    assert 0.05 < theirs_mean < 0.7
