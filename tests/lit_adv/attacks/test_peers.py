@@ -1,4 +1,4 @@
-"""Every attack against torchattacks or foolbox: 32 digits, float32, the same batch."""
+"""Every attack against torchattacks or foolbox: 32 digits, the same batch; CW in float64 too."""
 
 import copy
 import functools
@@ -137,7 +137,7 @@ def test_square(trained: nn.Module, batch: Batch, torchattacks: ModuleType) -> N
         ours = Square(epsilon=epsilon, queries=queries, stripes=True, seed=seed)(trained, images, labels)
         peer = torchattacks.Square(trained, eps=epsilon, n_queries=queries, p_init=0.8, seed=seed)
         shares.append((fooled(images + ours), fooled(peer(images, labels))))
-    # On 41 networks the two were up to 5 points apart, the peer's share 11 to 48 %.
+    # Networks of 41 seeds gave at most 5 points between the two. This seed's gave the peer 33 to 42 %, by processor.
     ours_mean, theirs_mean = torch.tensor(shares).mean(0).tolist()
     assert abs(ours_mean - theirs_mean) <= 0.1
-    assert 0.05 < theirs_mean < 0.7
+    assert 0.2 < theirs_mean < 0.6
