@@ -17,16 +17,27 @@ import pytorch_lightning as pl
 import torch
 from filelock import FileLock, Timeout
 
-from callbacks.partial_sums import State, added_up, holds_work, load_state, merge_states, number_of, save_state
-from callbacks.run_description import compare, describe_run, refuse_misfits, versions, with_missing, without
-from datamodules.claims import Claim, shared_store
-from datamodules.replicas import ReplicaBatch, ReplicaDataModule
+from callbacks.run_description import describe_run, refuse_misfits
+from datamodules.claims import Claim
+from datamodules.replicas import ReplicaDataModule
 from lit_adv.attack_module import AttackModule
 from lit_adv.errors import AlreadyDone, InputError
-from lit_adv.exact_mean import ExactMean
 from lit_adv.files import check_writable, read_json, write_json
-from lit_adv.growth import GROWTH, Cells, Growth
-from lit_adv.perturbation_set import EVALUATION, MANIFEST, TENSORS, PerturbationSet
+from lit_adv.perturbations.batch import ReplicaBatch
+from lit_adv.perturbations.exact_mean import ExactMean
+from lit_adv.perturbations.growth import GROWTH, Cells, Growth
+from lit_adv.perturbations.manifest import compare, versions, with_missing, without
+from lit_adv.perturbations.partial_sums import (
+    State,
+    added_up,
+    holds_work,
+    load_state,
+    merge_states,
+    number_of,
+    save_state,
+)
+from lit_adv.perturbations.perturbation_set import EVALUATION, MANIFEST, TENSORS, PerturbationSet
+from lit_adv.processes import shared_store
 
 LONGEST_WAIT: Final = 55.0
 """Seconds between saves at most, but for batches that last longer."""

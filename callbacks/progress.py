@@ -15,8 +15,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from datamodules.claims import shared_store
-from datamodules.replicas import ReplicaBatch, ReplicaDataModule
+from datamodules.replicas import ReplicaDataModule
+from lit_adv.perturbations.batch import ReplicaBatch
+from lit_adv.processes import shared_store
 
 LINE_EVERY = 10.0
 """Seconds between lines where the output is no terminal."""

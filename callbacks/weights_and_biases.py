@@ -11,15 +11,16 @@ from typing import Any, Literal
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import WandbLogger
 
-from callbacks.run_description import describe_run, versions
+from callbacks.run_description import describe_run
 from datamodules.replicas import ReplicaDataModule
 from lit_adv.attack_module import AttackModule
 from lit_adv.configs import strength_epsilon
 from lit_adv.errors import InputError
 from lit_adv.evaluation.module import EvaluationModule
 from lit_adv.files import check_writable, read_json
-from lit_adv.perturbation_set import EVALUATION, PerturbationSet
-from lit_adv.tracking import (
+from lit_adv.perturbations.manifest import versions
+from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
+from lit_adv.tracking.records import (
     COLUMNS,
     TABLE,
     Experiment,
@@ -153,7 +154,7 @@ class WandbRun(pl.Callback):
 
         Args:
             trainer: whose folder takes the records.
-            manifest: see `lit_adv.tracking.settings`.
+            manifest: see `lit_adv.tracking.records.settings`.
             job: the job type.
             key: see `open_run`.
             more: settings of the job itself.

@@ -6,9 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch.distributed
-from torch.distributed import HashStore, PrefixStore, Store
-from torch.distributed.distributed_c10d import _get_default_store
+from torch.distributed import Store
 from torch.utils.data import Sampler
 
 
@@ -47,10 +45,3 @@ class Claims(Sampler[Claim]):
     def __len__(self) -> int:
         """The most that this process can get: all of them. (Without a length Lightning would take batches ahead.)"""
         return sum(map(len, self.pieces))
-
-
-def shared_store(name: str) -> Store:
-    """What the processes of this run count with together; of this process alone where there is no other."""
-    if torch.distributed.is_initialized():
-        return PrefixStore(name, _get_default_store())
-    return PrefixStore(name, HashStore())

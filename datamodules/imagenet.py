@@ -1,6 +1,5 @@
 """ImageNet's validation images from the usual folders."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,14 +9,12 @@ from torch import Tensor
 
 from datamodules.replicas import ReplicaDataModule
 from datamodules.selection import Selection, towards
-from lit_adv.data_sets import DATA_SETS
+from lit_adv.data_sets import CLASS_LIST, DATA_SETS, class_table
 from lit_adv.errors import InputError
 
 CLASSES = 1000
 NUMBERS_PER_CLASS = 100_000
 """Image number j of class c has the index 100,000·c + j, whatever else is selected."""
-CLASS_LIST = Path(__file__).parent / "imagenet_classes.csv"
-"""The thesis's 20 classes and those of its targeted pairs: index among the 1000, wnid, name."""
 THESIS_CLASSES = (
     "great_white_shark", "cock", "tree_frog", "green_mamba", "giant_panda", "ambulance", "barn", "baseball", "broom",
     "bullet_train", "cab", "cannon", "teapot", "teddy", "streetcar", "wallet", "lemon", "pizza", "cup", "daisy",
@@ -26,12 +23,6 @@ COLOUR = ("RGB", "P", "RGBA", "CMYK", "YCbCr")
 GREY = ("L", "LA", "1")
 """Kinds of 8-bit pixels that can become RGB."""
 ENDINGS = (".jpeg", ".jpg", ".png")
-
-
-def class_table() -> dict[str, tuple[int, str]]:
-    """Name to class index and wnid, of the packaged classes."""
-    with CLASS_LIST.open(newline="") as file:
-        return {row["name"]: (int(row["index"]), row["wnid"]) for row in csv.DictReader(file)}
 
 
 def read_image(path: Path, resize: int = 256, crop: int = 224, grey: bool = False) -> Tensor:

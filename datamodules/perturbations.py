@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from lit_adv.perturbation_set import PerturbationSet
+from lit_adv.perturbations.perturbation_set import PerturbationSet
 
 
 class Perturbations(pl.LightningDataModule):

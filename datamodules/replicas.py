@@ -1,63 +1,26 @@
 """Noise-replicated batches, as the work plan asks for them."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules.claims import Claim, Claims, shared_store
+from datamodules.claims import Claim, Claims
 from datamodules.selection import Selection
 from lit_adv.errors import InputError
-from lit_adv.noise import gaussian_noise
-from lit_adv.plan import WorkPlan, cut
+from lit_adv.perturbations.batch import ReplicaBatch
+from lit_adv.perturbations.noise import gaussian_noise
+from lit_adv.perturbations.plan import WorkPlan, cut
+from lit_adv.processes import shared_store
 
 STACKED_PAIRS: Final = 32
 """Where a model has at most so many perturbations to make, several models share a batch; with more, one fills it."""
 STACKED_MODELS: Final = 10
 """The most models in a batch, so that there are batches for many processes."""
-
-
-class ReplicaBatch(NamedTuple):
-    """One batch of the plan.
-
-    Attributes:
-        number: the batch's number in the plan.
-        model: the first source model's position.
-        models: how many consecutive source models; their rows follow each other, the same images for each.
-        image: `[B]` int64, positions in the selection, ascending for each model.
-        copy: `[B]` int64, numbers of the noisy copies.
-        clean: `[B, C, H, W]` in [0, 1], x.
-        noisy: `[B, C, H, W]`, x + z; not clipped.
-        label: `[B]` int64.
-        target: `[B]` int64 where the attack is targeted.
-        following: the first source model of the batch that this process probably gets next, and how many from there.
-    """
-
-    number: int
-    model: int
-    models: int
-    image: Tensor
-    copy: Tensor
-    clean: Tensor
-    noisy: Tensor
-    label: Tensor
-    target: Tensor | None
-    following: tuple[int, int] | None = None
-
-    def parts(self) -> Iterator["ReplicaBatch"]:
-        """The same for each of its models alone."""
-        each = len(self.image) // self.models
-        for place in range(self.models):
-            rows = slice(place * each, (place + 1) * each)
-            target = None if self.target is None else self.target[rows]
-            yield ReplicaBatch(
-                self.number, self.model + place, 1, self.image[rows], self.copy[rows], self.clean[rows],
-                self.noisy[rows], self.label[rows], target,
-            )  # fmt: skip
 
 
 class ReplicaDataset(Dataset[ReplicaBatch]):

@@ -12,14 +12,15 @@ import torch
 from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
 
-from datamodules.replicas import ReplicaBatch, ReplicaDataModule
 from lit_adv.attacks import Attack, Square
 from lit_adv.attacks.attack import BrokenModel
-from lit_adv.calibration import calibration
+from lit_adv.attacks.calibration import calibration
 from lit_adv.errors import InputError
-from lit_adv.fast import Reduced, Stack, fast_form, has_bf16, stackable
-from lit_adv.model_spec import ModelSpec
-from lit_adv.zoo import Zoo
+from lit_adv.models.fast import Reduced, fast_form, has_bf16
+from lit_adv.models.stack import Stack, stackable
+from lit_adv.perturbations.batch import ReplicaBatch
+from lit_adv.zoo.model_spec import ModelSpec
+from lit_adv.zoo.zoo import Zoo
 
 
 class AttackModule(pl.LightningModule):
@@ -80,7 +81,7 @@ class AttackModule(pl.LightningModule):
             InputError: the source models take other images than the data module has, or a weight file is no good; with
                 `skip_failed` that of every source model.
         """
-        self.refuse_images(self.trainer.datamodule)  # type: ignore[attr-defined]
+        self.refuse_images(self.trainer.datamodule.image_shape)  # type: ignore[attr-defined]
         bad: list[InputError] = []
         for spec in self.sources:
             try:
@@ -90,17 +91,17 @@ class AttackModule(pl.LightningModule):
                 if not self.skip_failed or len(bad) == len(self.sources):
                     raise
 
-    def refuse_images(self, data: ReplicaDataModule) -> None:
-        """Checks that the source models take the images of the data module.
+    def refuse_images(self, image_shape: tuple[int, int, int]) -> None:
+        """Checks that the source models take images `(C, H, W)`.
 
         Raises:
             InputError: they take others.
         """
         for spec in self.sources:
-            if spec.image_shape != data.image_shape:
+            if spec.image_shape != image_shape:
                 raise InputError(
                     f"source model {spec.name} takes images {list(spec.image_shape)}, the data are "
-                    f"{list(data.image_shape)}; give a zoo that was trained on these data"
+                    f"{list(image_shape)}; give a zoo that was trained on these data"
                 )
 
     def source_model(self, first: int, count: int = 1) -> nn.Module:

@@ -1,6 +1,8 @@
 """What networks and pictures must know of each data set."""
 
+import csv
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 
@@ -49,3 +51,25 @@ DATA_SETS: Final = {
         input_std=IMAGENET_STD,
     ),
 }
+
+CLASS_LIST: Final = Path(__file__).parent / "imagenet_classes.csv"
+"""The thesis's 20 classes and those of its targeted pairs: index among the 1000, wnid, name."""
+CIFAR10: Final = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+def class_table() -> dict[str, tuple[int, str]]:
+    """Name to class index and wnid, of the packaged classes."""
+    with CLASS_LIST.open(newline="") as file:
+        return {row["name"]: (int(row["index"]), row["wnid"]) for row in csv.DictReader(file)}
+
+
+def class_names(data: str) -> tuple[str, ...]:
+    """Names by class number, of `mnist`, `cifar10` or `imagenet`; the thesis's classes have its names."""
+    if data == "imagenet":
+        from torchvision.models import ResNet18_Weights
+
+        names = list(ResNet18_Weights.DEFAULT.meta["categories"])
+        for name, (number, _) in class_table().items():
+            names[number] = name.replace("_", " ")
+        return tuple(names)
+    return CIFAR10 if data == "cifar10" else tuple(map(str, range(10)))

@@ -37,9 +37,10 @@ from datamodules.mnist import load_mnist
 from lit_adv.attacks import BIM, CW, Attack, DeepFool, Square
 from lit_adv.cli import run_command
 from lit_adv.errors import InputError
-from lit_adv.fast import Reduced, Stack, fast_form, has_bf16
-from lit_adv.noise import gaussian_noise
-from lit_adv.zoo import Zoo
+from lit_adv.models.fast import Reduced, fast_form, has_bf16
+from lit_adv.models.stack import Stack
+from lit_adv.perturbations.noise import gaussian_noise
+from lit_adv.zoo.zoo import Zoo
 
 EPSILON = 0.2
 THOUSAND = "DeepFool, 1000 classes, top 10"

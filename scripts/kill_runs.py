@@ -21,7 +21,7 @@ import torch
 
 from lit_adv.cli import run_command
 from lit_adv.errors import InputError
-from lit_adv.perturbation_set import PerturbationSet
+from lit_adv.perturbations.perturbation_set import PerturbationSet
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 SETTINGS = """

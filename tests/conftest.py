@@ -10,7 +10,7 @@ import torch
 
 from datamodules.labelled import Labelled
 from datamodules.mnist import embedded_digits
-from lit_adv.zoo import Zoo
+from lit_adv.zoo.zoo import Zoo
 from trainers.mnist_zoo import mnist_models
 from trainers.zoo_runner import Recipe, train_zoo
 

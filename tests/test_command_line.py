@@ -18,10 +18,10 @@ from datamodules.labelled import Labelled
 from datamodules.mnist import CLASSES
 from datamodules.selection import first_per_class
 from lit_adv.cli import main
-from lit_adv.growth import GROWTH, Growth
-from lit_adv.noise import gaussian_noise
-from lit_adv.perturbation_set import PerturbationSet
-from lit_adv.zoo import Zoo
+from lit_adv.perturbations.growth import GROWTH, Growth
+from lit_adv.perturbations.noise import gaussian_noise
+from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.zoo.zoo import Zoo
 from tests.conftest import REPOSITORY, Run
 
 TINY = ["--trainer.accelerator", "cpu", "--data.per_class", "1", "--data.batch_size", "8"]

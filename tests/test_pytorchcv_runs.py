@@ -13,8 +13,8 @@ from lit_adv.attacks import BIM
 from lit_adv.cli import main
 from lit_adv.evaluation.recognizability import shown
 from lit_adv.models.build import build
-from lit_adv.perturbation_set import PerturbationSet
-from lit_adv.zoo import Zoo
+from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.zoo.zoo import Zoo
 from tests.conftest import Run
 
 SOURCES = ("resnet20_cifar10", "preresnet20_cifar10")
@@ -105,7 +105,7 @@ def test_bad_input_is_one_line(
     cifar10: Path, tmp_path: Path, more: list[str], message: str, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("lit_adv.model_spec.fetch", lambda model: pytest.fail("nothing is to be fetched"))
+    monkeypatch.setattr("lit_adv.zoo.model_spec.fetch", lambda model: pytest.fail("nothing is to be fetched"))
     with pytest.raises(SystemExit, match="2"):
         main(["predict", "--config", "cifar10-sm-bim", *words(cifar10, tmp_path), *more])
     assert message in capsys.readouterr().err.strip().splitlines()[-1]

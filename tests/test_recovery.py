@@ -18,16 +18,16 @@ from filelock import FileLock
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from callbacks.partial_sums import State, load_state, save_state
 from callbacks.perturbation_average import PerturbationAverage
 from lit_adv.attack_module import AttackModule
 from lit_adv.cli import main
 from lit_adv.errors import InputError
-from lit_adv.exact_mean import ExactMean
 from lit_adv.files import sha256
-from lit_adv.model_spec import ModelSpec
-from lit_adv.perturbation_set import PerturbationSet
-from lit_adv.zoo import Zoo
+from lit_adv.perturbations.exact_mean import ExactMean
+from lit_adv.perturbations.partial_sums import State, load_state, save_state
+from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.zoo.model_spec import ModelSpec
+from lit_adv.zoo.zoo import Zoo
 from tests.conftest import REPOSITORY, Run
 from tests.test_command_line import BIM, TINY, kept, nmm, predict, same
 

@@ -6,7 +6,7 @@ from typing import Literal
 from datamodules.cifar10 import Source, load_cifar10
 from datamodules.labelled import Labelled
 from lit_adv.errors import InputError
-from lit_adv.tracking import Experiment
+from lit_adv.tracking.records import Experiment
 from trainers.zoo_runner import Planned, Recipe, train_zoo
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from datamodules.mnist import Source, load_mnist
 from lit_adv.errors import InputError
-from lit_adv.tracking import Experiment
+from lit_adv.tracking.records import Experiment
 from trainers.zoo_runner import Planned, Recipe, train_zoo
 
 SMALL: Final = {"width": 6, "epochs": 8, "batch_size": 32, "weight_decay": 0.02}

@@ -20,15 +20,15 @@ from pytorch_lightning.loggers import Logger
 from torch import Tensor, multiprocessing
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
 
-from callbacks.run_description import versions
 from datamodules.labelled import Labelled
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.files import check_writable
-from lit_adv.model_spec import ModelSpec, read_spec
 from lit_adv.models.build import build, check_fit, prepare
-from lit_adv.tracking import Experiment, version_settings
-from lit_adv.zoo import Zoo
+from lit_adv.perturbations.manifest import versions
+from lit_adv.tracking.records import Experiment, version_settings
+from lit_adv.zoo.model_spec import ModelSpec, read_spec
+from lit_adv.zoo.zoo import Zoo
 from trainers.classifier import Classifier
 
 SEEDS_PER_ZOO = 1_000_000

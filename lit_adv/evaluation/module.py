@@ -13,8 +13,8 @@ from lit_adv.evaluation.recognizability import answer, shown
 from lit_adv.evaluation.strength import adversarial_example, random_noise
 from lit_adv.evaluation.table import print_table
 from lit_adv.files import write_json
-from lit_adv.perturbation_set import EVALUATION, PerturbationSet, name_of
-from lit_adv.zoo import Zoo
+from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet, name_of
+from lit_adv.zoo.zoo import Zoo
 
 FIGURES: Final = ("clean", "noise", "attack", "recognized")
 

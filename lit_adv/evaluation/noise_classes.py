@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from lit_adv.noise import Stream, gaussian_noise
+from lit_adv.perturbations.noise import Stream, gaussian_noise
 
 BATCH = 100
 

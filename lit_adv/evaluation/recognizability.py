@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lit_adv.data_sets import IMAGENET_MEAN, IMAGENET_STD
-from lit_adv.render import matched
+from lit_adv.perturbations.rendering import matched
 
 SCALE: Final = {"cifar10": 0.05, "imagenet": 0.5}
 """What the matched perturbations of each data set are multiplied by."""

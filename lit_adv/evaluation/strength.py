@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from lit_adv.noise import Stream, gaussian_noise
+from lit_adv.perturbations.noise import Stream, gaussian_noise
 
 
 def adversarial_example(image: Tensor, perturbation: Tensor, epsilon: float) -> Tensor:

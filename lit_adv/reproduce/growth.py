@@ -13,11 +13,11 @@ from lit_adv.errors import InputError
 from lit_adv.evaluation.intervals import crossed, crossed_change
 from lit_adv.evaluation.masking_effect import Judge
 from lit_adv.evaluation.strength import adversarial_example
-from lit_adv.growth import Growth, levels
-from lit_adv.perturbation_set import PerturbationSet
+from lit_adv.figures.plots import LABELS, STYLES, legend_below, panels, plain
+from lit_adv.perturbations.growth import Growth, levels
+from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.reproduce.made import Made, Row
 from lit_adv.reproduce.material import BATCH, Material
-from lit_adv.reproduce.plots import LABELS, STYLES, legend_below, panels, plain
 
 MEASURES: Final = {"recognized": "perturbations recognized (%)", "accuracy": "accuracy under attack (%)"}
 

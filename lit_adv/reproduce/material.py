@@ -14,17 +14,16 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from datamodules.class_names import class_names
 from lit_adv.configs import parameter, strength_epsilon
-from lit_adv.data_sets import DATA_SETS, DataSet
+from lit_adv.data_sets import DATA_SETS, DataSet, class_names
 from lit_adv.errors import InputError
 from lit_adv.evaluation.masking_effect import Judge
 from lit_adv.evaluation.masks import BACKGROUND, OBJECT, read_masks, stroke
 from lit_adv.evaluation.recognizability import answer, shown
 from lit_adv.files import read_json
-from lit_adv.model_spec import ModelSpec
-from lit_adv.perturbation_set import EVALUATION, MANIFEST, PerturbationSet, name_of
-from lit_adv.zoo import Zoo
+from lit_adv.perturbations.perturbation_set import EVALUATION, MANIFEST, PerturbationSet, name_of
+from lit_adv.zoo.model_spec import ModelSpec
+from lit_adv.zoo.zoo import Zoo
 
 FAST_STEPS: Final = {"bim": 10, "cw": 30, "square": 100}
 LENGTH: Final = {"bim": "steps", "cw": "steps", "deepfool": "steps", "square": "queries"}

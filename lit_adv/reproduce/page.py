@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from lit_adv.files import atomic_path, read_json
-from lit_adv.perturbation_set import MANIFEST
+from lit_adv.perturbations.perturbation_set import MANIFEST
 from lit_adv.reproduce.catalogue import CATALOGUE
 from lit_adv.reproduce.made import FIGURE
 

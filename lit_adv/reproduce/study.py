@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from lit_adv.perturbation_set import first_of_each_class
-from lit_adv.report.gallery import band, picture_rows
+from lit_adv.figures.gallery import band, picture_rows
+from lit_adv.perturbations.perturbation_set import first_of_each_class
 from lit_adv.reproduce.made import Made
 from lit_adv.reproduce.material import Material
 from lit_adv.study.build import build

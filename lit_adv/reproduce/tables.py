@@ -5,16 +5,16 @@ from typing import Any
 
 import torch
 
-from datamodules.class_names import class_names
+from lit_adv.data_sets import class_names
 from lit_adv.evaluation.masks import OBJECT
 from lit_adv.evaluation.noise_classes import noise_classes
 from lit_adv.evaluation.recognizability import by_class
 from lit_adv.evaluation.similarity import similarity
 from lit_adv.evaluation.table import Figures
-from lit_adv.perturbation_set import name_of
+from lit_adv.figures.plots import LABELS, matrix, panels
+from lit_adv.perturbations.perturbation_set import name_of
 from lit_adv.reproduce.made import Made, number_or_none, with_interval
 from lit_adv.reproduce.material import Material
-from lit_adv.reproduce.plots import LABELS, matrix, panels
 
 NOISE_DRAWS = {"mnist": 100, "cifar10": 100, "imagenet": 1000}
 SHARES = ("clean", "noise", "attack", "recognized")

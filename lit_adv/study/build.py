@@ -10,12 +10,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 from PIL import Image
 
-from datamodules.class_names import class_names
-from lit_adv.data_sets import DATA_SETS
+from lit_adv.data_sets import DATA_SETS, class_names
 from lit_adv.errors import InputError
 from lit_adv.files import atomic_path
-from lit_adv.perturbation_set import PerturbationSet, name_of
-from lit_adv.render import as_bytes, as_shown
+from lit_adv.perturbations.perturbation_set import PerturbationSet, name_of
+from lit_adv.perturbations.rendering import as_bytes, as_shown
 from lit_adv.study.design import KEY, Study, Trial, deal, draw_choices
 from lit_adv.study.jspsych import LIBRARIES, read_libraries, write_libraries
 

@@ -1,6 +1,6 @@
 """What a run is called, and how two runs differ."""
 
-from callbacks.run_description import compare, setting, with_missing, without
+from lit_adv.perturbations.manifest import compare, setting, with_missing, without
 
 
 def test_settings() -> None:

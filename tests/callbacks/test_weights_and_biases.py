@@ -14,16 +14,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from callbacks.run_description import versions
 from datamodules.mnist import embedded_digits
 from lit_adv.attack_module import AttackModule
 from lit_adv.cli import main, run_command, underscored
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.files import read_json
-from lit_adv.perturbation_set import EVALUATION, PerturbationSet
-from lit_adv.render import matched, show_targeted
-from lit_adv.tracking import COLUMNS, FIGURES, PICTURES, PREDICT_FIGURES, TABLE, Experiment
-from lit_adv.zoo import Zoo
+from lit_adv.perturbations.manifest import versions
+from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
+from lit_adv.perturbations.rendering import matched, show_targeted
+from lit_adv.tracking.records import COLUMNS, FIGURES, PICTURES, PREDICT_FIGURES, TABLE, Experiment
+from lit_adv.zoo.zoo import Zoo
 from tests.conftest import TINY as RECIPE
 from tests.conftest import Run
 from tests.test_command_line import BIM

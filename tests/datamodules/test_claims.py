@@ -8,7 +8,7 @@ import pytest
 from torch.distributed import HashStore
 
 from datamodules.claims import Claim, Claims
-from lit_adv.plan import WorkPlan, cut
+from lit_adv.perturbations.plan import WorkPlan, cut
 
 
 @pytest.mark.parametrize("processes", [1, 2, 5])

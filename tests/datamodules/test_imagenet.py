@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from datamodules.imagenet import THESIS_CLASSES, ImageNet, class_table, read_image
+from datamodules.imagenet import THESIS_CLASSES, ImageNet, read_image
+from lit_adv.data_sets import class_table
 from lit_adv.errors import InputError
 
 

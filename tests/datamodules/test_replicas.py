@@ -3,9 +3,10 @@
 import torch
 
 from datamodules.claims import Claim
-from datamodules.replicas import ReplicaBatch, ReplicaDataset
+from datamodules.replicas import ReplicaDataset
 from datamodules.selection import Selection
-from lit_adv.plan import WorkPlan
+from lit_adv.perturbations.batch import ReplicaBatch
+from lit_adv.perturbations.plan import WorkPlan
 
 IMAGES = torch.rand(5, 1, 6, 6, generator=torch.Generator().manual_seed(0))
 SELECTION = Selection(torch.tensor([3, 14, 15, 92, 65]), IMAGES, torch.tensor([0, 1, 2, 3, 4]))

@@ -13,16 +13,17 @@ from torch import Tensor, nn
 from datamodules.claims import Claim
 from datamodules.labelled import Labelled
 from datamodules.mnist import CLASSES
-from datamodules.replicas import ReplicaBatch, ReplicaDataset
+from datamodules.replicas import ReplicaDataset
 from datamodules.selection import first_per_class, towards
 from lit_adv.attack_module import AttackModule
 from lit_adv.attacks import BIM, CW, Attack, DeepFool, Gradient, Square
-from lit_adv.calibration import calibration
+from lit_adv.attacks.calibration import calibration
 from lit_adv.errors import InputError
-from lit_adv.model_spec import ModelSpec
-from lit_adv.perturbation_set import PerturbationSet
-from lit_adv.plan import WorkPlan
-from lit_adv.zoo import Zoo
+from lit_adv.perturbations.batch import ReplicaBatch
+from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.perturbations.plan import WorkPlan
+from lit_adv.zoo.model_spec import ModelSpec
+from lit_adv.zoo.zoo import Zoo
 from tests.test_command_line import TINY, predict
 
 ATTACKS = [BIM(epsilon=0.2, steps=3), CW(steps=3), DeepFool(steps=2), Square(epsilon=0.2, queries=5), Gradient()]

@@ -13,7 +13,7 @@ import torch
 from datamodules.labelled import Labelled
 from lit_adv.cli import run_command
 from lit_adv.errors import InputError
-from lit_adv.zoo import Zoo
+from lit_adv.zoo.zoo import Zoo
 from trainers import zoo_runner
 from trainers.cifar10_zoo import train_cifar10_zoo
 from trainers.zoo_runner import Planned, Recipe, train_model

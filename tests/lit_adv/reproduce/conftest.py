@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from datamodules.labelled import Labelled
-from lit_adv.exact_mean import ExactMean
-from lit_adv.growth import Cells, Growth
-from lit_adv.perturbation_set import PerturbationSet
+from lit_adv.perturbations.exact_mean import ExactMean
+from lit_adv.perturbations.growth import Cells, Growth
+from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.reproduce.catalogue import CATALOGUE
 from lit_adv.reproduce.material import Material
-from lit_adv.zoo import Zoo
+from lit_adv.zoo.zoo import Zoo
 
 CALLED = {"bim": "BIM", "cw": "CW", "deepfool": "DeepFool", "square": "Square", "gradient": "Gradient"}
 PER_CLASS = 2

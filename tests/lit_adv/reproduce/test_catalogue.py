@@ -12,8 +12,8 @@ from PIL import Image
 
 from lit_adv.configs import packaged
 from lit_adv.reproduce.catalogue import CATALOGUE, Entry
-from lit_adv.reproduce.command import make
 from lit_adv.reproduce.made import Made
+from lit_adv.reproduce.make import make
 from lit_adv.reproduce.material import Material
 from lit_adv.reproduce.page import write_page
 

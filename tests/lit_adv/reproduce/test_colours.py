@@ -12,9 +12,9 @@ from lit_adv.cli import main
 from lit_adv.models.build import build
 from lit_adv.reproduce import curves, galleries, growth, tables
 from lit_adv.reproduce.catalogue import CATALOGUE
-from lit_adv.reproduce.command import lacking, make
+from lit_adv.reproduce.make import lacking, make
 from lit_adv.reproduce.material import Material
-from lit_adv.zoo import Zoo
+from lit_adv.zoo.zoo import Zoo
 from tests.lit_adv.reproduce.conftest import made_up, save
 
 CLASSES = {"n01514668": 7, "n03063599": 504, "n07749582": 951}

@@ -11,9 +11,9 @@ import torch
 
 from lit_adv.errors import InputError
 from lit_adv.reproduce.catalogue import CATALOGUE
-from lit_adv.reproduce.command import make
+from lit_adv.reproduce.make import make
 from lit_adv.reproduce.material import Material, common, run_to_its_end
-from lit_adv.zoo import Zoo
+from lit_adv.zoo.zoo import Zoo
 
 
 def words(name: str, **more: object) -> list[str]:

@@ -9,7 +9,7 @@ import torch
 from lit_adv.errors import InputError
 from lit_adv.evaluation.intervals import wilson
 from lit_adv.evaluation.masks import stroke
-from lit_adv.growth import Growth
+from lit_adv.perturbations.growth import Growth
 from lit_adv.reproduce import curves, galleries, growth, tables
 from lit_adv.reproduce.material import Material
 

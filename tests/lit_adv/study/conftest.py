@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lit_adv.perturbation_set import PerturbationSet
+from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.study.jspsych import INSTALL
 
 

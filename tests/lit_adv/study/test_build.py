@@ -14,7 +14,7 @@ from PIL import Image
 
 from lit_adv.cli import main
 from lit_adv.errors import InputError
-from lit_adv.perturbation_set import PerturbationSet
+from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.study.build import build, design
 from lit_adv.study.design import Study
 from lit_adv.study.jspsych import LIBRARIES

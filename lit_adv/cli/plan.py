@@ -1,0 +1,171 @@
+"""What a run would do and cost, after a short measurement."""
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from copy import copy
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from datamodules.claims import Claim
+from datamodules.replicas import ReplicaDataModule
+from lit_adv.attack_module import AttackModule
+from lit_adv.attacks import Attack
+from lit_adv.errors import InputError
+from lit_adv.perturbations.growth import Cells
+from lit_adv.perturbations.plan import WorkPlan, cut
+from lit_adv.perturbations.schedule import Share, imbalance, simulate
+
+MEASURED: Final = 8
+"""The most batches that are timed."""
+SHORT: Final = (1, 3)
+"""Steps of the attack that are timed; its whole length follows from the difference."""
+LISTED: Final = 16
+"""The most processes that get a line each."""
+
+
+def dry_run(
+    module: AttackModule, data: ReplicaDataModule, trainer: pl.Trainer, processes: int | None, growth: bool = False
+) -> None:
+    """Prints what `predict` would do, how long it would take, and what memory and disk it would need.
+
+    Up to eight batches of different models are timed here, with few steps of the attack; the others' time follows from
+    the multiply-accumulates. The run's folder is neither read nor written.
+
+    Args:
+        module: the attack and its source models.
+        data: the images.
+        trainer: how many processes a machine has, and the device.
+        processes: how many in all; left out, the trainer's.
+        growth: whether the run keeps what tells how its averages grow.
+
+    Raises:
+        InputError: the run itself would be refused, or there are more processes than batches.
+    """
+    module.refuse_images(data.image_shape)
+    data.prepare_data()
+    data.setup("predict")
+    plan = data.plan
+    processes = trainer.world_size if processes is None else processes
+    if processes < 1:
+        raise InputError(f"--plan is {processes}; it must be at least 1, or left out for the trainer's")
+    if processes > len(plan):
+        raise InputError(f"{processes} processes for {len(plan)} batches leave some without work; plan for fewer")
+    device = trainer.strategy.root_device
+    if device.type == "cpu":
+        torch.set_num_threads(max(1, torch.get_num_threads() // trainer.num_devices))
+    parts = f"{plan.models} models × {plan.images} images × {plan.copies} copies"
+    print(
+        f"{plan.models * plan.pairs} perturbations: {parts}, by {type(module.attack).__name__}, in {len(plan)} batches"
+    )
+
+    seconds = measure(module.to(device), data)
+    where = torch.cuda.get_device_name() if device.type == "cuda" else f"{torch.get_num_threads()} threads of this CPU"
+    shares = simulate(cut(plan, range(len(plan)), data.costs, processes), seconds, processes)
+    for line in describe(shares, plan):
+        print(line)
+    print(f"(each process on a device like the one measured, {where}; start-up and saving not counted)")
+    cells = len(Cells(plan.models, plan.copies, data.seed)) if growth else 1
+    print(describe_needs(cells * data.selection.images.numel(), processes, peak_memory(device)))
+
+
+def measure(module: AttackModule, data: ReplicaDataModule) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Seconds `[len(plan)]` of each batch: some timed, the others from the nearest in multiply-accumulates."""
+    plan, dataset = data.plan, data.dataset()
+    firsts = range(0, len(plan), plan.batches_per_stack)
+    cost = np.array([plan.cost(number, data.costs) for number in range(len(plan))])
+    costs, different = np.unique(cost[firsts], return_index=True)
+    places = np.linspace(0, len(costs) - 1, min(MEASURED, len(costs))).round().astype(int)
+    rate = {}
+    for number in (firsts[i] for i in different[places]):
+        specs = [module.sources[model] for model in plan.models_of(number)]
+        real = all(spec.at_hand() for spec in specs)
+        models = [s.load() if real else s.prepare(s.build()).eval().requires_grad_(False) for s in specs]
+        batch = module.transfer_batch_to_device(dataset[Claim(number, None)], module.device, 0)
+        each = timed(partial(module.perturb, module.ready(models), batch), module.attack)
+        rate[number] = each / cost[number]
+        names = specs[0].name + (f" and {len(specs) - 1} more" if len(specs) > 1 else "")
+        note = "" if real else ", random weights"
+        print(f"measured: {names}, {1000 * each / plan.rows(number):.1f} ms a perturbation{note}", flush=True)
+    stacks = np.array(firsts)
+    nearest = {n: min(rate, key=lambda c: abs(cost[c] - cost[n])) for n in stacks.tolist()}
+    rates = np.array([rate[nearest[n]] for n in stacks.tolist()])
+    return np.asarray(cost * np.repeat(rates, plan.batches_per_stack)[: len(plan)])
+
+
+def timed(perturb: Callable[[Attack], Tensor], attack: Attack) -> float:
+    """Seconds of one batch; `perturb` attacks it with the attack that it is given."""
+
+    def once(form: Attack) -> float:
+        began = time.monotonic()
+        perturb(form).sum().item()
+        return time.monotonic() - began
+
+    if attack.length is None:
+        once(attack)
+        return once(attack)
+    whole = getattr(attack, attack.length)
+    short, longer = (shortened(attack, min(steps, whole)) for steps in SHORT)
+    once(short)
+    first, second = once(short), once(longer)
+    per_step = max(second - first, 0.0) / (SHORT[1] - SHORT[0])
+    return float(first + per_step * max(whole - SHORT[0], 0))
+
+
+def shortened(attack: Attack, length: int) -> Attack:
+    """The same attack with so many steps or queries."""
+    short = copy(attack)
+    assert attack.length is not None
+    object.__setattr__(short, attack.length, length)
+    return short
+
+
+def describe(shares: list[Share], plan: WorkPlan) -> list[str]:
+    """Time and shares, in lines for the user."""
+    times = [share.seconds for share in shares]
+    lines = [f"time: about {span(max(times))} with {len(shares)} process{'es' if len(shares) > 1 else ''}"]
+    if len(shares) == 1:
+        return lines
+    lines[0] += f", {span(sum(times))} of work; the slowest {100 * imbalance(times):.1f} % longer than the mean"
+    if len(shares) <= LISTED:
+        return lines + [
+            f"process {rank}: {len(s.batches)} batches, {s.loads(plan)} models loaded, {span(s.seconds)}"
+            for rank, s in enumerate(shares)
+        ]
+    batches, loads = [len(s.batches) for s in shares], [s.loads(plan) for s in shares]
+    return [
+        *lines,
+        f"a process: {min(batches)} to {max(batches)} batches, {min(loads)} to {max(loads)} models loaded, "
+        f"{span(min(times))} to {span(max(times))}",
+    ]
+
+
+def describe_needs(pixels: int, processes: int, peak: int) -> str:
+    """Memory and disk, as a line for the user; the first process holds four sums at the end, on disk all are twice."""
+    sums, mebibyte = 8 * pixels, 2**20
+    return (
+        f"memory: about {(peak + 4 * sums) / mebibyte:.0f} MiB a process (measured here, and four sums of "
+        f"{sums / mebibyte:.0f} MiB); "
+        f"disk: up to {2 * (processes + 1) * sums / mebibyte:.0f} MiB while it runs, {sums / mebibyte:.0f} MiB at last"
+    )
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most bytes that this process has had, on the GPU where it uses one."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def span(seconds: float) -> str:
+    """`3 h 5 min`, `12 min` or `8 s`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 120 else f"{minutes} min"

@@ -1,0 +1,89 @@
+"""The page that shows what perturbation sets hold: table, pictures, how they were made."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lit_adv.errors import InputError
+from lit_adv.evaluation.recognizability import described
+from lit_adv.evaluation.table import recognizability, strength
+from lit_adv.figures.gallery import MOST_COLUMNS, band, gallery, picture_rows
+from lit_adv.files import atomic_path, read_json
+from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet, first_of_each_class, name_of
+
+
+def report(sets: list[Path], out: Path) -> None:
+    """Writes a page with the table and the pictures of perturbation sets of the same images.
+
+    Writes `index.html`, which needs no other file, and the two galleries as PNG beside it; prints the table.
+
+    Args:
+        sets: folders of evaluated perturbation sets, in the order of the gallery's rows.
+        out: the page's folder.
+
+    Raises:
+        InputError: a set is missing or not evaluated, or the sets are of different images.
+    """
+    loaded = [PerturbationSet.load(folder) for folder in sets]
+    evaluations = [read_evaluation(folder, one) for folder, one in zip(sets, loaded, strict=True)]
+    for folder, one in zip(sets[1:], loaded[1:], strict=True):
+        if not torch.equal(one.image, loaded[0].image):
+            raise InputError(f"{folder} and {sets[0]} are of different images; a gallery needs the same ones")
+    for folder, evaluation in zip(sets[1:], evaluations[1:], strict=True):
+        for key in ("epsilon", "seed"):
+            if evaluation[key] != evaluations[0][key]:
+                raise InputError(f"{folder} and {sets[0]} were tested with different {key}; test them alike")
+    tables = [recognizability(evaluations), strength(evaluations)]
+    pictures = {"one_of_each": one_of_each(loaded), "all": everything(loaded)}
+    for name, png in pictures.items():
+        with atomic_path(out / f"{name}.png") as temporary:
+            temporary.write_bytes(png)
+    page = Environment(loader=PackageLoader("lit_adv.figures"), autoescape=True, undefined=StrictUndefined)
+    html = page.get_template("report.html").render(
+        tables=tables,
+        rule=described(evaluations[0]["data"]),
+        evaluation=evaluations[0],
+        manifests=[(name_of(one), one.manifest) for one in loaded],
+        targeted=any(one.target is not None for one in loaded),
+        untargeted=any(one.target is None for one in loaded),
+        clipped=any(one.manifest["attack"].get("clip") for one in loaded),
+        white_box=any(judge["white_box"] for e in evaluations for judge in e["judges"].values()),
+        pictures={name: b64encode(png).decode() for name, png in pictures.items()},
+    )
+    with atomic_path(out / "index.html") as temporary:
+        temporary.write_text(html, encoding="utf-8")
+    for table in tables:
+        table.print()
+    print(f"page: {out / 'index.html'}")
+
+
+def read_evaluation(folder: Path, evaluated: PerturbationSet) -> dict[str, Any]:
+    """The set's evaluation.
+
+    Raises:
+        InputError: there is none, or it is of another set.
+    """
+    path = folder / EVALUATION
+    if not path.is_file():
+        raise InputError(f"no {path}; make it with lightning test --config DATA-test --zoo ZOO --out {folder}")
+    evaluation: dict[str, Any] = read_json(path)
+    if evaluation.get("sha256") != evaluated.manifest["sha256"]:
+        raise InputError(f"{path} is of another perturbation set; run lightning test on {folder} again")
+    return evaluation
+
+
+def one_of_each(sets: Sequence[PerturbationSet]) -> bytes:
+    """The gallery of the first image of each class."""
+    return band(picture_rows(sets, first_of_each_class(sets[0].label)))
+
+
+def everything(sets: Sequence[PerturbationSet]) -> bytes:
+    """The gallery of all images, a class to a band where the classes are of one size."""
+    label = sets[0].label
+    sizes = label.unique(return_counts=True)[1].tolist()
+    columns = min(MOST_COLUMNS, sizes[0] if len(set(sizes)) == 1 else len(label))
+    return gallery(picture_rows(sets, torch.arange(len(label))), columns)

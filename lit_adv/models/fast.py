@@ -1,0 +1,119 @@
+"""Faster forms of models: folded, channels last, in reduced precision."""
+
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+from torch.fx import GraphModule, symbolic_trace
+from torch.fx.experimental.optimization import fuse
+from torch.fx.proxy import TraceError
+from torch.nn import functional
+
+
+def fast_form(model: nn.Module) -> nn.Module:
+    """The same function of `[B, C, H, W]` images, quicker; single gradient elements can differ in float32.
+
+    Batch normalisation is folded into the convolutions, a ReLU followed by a maximum goes behind it, where it has fewer
+    values to treat and the same result, convolutions of single channels get the gradient of `SingleChannelConv`, and
+    memory is laid out channels last. A network whose steps depend on values, which torch.fx cannot follow, keeps its
+    batch normalisation and its layout.
+
+    Args:
+        model: in evaluation mode; it is not changed.
+    """
+    try:
+        traced = symbolic_trace(model)
+    except (TraceError, TypeError):  # some (DiCENet, MixNet, TensorFlow's EfficientNets) ask for values while they run
+        fast: nn.Module = deepcopy(model)
+        layout = torch.contiguous_format
+    else:
+        fast = folded(traced)
+        layout = torch.channels_last
+    for name, layer in list(fast.named_modules()):
+        if SingleChannelConv.fits(layer):
+            fast.set_submodule(name, SingleChannelConv(layer))
+    return fast.eval().requires_grad_(False).to(memory_format=layout)
+
+
+def folded(traced: GraphModule) -> GraphModule:
+    """Folds batch normalisation into convolutions, and swaps each ReLU with the maximum that follows it."""
+    merged = fuse(traced, no_trace=True)
+    assert isinstance(merged, GraphModule)
+    modules = dict(merged.named_modules())
+    for node in merged.graph.nodes:
+        after = next(iter(node.users), node)
+        if node.op == "call_method" and node.target == "view":
+            node.target = "reshape"  # a view of channels that come last need not exist
+        kinds = [type(modules.get(str(n.target))) for n in (node, after)]
+        if kinds == [nn.ReLU, nn.MaxPool2d] and len(node.users) == 1:
+            node.target, after.target = after.target, node.target
+    merged.recompile()
+    return merged
+
+
+class SingleChannelConv(nn.Module):
+    """A convolution each of whose outputs sees one input channel, with a quicker gradient of its input.
+
+    The usual gradient treats such a layer, the first of a network for grey images, as the general case, and can take
+    longer than the rest of a small network. Here each output's gradient is convolved by itself, and these are added up.
+    """
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.conv = conv
+
+    @staticmethod
+    def fits(layer: nn.Module) -> bool:
+        return (
+            isinstance(layer, nn.Conv2d)
+            and layer.in_channels == layer.groups < layer.out_channels
+            and layer.padding_mode == "zeros"
+            and layer.stride == layer.dilation == (1, 1)
+            and not isinstance(layer.padding, str)
+            and all(p < k for p, k in zip(layer.padding, layer.kernel_size, strict=True))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _SingleChannelConv.apply(x, self.conv)  # type: ignore[no-any-return]
+
+
+class _SingleChannelConv(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, conv: nn.Conv2d) -> Tensor:
+        ctx.conv = conv
+        result: Tensor = conv(x)
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        conv: nn.Conv2d = ctx.conv
+        assert isinstance(conv.padding, tuple)
+        padding = [k - 1 - p for k, p in zip(conv.kernel_size, conv.padding, strict=True)]
+        each = functional.conv2d(gradient, conv.weight.flip(2, 3), padding=padding, groups=conv.out_channels)
+        return each.unflatten(1, (conv.groups, -1)).sum(2), None
+
+
+class Reduced(nn.Module):
+    """A model in bfloat16 for a caller in float32: images come in and logits and gradients go out as float32.
+
+    The model sees images rounded to 8 significant bits. It is taken over and converted in place.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model.to(torch.bfloat16)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.model(images.to(torch.bfloat16)).float()
+        return logits
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 by itself; others do so slower than in float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

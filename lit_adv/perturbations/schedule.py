@@ -1,0 +1,51 @@
+"""Which process would do what, and when it would end."""
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from lit_adv.perturbations.plan import WorkPlan
+
+
+@dataclass
+class Share:
+    """What one process does.
+
+    Attributes:
+        seconds: how long.
+        batches: their numbers, in order.
+    """
+
+    seconds: float = 0.0
+    batches: list[int] = field(default_factory=list)
+
+    def loads(self, plan: WorkPlan) -> int:
+        """How often it changes its model, the first one counted."""
+        models = [plan.models_of(number).start for number in self.batches]
+        return sum(a != b for a, b in zip(models, [-1, *models], strict=False))
+
+
+def simulate(pieces: Sequence[npt.NDArray[np.int64]], seconds: npt.NDArray[np.float64], processes: int) -> list[Share]:
+    """The shares when whoever is free takes the next piece.
+
+    Args:
+        pieces: see `lit_adv.perturbations.plan.cut`.
+        seconds: `[len(plan)]`, what each batch takes.
+        processes: how many there are.
+    """
+    shares = [Share() for _ in range(processes)]
+    free = [(0.0, rank) for rank in range(processes)]
+    for piece in pieces:
+        _, rank = heapq.heappop(free)
+        shares[rank].seconds += float(seconds[piece].sum())
+        shares[rank].batches += piece.tolist()
+        heapq.heappush(free, (shares[rank].seconds, rank))
+    return shares
+
+
+def imbalance(seconds: Sequence[float]) -> float:
+    """By how much of it the slowest process exceeds the mean."""
+    return max(seconds) / (sum(seconds) / len(seconds)) - 1

@@ -1,0 +1,1 @@
+"""What runs record in an experiment tracker."""

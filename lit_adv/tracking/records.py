@@ -1,0 +1,184 @@
+"""What a run shows in an experiment tracker: the same names for the same things in every run."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lit_adv.errors import InputError
+from lit_adv.evaluation.strength import adversarial_example
+from lit_adv.perturbations.perturbation_set import PerturbationSet, first_of_each_class
+from lit_adv.perturbations.rendering import as_bytes
+
+PICTURES: Final = ("pictures/image", "pictures/perturbation", "pictures/adversarial_example")
+"""Keys of the pictures: x; the perturbation as in the thesis; x + ε·sign(δ) (Eq. 4.3)."""
+MOST_PICTURES: Final = 20
+"""The most pictures under one key; the thesis's ImageNet has so many classes."""
+TABLE: Final = "metrics"
+"""Key of a test run's table, a row for each judge."""
+FIGURES: Final = ("recognized", "clean", "noise", "attack")
+"""Figures of a test run's summary and table; `FIGURE/JUDGE` is that of one judge."""
+PREDICT_FIGURES: Final = (
+    "images", "perturbations", "perturbations_made", "seconds", "perturbations_per_second", "delta_mean_abs",
+    "delta_max_abs", "models_left_out",
+)  # fmt: skip
+"""Figures of a predict run's summary."""
+COLUMNS: Final = ("set", "setting", "attack", "perturbations_per_image", "epsilon", "judge", "white_box", *FIGURES)
+"""Columns of a test run's table."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Where runs are recorded.
+
+    Attributes:
+        project: the project's name.
+        group: what keeps the runs of an experiment together; None stands for `default_group`.
+    """
+
+    project: str
+    group: str | None = None
+
+    @classmethod
+    def asked(cls, project: str | None, group: str | None) -> "Experiment | None":
+        """What the options `--wandb` and `--wandb-group` ask for; None where nothing shall be recorded.
+
+        Raises:
+            InputError: there is a group and no project, or a name is one that W&B does not take.
+        """
+        if project is None:
+            if group is not None:
+                raise InputError("--wandb-group is for runs that are recorded; give --wandb PROJECT too")
+            return None
+        from wandb import Settings
+        from wandb.errors import UsageError
+
+        for option, name in (("--wandb", project), ("--wandb-group", group)):
+            if name is not None and not 0 < len(name.strip()) <= 128:
+                raise InputError(f"{option} {name!r}: a name has 1 to 128 characters")
+        try:
+            Settings(project=project)
+        except UsageError as error:
+            raise InputError(f"--wandb {project!r}: {error}") from error
+        return cls(project, group)
+
+
+def settings(manifest: Mapping[str, Any], zoo: Path) -> dict[str, Any]:
+    """A set's settings under flat keys, for the runs that make it and that test it.
+
+    Args:
+        manifest: of the set, or the description of the run that makes it, with `versions`.
+        zoo: the zoo's folder, file or name.
+    """
+    attack, data = manifest["attack"], manifest["data"]
+    return {
+        "setting": manifest["setting"],
+        "attack": attack["name"],
+        **{f"attack_{name}": value for name, value in attack.items() if name != "name"},
+        "targeted": bool(data["targets"]),
+        "sigma": manifest["sigma"],
+        "copies": manifest["copies"],
+        "models": len(manifest["sources"]),
+        "zoo": zoo_name(zoo),
+        "data": data["name"],
+        "images": len(data["images"]),
+        "seed": manifest["seed"],
+        "exact": manifest["exact"],
+        "precision": manifest["precision"],
+        "device": manifest["device"],
+        **version_settings(manifest["versions"]),
+    }
+
+
+def version_settings(of: Mapping[str, str]) -> dict[str, str]:
+    """Versions under flat keys."""
+    return {f"version_{name}": number for name, number in of.items()}
+
+
+def run_name(set_settings: Mapping[str, Any]) -> str:
+    """The name of the configuration that such a set is made with: `mnist-nmm-bim`."""
+    words = [set_settings[key] for key in ("data", "setting", "attack")]
+    return "-".join([*words, *(["targeted"] if set_settings["targeted"] else [])]).lower()
+
+
+def default_group(data: str, zoo: Path) -> str:
+    """The data set and the zoo's name: the runs that train the zoo, use it and test with it come together."""
+    name = zoo_name(zoo)
+    return data if name == data else f"{data}-{name}"
+
+
+def zoo_name(zoo: Path) -> str:
+    """The name of a zoo's folder, or of its file without the ending."""
+    return zoo.stem if zoo.suffix in (".yaml", ".yml") else zoo.name
+
+
+def identity(*parts: Any) -> str:
+    """A short name that is the same for the same parts."""
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
+
+
+def predict_figures(found: PerturbationSet, made: int, seconds: float) -> dict[str, float]:
+    """The figures of a finished set.
+
+    Args:
+        found: the set.
+        made: how many perturbations the last start made.
+        seconds: that this took.
+    """
+    size = found.perturbation.abs()
+    values = (
+        len(found.label),
+        int(found.count.sum()),
+        made,
+        seconds,
+        made / seconds,
+        size.mean().item(),
+        size.max().item(),
+        len(found.manifest.get("missing", [])),
+    )
+    return dict(zip(PREDICT_FIGURES, values, strict=True))
+
+
+def judged_figures(evaluation: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of each judge, and their means over the judges that the attack did not use itself."""
+    judges = evaluation["judges"]
+    black = [judge for judge in judges.values() if not judge["white_box"]]
+    means = {key: mean(judge[key] for judge in black) for key in FIGURES} if black else {}
+    return {**means, **{f"{key}/{name}": judge[key] for name, judge in judges.items() for key in FIGURES}}
+
+
+def table_rows(evaluation: Mapping[str, Any]) -> list[list[Any]]:
+    """The rows of the table of `COLUMNS`, one for each judge."""
+    setting, attack = evaluation["set"].split(" ", 1)
+    shared = [evaluation["set"], setting, attack, evaluation["perturbations_per_image"], evaluation["epsilon"]]
+    return [
+        [*shared, name, judge["white_box"], *(judge[key] for key in FIGURES)]
+        for name, judge in evaluation["judges"].items()
+    ]
+
+
+def pictures(found: PerturbationSet, epsilon: float) -> tuple[dict[str, NDArray[np.uint8]], list[str]]:
+    """The first image of each class under the keys `PICTURES`, and captions.
+
+    Args:
+        found: the set.
+        epsilon: ε of Eq. 4.3.
+
+    Returns:
+        Key to `[N, H, W, C]`; N captions.
+    """
+    from lit_adv.figures.gallery import as_picture
+
+    index = first_of_each_class(found.label)[:MOST_PICTURES]
+    image = found.image[index]
+    example = adversarial_example(image, found.perturbation[index], epsilon)
+    captions = [f"class {label}" for label in found.label[index].tolist()]
+    if found.target is not None:
+        captions = [f"{c} to {t}" for c, t in zip(captions, found.target[index].tolist(), strict=True)]
+    return dict(zip(PICTURES, map(as_bytes, (image, as_picture(found, index), example)), strict=True)), captions

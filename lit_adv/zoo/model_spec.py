@@ -1,0 +1,121 @@
+"""One model of a zoo: what it is, where its weights are, and how it is loaded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+from lit_adv.errors import InputError
+from lit_adv.files import read_json, sha256
+from lit_adv.models.build import build, check_fit, prepare
+from lit_adv.zoo.pytorchcv_store import at_hand, fetch, published
+from lit_adv.zoo.weights import put_weights, read_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """One model of a zoo.
+
+    Attributes:
+        name: in the zoo.
+        role: `source` models give perturbations; `test` models judge them.
+        architecture: see `lit_adv.models.build.build`.
+        arguments: likewise.
+        classes: K, the number of logits.
+        image_shape: `(C, H, W)` of the images it is given.
+        size: side length to which these are resized for the network; None where it takes them as they are.
+        mean: taken off the pixels; one for each channel.
+        std: what the rest is divided by; likewise.
+        macs: multiply-accumulates of one forward pass on one image.
+        checksum: of the weight file, `sha256:…` or `sha1:…`.
+        weights: the weight file; None stands for pytorchcv's store.
+        training: how this project trained it: seed, accuracy, data and recipe; empty for other models.
+    """
+
+    name: str
+    role: Literal["source", "test"]
+    architecture: str
+    arguments: Mapping[str, Any]
+    classes: int
+    image_shape: tuple[int, int, int]
+    size: int | None = None
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    macs: int
+    checksum: str
+    weights: Path | None
+    training: Mapping[str, Any]
+
+    def build(self) -> nn.Module:
+        """The network alone, with random weights; it takes pixels after normalisation and resizing.
+
+        Raises:
+            InputError: there is no such architecture.
+        """
+        return build(self.architecture, self.arguments)
+
+    def prepare(self, network: nn.Module) -> nn.Module:
+        """The network with what stands between pixels and it: `[B, C, H, W]` in [0, 1] to logits `[B, K]`."""
+        return prepare(network, self.mean, self.std, self.size)
+
+    def at_hand(self) -> bool:
+        """Whether the weight file is here."""
+        return at_hand(published()[self.architecture]) if self.weights is None else self.weights.is_file()
+
+    def file(self) -> Path:
+        """The weight file; pytorchcv's is downloaded if need be.
+
+        Raises:
+            InputError: it is missing, cannot be downloaded, or is not the one that the checksum is of.
+        """
+        if self.weights is None:
+            return fetch(published()[self.architecture])
+        if not self.weights.is_file():
+            raise InputError(f"no weight file {self.weights} for model {self.name}")
+        if (found := f"sha256:{sha256(self.weights)}") != self.checksum:
+            raise InputError(
+                f"{self.weights} has checksum {found[:19]}…, expected is {self.checksum[:19]}…; restore the file"
+            )
+        return self.weights
+
+    def load(self) -> nn.Module:
+        """The model with its weights, for pixels in [0, 1], in evaluation mode, its parameters frozen.
+
+        Raises:
+            InputError: the weights are missing, damaged, not the right ones, or do not fit.
+        """
+        path = self.file()
+        network = self.build()
+        tensors = read_weights(path)
+        if self.weights is None:  # as pytorchcv does: some of its files hold more than the network
+            wanted = network.state_dict()
+            tensors = {name: tensor for name, tensor in tensors.items() if name in wanted}
+        put_weights(network, tensors, path, f"{self.name} ({self.architecture})")
+        model = self.prepare(network).eval().requires_grad_(False)
+        check_fit(model, self.image_shape, self.classes, f"model {self.name}")
+        return model
+
+
+def read_spec(path: Path) -> ModelSpec:
+    """Reads the manifest of a trained model.
+
+    Raises:
+        InputError: it is damaged or does not have the fields of `ModelSpec`.
+    """
+    content = read_json(path)
+    try:
+        tuples = {name: tuple(content[name]) for name in ("image_shape", "mean", "std")}
+        spec = ModelSpec(**{**content, **tuples, "weights": path.with_suffix(".safetensors")})
+        numbers = [spec.classes, spec.macs, *spec.image_shape]
+        if (
+            spec.role not in ("source", "test")
+            or not all(isinstance(n, int) for n in numbers)
+            or not isinstance(spec.arguments, dict)
+            or spec.training["recipe"] is None
+        ):
+            raise TypeError("a field has a value of the wrong kind")
+    except (TypeError, KeyError) as error:
+        raise InputError(f"{path} is no model manifest: {error}; delete it and train the model again") from error
+    return spec

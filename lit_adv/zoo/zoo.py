@@ -1,0 +1,138 @@
+"""The source zoo: an ordered list of trained models, loaded one at a time.
+
+A zoo is a folder of models that this project trained, or a file that lists models of pytorchcv. A folder holds
+`NAME.safetensors` and `NAME.json` for each model; the second is written last, so a model without it is not finished.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from safetensors.torch import save_file
+from torch import nn
+
+from lit_adv.errors import InputError
+from lit_adv.files import atomic_path, sha256, write_json
+from lit_adv.zoo.model_spec import ModelSpec, read_spec
+from lit_adv.models.build import macs
+from lit_adv.zoo.zoo_file import read_zoo_file
+
+ZOOS: Final = Path(__file__).parent / "packaged"
+"""The packaged zoo files."""
+
+
+@dataclass(frozen=True)
+class Zoo:
+    """Models in order.
+
+    Attributes:
+        path: the folder or file.
+        models: their specifications.
+        single: the name of the model for the settings SM and NSM; None stands for the first source.
+    """
+
+    path: Path
+    models: tuple[ModelSpec, ...]
+    single: str | None = None
+
+    @classmethod
+    def open(cls, path: Path) -> "Zoo":
+        """Reads what is in a zoo; loads no weights.
+
+        Args:
+            path: a folder, a zoo file, or the name of a packaged zoo file (`cifar10`, `imagenet`).
+
+        Raises:
+            InputError: there is none, it holds no finished model, or a description is damaged.
+        """
+        packaged = ZOOS / f"{path}.yaml"
+        if path.is_dir() and (not packaged.is_file() or any(path.glob("*.json"))):
+            return _open_folder(path)
+        if path.is_file() or packaged.is_file():
+            file = path if path.is_file() else packaged
+            zoo = cls(path, *read_zoo_file(file))
+            zoo.named([spec.name for spec in zoo.models])
+            if zoo.single is not None:
+                zoo.named([zoo.single])
+            return zoo
+        names = ", ".join(sorted(file.stem for file in ZOOS.glob("*.yaml")))
+        raise InputError(
+            f"zoo {path}: neither a folder nor a file, nor one of {names}; "
+            "train one with scripts/train_mnist_zoo.py or train_cifar10_zoo.py"
+        )
+
+    @property
+    def sources(self) -> tuple[ModelSpec, ...]:
+        """The models that give perturbations."""
+        return tuple(spec for spec in self.models if spec.role == "source")
+
+    @property
+    def judges(self) -> tuple[ModelSpec, ...]:
+        """The held-out models that perturbations are judged by."""
+        return tuple(spec for spec in self.models if spec.role == "test")
+
+    def choose(self, sources: int | Literal["single"] | Sequence[str] | None) -> tuple[ModelSpec, ...]:
+        """Source models to attack.
+
+        Args:
+            sources: the first so many; `single`, the zoo's model for SM and NSM; names, also of test models; or None
+                for all sources.
+
+        Raises:
+            InputError: there are too few, or a name is unknown or doubled.
+        """
+        if sources is not None and not isinstance(sources, int):
+            default = [spec.name for spec in self.sources[:1]] if self.single is None else [self.single]
+            return self.named(default if sources == "single" else sources)
+        if sources is not None and sources < 1:
+            raise InputError(f"sources is {sources}; it must be at least 1, or left out for all")
+        if len(self.sources) < (sources or 1):
+            raise InputError(f"zoo {self.path} has {len(self.sources)} source models, {sources or 1} are needed")
+        return self.sources[:sources]
+
+    def named(self, names: Sequence[str]) -> tuple[ModelSpec, ...]:
+        """The models of these names, in this order.
+
+        Raises:
+            InputError: a name is unknown or doubled, or there is none.
+        """
+        known = {spec.name: spec for spec in self.models}
+        for place, name in enumerate(names):
+            if name not in known:
+                few = ", ".join(list(known)[:8]) + (" …" if len(known) > 8 else "")
+                raise InputError(f"zoo {self.path} has no model {name!r}; it has {few}")
+            if name in names[:place]:
+                raise InputError(f"model {name} is named twice")
+        if not names:
+            raise InputError(f"no model of zoo {self.path} is named")
+        return tuple(known[name] for name in names)
+
+    @staticmethod
+    def save(folder: Path, spec: Mapping[str, Any], model: nn.Module) -> ModelSpec:
+        """Writes a trained model: weights first, then the manifest that makes it count.
+
+        Args:
+            folder: the zoo.
+            spec: the fields of `ModelSpec` but `macs`, `checksum` and `weights`.
+            model: the trained network, without normalisation.
+        """
+        path = folder / f"{spec['name']}.safetensors"
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+        with atomic_path(path) as temporary:
+            save_file(tensors, temporary)
+        cost = macs(model, spec["image_shape"])
+        finished = ModelSpec(**spec, macs=cost, checksum=f"sha256:{sha256(path)}", weights=path)
+        manifest = {name: value for name, value in asdict(finished).items() if name not in ("weights", "size")}
+        write_json(folder / f"{finished.name}.json", manifest)
+        return finished
+
+
+def _open_folder(folder: Path) -> Zoo:
+    manifests = sorted(folder.glob("*.json"))
+    if not manifests:
+        raise InputError(
+            f"zoo {folder}: no finished model in it; train some with scripts/train_mnist_zoo.py or "
+            "train_cifar10_zoo.py, or give a zoo file that lists the weights in it"
+        )
+    return Zoo(folder, tuple(read_spec(path) for path in manifests))

@@ -1,0 +1,164 @@
+"""The fast forms are the same functions: logits, gradients and attacks agree with the plain models."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule
+from torch.nn import functional
+
+from lit_adv.attacks import BIM, CW, Gradient
+from lit_adv.models.build import build, prepare
+from lit_adv.models.fast import Reduced, SingleChannelConv, fast_form
+from lit_adv.models.stack import Stack, stackable
+from lit_adv.models.vgg import vgg16_like
+from lit_adv.zoo.zoo import Zoo
+
+
+def random_network(seed: int, width: int = 2) -> nn.Module:
+    """The zoo's architecture with random weights and statistics of batch normalisation."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = vgg16_like(width)
+        for layer in model:
+            if isinstance(layer, nn.BatchNorm2d):
+                for tensor, low, high in (
+                    (layer.running_var, 0.5, 1.5),
+                    (layer.weight, 0.5, 2),
+                    (layer.bias, -0.2, 0.2),
+                ):
+                    assert tensor is not None
+                    nn.init.uniform_(tensor, low, high)
+    return model.double().eval().requires_grad_(False)
+
+
+def images(rows: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(rows)
+    return torch.rand(rows, 1, 28, 28, generator=generator, dtype=torch.float64), torch.arange(rows) % 10
+
+
+def test_the_fast_form_is_the_same_function() -> None:
+    model = random_network(0)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    fast = fast_form(model)
+    x, y = images(6)
+    assert torch.allclose(fast(x), model(x), atol=1e-12)
+    assert torch.allclose(Gradient()(fast, x, y), Gradient()(model, x, y), atol=1e-12)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in fast.modules())
+    assert isinstance(next(fast.children()), SingleChannelConv)
+    assert not any(p.requires_grad for p in fast.parameters())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize(("groups", "out", "kernel", "padding"), [(1, 8, 3, 1), (3, 6, 5, 2), (2, 4, (3, 5), (0, 1))])
+def test_the_quick_gradient_of_single_channels(groups: int, out: int, kernel: int, padding: int) -> None:
+    conv = nn.Conv2d(groups, out, kernel, padding=padding, groups=groups).double().requires_grad_(False)
+    assert SingleChannelConv.fits(conv)
+    x = torch.rand(2, groups, 9, 9, dtype=torch.float64, requires_grad=True)
+    weights = torch.rand_like(conv(x))
+    expected, found = (
+        torch.autograd.grad((layer(x) * weights).sum(), x)[0] for layer in (conv, SingleChannelConv(conv))
+    )
+    assert torch.allclose(found, expected, atol=1e-12)
+    assert torch.equal(SingleChannelConv(conv)(x), conv(x))
+
+
+NETWORKS = ("resnet20_cifar10", "preresnet20_cifar10", "densenet40_k12_cifar10", "diaresnet20_cifar10", "nin_cifar10")
+NOT_TRACED = ("dicenet_wd5",)  # its steps depend on sizes that torch.fx does not know
+
+
+@pytest.mark.parametrize("name", NETWORKS + NOT_TRACED)
+def test_pytorchcvs_networks_too(name: str) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = build(name, {})
+        for layer in network.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                nn.init.uniform_(layer.running_var, 0.5, 1.5)  # type: ignore[arg-type]
+                nn.init.uniform_(layer.bias, -0.2, 0.2)
+    side = 32 if name.endswith("cifar10") else 224
+    model = prepare(network, (0.5, 0.4, 0.3), (0.2, 0.3, 0.2)).double().eval().requires_grad_(False)
+    fast = fast_form(model)
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.rand(2, 3, side, side, generator=generator, dtype=torch.float64), torch.tensor([1, 2])
+    assert torch.allclose(fast(x), model(x), atol=1e-9)
+    expected = Gradient()(model, x, y)
+    assert torch.allclose(Gradient()(fast, x, y), expected, atol=1e-9 * float(expected.abs().max()))
+    assert isinstance(fast, GraphModule) == (name not in NOT_TRACED)
+
+
+def test_a_relu_with_another_user_stays_where_it_is() -> None:
+    class Branch(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.relu, self.pool = nn.ReLU(), nn.MaxPool2d(2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            positive = self.relu(x)
+            return self.pool(positive).mean((2, 3)) + positive.mean((2, 3))
+
+    x = torch.randn(2, 3, 4, 4)
+    assert torch.allclose(fast_form(Branch().eval())(x), Branch()(x))
+
+
+@pytest.mark.parametrize("attack", [Gradient(), BIM(epsilon=0.1, steps=3), CW(c=10.0, steps=4)])
+def test_a_stack_attacks_each_model_at_its_own_rows(attack: Gradient | BIM | CW) -> None:
+    models = [random_network(seed) for seed in range(3)]
+    x, y = images(12)
+    stack = Stack(models)
+    calibration = torch.randn(12, 10, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    found = attack(stack, x, y, calibration=calibration)
+    for g, model in enumerate(models):
+        part = slice(4 * g, 4 * g + 4)
+        assert torch.allclose(stack(x)[part], model(x[part]), atol=1e-12)
+        assert torch.allclose(found[part], attack(model, x[part], y[part], calibration=calibration[part]), atol=1e-9)
+
+
+def test_what_can_be_stacked() -> None:
+    small = nn.Sequential(nn.Conv2d(4, 6, 3, groups=2, bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(24, 3))
+    other = nn.Sequential(nn.Conv2d(4, 6, 3, groups=2, bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(24, 3))
+    small.eval()
+    other.eval()
+    x = torch.rand(4, 4, 4, 4)
+    assert torch.allclose(Stack([small, other])(x), torch.cat([small(x[:2]), other(x[2:])]), atol=1e-6)
+    assert not stackable([vgg16_like(2), vgg16_like(4)])
+    assert not stackable([nn.Sequential(nn.Softmax(1))] * 2)
+    with pytest.raises(TypeError, match="cannot be stacked"):
+        Stack([nn.Sequential(nn.ReLU(), nn.BatchNorm2d(4)).eval()] * 2)
+    with pytest.raises(TypeError, match="of the same known layers"):
+        Stack([vgg16_like(2).eval(), vgg16_like(4).eval()])
+
+
+def test_bfloat16_runs_the_model_only(zoo: Zoo) -> None:
+    model = zoo.sources[0].load()
+    reduced = Reduced(fast_form(model))
+    x, y = (t.float() if t.is_floating_point() else t for t in images(8))
+    logits = reduced(x)
+    assert logits.dtype == torch.float32
+    assert {p.dtype for p in reduced.parameters()} == {torch.bfloat16}
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert functional.cosine_similarity(logits, model(x)).min() > 0.99
+    delta = BIM(epsilon=0.1, steps=2)(reduced, x, y)
+    assert delta.dtype == torch.float32
+    assert torch.isclose(delta[..., None], torch.tensor([-0.1, 0.0, 0.1])).any(-1).all()  # steps of ±0.1, to ±0.1
+    exact = BIM(epsilon=0.1, steps=2)(model, x, y)
+    assert (delta.sign() == exact.sign()).float().mean() > 0.7
+    assert not torch.equal(delta, exact)
+
+
+def test_the_fast_forms_find_what_the_plain_models_find(zoo: Zoo) -> None:
+    """In float32 folding can flip the sign of gradients near 0, and with it whole paths of BIM: few."""
+    model = zoo.sources[0].load()
+    x, y = (t.float() if t.is_floating_point() else t for t in images(50))
+    plain, fast = (Gradient()(m, x, y) for m in (model, fast_form(model)))
+    assert ((fast - plain).flatten(1).norm(dim=1) / plain.flatten(1).norm(dim=1)).max() < 1e-3
+    plain, fast = (BIM(epsilon=0.1, steps=5)(m, x, y) for m in (model, fast_form(model)))
+    assert ((plain - fast).abs() > 1e-6).float().mean() < 0.02
+
+
+@pytest.mark.parametrize("name", ["alexnet", "shufflenetv2b_wd2"])
+def test_networks_that_view_their_features(name: str) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = build(name, {}).eval().requires_grad_(False)
+        images = torch.rand(2, 3, 224, 224)
+    assert torch.allclose(fast_form(network)(images), network(images), atol=1e-4)

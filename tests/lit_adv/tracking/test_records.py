@@ -1,0 +1,32 @@
+"""Names, means and settings of recorded runs."""
+
+from pathlib import Path
+
+import pytest
+
+from lit_adv.tracking.records import default_group, identity, judged_figures, run_name
+
+
+def test_names() -> None:
+    settings = {"data": "mnist", "setting": "NMM", "attack": "DeepFool", "targeted": False}
+    assert run_name(settings) == "mnist-nmm-deepfool"
+    assert run_name({**settings, "attack": "CW", "targeted": True}) == "mnist-nmm-cw-targeted"
+    assert default_group("mnist", Path("zoo/digits")) == "mnist-digits"
+    assert default_group("cifar10", Path("cifar10")) == "cifar10"
+    assert default_group("imagenet", Path("zoos/mine.yaml")) == "imagenet-mine"
+    assert default_group("mnist", Path("zoo/v1.2")) == "mnist-v1.2"
+    assert identity("a", {"b": 1}) == identity("a", {"b": 1}) != identity("a", {"b": 2})
+
+
+def test_means_are_over_the_judges_that_were_not_attacked() -> None:
+    judges = {
+        "a": {"white_box": False, "clean": 0.9, "noise": 0.8, "attack": 0.2, "recognized": 0.5},
+        "b": {"white_box": True, "clean": 0.1, "noise": 0.1, "attack": 0.1, "recognized": 0.1},
+        "c": {"white_box": False, "clean": 0.7, "noise": 0.6, "attack": 0.4, "recognized": 0.3},
+    }
+    found = judged_figures({"judges": judges})
+    assert [found[key] for key in ("clean", "noise", "attack", "recognized")] == pytest.approx([0.8, 0.7, 0.3, 0.4])
+    assert [found[f"attack/{name}"] for name in judges] == [0.2, 0.1, 0.4]
+    only_white = judged_figures({"judges": {"b": judges["b"]}})
+    assert "attack" not in only_white
+    assert only_white["attack/b"] == 0.1
