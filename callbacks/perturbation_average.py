@@ -18,7 +18,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from callbacks.run_description import describe_run, refuse_misfits
-from datamodules.claims import Claim
+from datamodules.claims import BatchClaim
 from datamodules.replicas import ReplicaDataModule
 from lit_adv.attack_module import AttackModule
 from lit_adv.errors import AlreadyDone, InputError
@@ -165,7 +165,7 @@ class PerturbationAverage(pl.Callback):
             "batches": self._batches,
             "perturbations": self._perturbations,
             "seconds": self._working,
-            "in_attacks": pl_module.attacking,
+            "in_attacks": pl_module.seconds_in_attacks,
         }
         self._store.set(f"finished-{trainer.global_rank}", json.dumps(share))
         if trainer.is_global_zero:
@@ -325,7 +325,7 @@ class PerturbationAverage(pl.Callback):
             )
         module.to(trainer.strategy.root_device)
         for number in fails.nonzero()[:, 0].tolist():
-            batch = trainer.strategy.batch_to_device(data.dataset()[Claim(number, None)])
+            batch = trainer.strategy.batch_to_device(data.dataset()[BatchClaim(number, None)])
             if done[number]:
                 take_out(mean, module, batch, self._rows(batch), int(state["checksum"][number]))
             else:

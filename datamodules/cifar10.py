@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from datamodules.replicas import ReplicaDataModule
-from datamodules.selection import Selection, check_labels, first_per_class, towards
+from datamodules.selection import Selection, check_labels, first_per_class, with_targets
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 
@@ -134,7 +134,7 @@ class CIFAR10(ReplicaDataModule):
     def select(self) -> Selection:
         images, labels = load_cifar10(self.source, Path(self.root))
         selection = first_per_class(images, labels, self.per_class, CLASSES)
-        return selection if self.targets is None else towards(selection, self.targets, CLASSES)
+        return selection if self.targets is None else with_targets(selection, self.targets, CLASSES)
 
     def describe(self) -> dict[str, object]:
         return {"name": "cifar10", "source": self.source, "per_class": self.per_class, "targets": self.targets}

@@ -10,7 +10,7 @@ from torch.distributed import Store
 from torch.utils.data import Sampler
 
 
-class Claim(NamedTuple):
+class BatchClaim(NamedTuple):
     """One batch to do.
 
     Attributes:
@@ -22,7 +22,7 @@ class Claim(NamedTuple):
     following: int | None
 
 
-class Claims(Sampler[Claim]):
+class ClaimSampler(Sampler[BatchClaim]):
     """This process's batches: it takes the next piece that no process has taken, until there is none.
 
     Args:
@@ -34,13 +34,13 @@ class Claims(Sampler[Claim]):
         self.pieces = pieces
         self.store = store
 
-    def __iter__(self) -> Iterator[Claim]:
+    def __iter__(self) -> Iterator[BatchClaim]:
         while (place := self.store.add("taken", 1) - 1) < len(self.pieces):
             piece = self.pieces[place].tolist()
             for number, following in itertools.pairwise(piece):
-                yield Claim(number, following)
+                yield BatchClaim(number, following)
             next_free = self.store.add("taken", 0)
-            yield Claim(piece[-1], int(self.pieces[next_free][0]) if next_free < len(self.pieces) else None)
+            yield BatchClaim(piece[-1], int(self.pieces[next_free][0]) if next_free < len(self.pieces) else None)
 
     def __len__(self) -> int:
         """The most that this process can get: all of them. (Without a length Lightning would take batches ahead.)"""

@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from datamodules.replicas import ReplicaDataModule
-from datamodules.selection import Selection, towards
+from datamodules.selection import Selection, with_targets
 from lit_adv.data_sets import CLASS_LIST, DATA_SETS, class_table
 from lit_adv.errors import InputError
 
@@ -136,7 +136,7 @@ class ImageNet(ReplicaDataModule):
         if self.targets is None:
             return selection
         index = {self.table[name][0]: self.table[target][0] for name, target in self.targets.items()}
-        return towards(selection, index, CLASSES)
+        return with_targets(selection, index, CLASSES)
 
     def _files(self, name: str) -> list[Path]:
         folder = Path(self.root) / self.table[name][1]

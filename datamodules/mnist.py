@@ -12,7 +12,7 @@ from torch import Tensor
 
 from datamodules.labelled import Labelled
 from datamodules.replicas import ReplicaDataModule
-from datamodules.selection import Selection, check_labels, first_per_class, towards
+from datamodules.selection import Selection, check_labels, first_per_class, with_targets
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 
@@ -166,7 +166,7 @@ class MNIST(ReplicaDataModule):
     def select(self) -> Selection:
         data = load_mnist(self.source, self.root)
         selection = first_per_class(data.test_images, data.test_labels, self.per_class, CLASSES)
-        return selection if self.targets is None else towards(selection, self.targets, CLASSES)
+        return selection if self.targets is None else with_targets(selection, self.targets, CLASSES)
 
     def describe(self) -> dict[str, object]:
         return {"name": "mnist", "source": self.source, "per_class": self.per_class, "targets": self.targets}

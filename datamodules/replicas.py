@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules.claims import Claim, Claims
+from datamodules.claims import BatchClaim, ClaimSampler
 from datamodules.selection import Selection
 from lit_adv.errors import InputError
 from lit_adv.perturbations.batch import ReplicaBatch
@@ -35,7 +35,7 @@ class ReplicaDataset(Dataset[ReplicaBatch]):
     def __len__(self) -> int:
         return len(self.plan)
 
-    def __getitem__(self, claim: Claim) -> ReplicaBatch:
+    def __getitem__(self, claim: BatchClaim) -> ReplicaBatch:
         planned = self.plan.batch(claim.number)
         then = None if claim.following is None else self.plan.models_of(claim.following)
         models = planned.models
@@ -144,7 +144,7 @@ class ReplicaDataModule(pl.LightningDataModule):
         assert trainer is not None
         todo = (~self.done).nonzero()[:, 0].tolist()
         pieces = cut(self.plan, todo, self.costs, trainer.world_size)
-        return DataLoader(self.dataset(), batch_size=None, sampler=Claims(pieces, shared_store("pieces")))
+        return DataLoader(self.dataset(), batch_size=None, sampler=ClaimSampler(pieces, shared_store("pieces")))
 
     def dataset(self) -> ReplicaDataset:
         """The batches of the whole plan."""

@@ -62,7 +62,7 @@ def first_per_class(images: Tensor, labels: Tensor, per_class: int | None, class
     return Selection(index, images[index], labels[index])
 
 
-def towards(selection: Selection, targets: Mapping[int, int], classes: int) -> Selection:
+def with_targets(selection: Selection, targets: Mapping[int, int], classes: int) -> Selection:
     """The images of the classes in `targets`, each with its target class (thesis 4.8.5).
 
     Args:

@@ -16,7 +16,7 @@ from lit_adv.attacks import Attack, Square
 from lit_adv.attacks.attack import BrokenModel
 from lit_adv.attacks.calibration import calibration
 from lit_adv.errors import InputError
-from lit_adv.models.fast import Reduced, fast_form, has_bf16
+from lit_adv.models.fast import BFloat16Model, fast_form, has_bf16
 from lit_adv.models.stack import Stack, stackable
 from lit_adv.perturbations.batch import ReplicaBatch
 from lit_adv.zoo.model_spec import ModelSpec
@@ -39,7 +39,7 @@ class AttackModule(pl.LightningModule):
         sources: the source models used, in order.
         stackable: a batch may hold the images of several models.
         failed: position of a source model that is skipped, to the reason.
-        attacking: seconds spent in attacks so far.
+        seconds_in_attacks: seconds spent in attacks so far.
 
     Raises:
         InputError: the zoo is empty or has not these sources, or the precision does not go with `exact`.
@@ -64,11 +64,11 @@ class AttackModule(pl.LightningModule):
         self.model_precision = precision
         self.skip_failed = skip_failed
         self.failed: dict[int, str] = {}
-        self.attacking = 0.0
+        self.seconds_in_attacks = 0.0
         kinds = {(s.architecture, str(s.arguments), s.size, s.mean, s.std) for s in self.sources}
         with torch.device("meta"):
             alike = len(kinds) == 1 and stackable([self.sources[0].prepare(self.sources[0].build())])
-        self.stackable = alike and attack.whole_batches and not exact
+        self.stackable = alike and attack.keeps_batch_order and not exact
         # Not a submodule: Lightning broadcasts rank 0's submodules to all processes, and theirs differ.
         self._current: list[tuple[tuple[int, int], nn.Module]] = []
         self._loader = ThreadPoolExecutor(1, "load the next model")
@@ -122,7 +122,7 @@ class AttackModule(pl.LightningModule):
     def ready(self, models: list[nn.Module]) -> nn.Module:
         """One model, or several as one, in the form in which they are attacked, on the device."""
         model = models[0] if self.exact else Stack(models) if len(models) > 1 else fast_form(models[0])
-        return (Reduced(model) if self.model_precision == "bf16" else model).to(self.device)
+        return (BFloat16Model(model) if self.model_precision == "bf16" else model).to(self.device)
 
     def _loaded(self, first: int, count: int) -> list[nn.Module]:
         if self._next is not None:
@@ -177,7 +177,7 @@ class AttackModule(pl.LightningModule):
             self.skip({batch.model + row // each for row in error.rows} or places, InputError(self._name(error, batch)))
             return batch.clean[:0]
         finally:
-            self.attacking += time.monotonic() - began
+            self.seconds_in_attacks += time.monotonic() - began
 
     def _loads(self, place: int) -> bool:
         try:

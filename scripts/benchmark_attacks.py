@@ -37,7 +37,7 @@ from datamodules.mnist import load_mnist
 from lit_adv.attacks import BIM, CW, Attack, DeepFool, Square
 from lit_adv.cli import run_command
 from lit_adv.errors import InputError
-from lit_adv.models.fast import Reduced, fast_form, has_bf16
+from lit_adv.models.fast import BFloat16Model, fast_form, has_bf16
 from lit_adv.models.stack import Stack
 from lit_adv.perturbations.noise import gaussian_noise
 from lit_adv.zoo.zoo import Zoo
@@ -239,7 +239,7 @@ def mnist_tasks(zoo: Zoo, cw_steps: int, device: torch.device) -> list[Task]:
         contestants |= {name: over(eager[:1], *many, peer) for name, peer in peers(kind, steps).items()}
         contestants["ours, exact"] = over(eager[:1], *many, ours(attack))
         if has_bf16(device) and kind in ("BIM", "CW"):
-            reduced = [Reduced(fast_form(eager[0]))]
+            reduced = [BFloat16Model(fast_form(eager[0]))]
             contestants["ours, bf16"] = over(reduced, *many, ours(attack))
         alone = kind in ("DeepFool", "Square")
         tasks.append(Task(f"{kind} {steps}, 1 model", len(many[0]), contestants, sizes, whole=alone))

@@ -7,7 +7,7 @@ from datamodules.cifar10 import Source, load_cifar10
 from datamodules.labelled import Labelled
 from lit_adv.errors import InputError
 from lit_adv.tracking.records import Experiment
-from trainers.zoo_runner import Planned, Recipe, train_zoo
+from trainers.zoo_runner import ModelPlan, Recipe, train_zoo
 
 
 def train_cifar10_zoo(
@@ -67,7 +67,7 @@ def train_cifar10_zoo(
     if not names:
         raise InputError("no model is named; give --models")
     planned = [
-        Planned(
+        ModelPlan(
             name=name if each == 1 else f"{name}-{number:02d}",
             role=role,
             number=number,

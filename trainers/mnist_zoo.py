@@ -6,7 +6,7 @@ from typing import Any, Final
 from datamodules.mnist import Source, load_mnist
 from lit_adv.errors import InputError
 from lit_adv.tracking.records import Experiment
-from trainers.zoo_runner import Planned, Recipe, train_zoo
+from trainers.zoo_runner import ModelPlan, Recipe, train_zoo
 
 SMALL: Final = {"width": 6, "epochs": 8, "batch_size": 32, "weight_decay": 0.02}
 FULL: Final = {"width": 8, "epochs": 3, "batch_size": 128, "weight_decay": 0.005}
@@ -58,7 +58,7 @@ def train_mnist_zoo(
     print(f"zoo {out}: {len(accuracies)} models, test accuracy {worst:.2f} to {best:.2f} %")
 
 
-def mnist_models(count: int, width: int) -> list[Planned]:
+def mnist_models(count: int, width: int) -> list[ModelPlan]:
     """Models 0 … count − 1 of one architecture; model 0 is the test model, the others are sources.
 
     Raises:
@@ -68,7 +68,7 @@ def mnist_models(count: int, width: int) -> list[Planned]:
         if number < 1:
             raise InputError(f"{name} is {number}; it must be at least 1")
     return [
-        Planned(
+        ModelPlan(
             name=f"model-{number:03d}",
             role="source" if number else "test",
             number=number,

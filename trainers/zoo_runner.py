@@ -74,7 +74,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Planned:
+class ModelPlan:
     """One model that a zoo shall have.
 
     Attributes:
@@ -94,7 +94,7 @@ class Planned:
 
 def train_zoo(
     recipe: Recipe,
-    models: Sequence[Planned],
+    models: Sequence[ModelPlan],
     load: Callable[[], Labelled],
     out: Path,
     processes: int | None = None,
@@ -147,7 +147,7 @@ def train_zoo(
     return Zoo.open(out)
 
 
-def _difference(spec: ModelSpec, recipe: Recipe, model: Planned) -> str | None:
+def _difference(spec: ModelSpec, recipe: Recipe, model: ModelPlan) -> str | None:
     """The first setting in which a finished model and the asked one differ."""
     made = {**spec.training["recipe"], **spec.arguments, "architecture": spec.architecture}
     asked = {**asdict(recipe), **model.arguments, "architecture": model.architecture}
@@ -170,7 +170,7 @@ def _work(
     parent: int,
     workers: int,
     recipe: Recipe,
-    todo: list[Planned],
+    todo: list[ModelPlan],
     arrays: list[Any],
     out: Path,
     experiment: Experiment | None,
@@ -207,7 +207,7 @@ def _end_with(parent: int) -> None:
 
 def train_model(
     recipe: Recipe,
-    model: Planned,
+    model: ModelPlan,
     data: Labelled,
     out: Path,
     device: int = 0,
@@ -241,7 +241,7 @@ def train_model(
 
 
 def _train(
-    recipe: Recipe, model: Planned, data: Labelled, out: Path, device: int, logger: Logger | Literal[False]
+    recipe: Recipe, model: ModelPlan, data: Labelled, out: Path, device: int, logger: Logger | Literal[False]
 ) -> ModelSpec:
     seed = recipe.seed * SEEDS_PER_ZOO + model.number
     torch.manual_seed(seed)

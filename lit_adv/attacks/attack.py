@@ -123,12 +123,12 @@ class Attack(ABC):
     """Finds a perturbation δ for each image. Subclasses are frozen dataclasses: parameters, no state.
 
     Attributes:
-        whole_batches: the attack always asks the model about the whole batch in order, as a `Stack` needs it.
-        length: the parameter that the time of an attack grows with in proportion, at most; None if none does.
+        keeps_batch_order: the attack always asks the model about the whole batch in order, as a `Stack` needs it.
+        cost_parameter: the parameter that the time of an attack grows with in proportion, at most; None if none does.
     """
 
-    whole_batches: ClassVar[bool] = False
-    length: ClassVar[str | None] = None
+    keeps_batch_order: ClassVar[bool] = False
+    cost_parameter: ClassVar[str | None] = None
 
     @final
     def __call__(

@@ -25,8 +25,8 @@ class BIM(Attack):
             perturbation (thesis 4.7.1).
     """
 
-    whole_batches: ClassVar[bool] = True
-    length: ClassVar[str | None] = "steps"
+    keeps_batch_order: ClassVar[bool] = True
+    cost_parameter: ClassVar[str | None] = "steps"
 
     epsilon: float
     steps: int = 50

@@ -32,8 +32,8 @@ class CW(Attack):
         return_last: return the point after the last step, whether it fools or not.
     """
 
-    whole_batches: ClassVar[bool] = True
-    length: ClassVar[str | None] = "steps"
+    keeps_batch_order: ClassVar[bool] = True
+    cost_parameter: ClassVar[str | None] = "steps"
 
     c: float = 1.0
     confidence: float = 0.0

@@ -12,7 +12,7 @@ from lit_adv.attacks.attack import Attack, Problem
 class Gradient(Attack):
     """δ = ∇_x J(x), unscaled (thesis 5.3.2); targeted: minus the gradient of the target's cross-entropy."""
 
-    whole_batches: ClassVar[bool] = True
+    keeps_batch_order: ClassVar[bool] = True
 
     def _perturb(self, problem: Problem) -> Tensor:
         return problem.loss_gradient(problem.images)

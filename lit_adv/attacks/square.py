@@ -35,7 +35,7 @@ class Square(Attack):
         seed: of the draws, 0 or more.
     """
 
-    length: ClassVar[str | None] = "queries"
+    cost_parameter: ClassVar[str | None] = "queries"
 
     epsilon: float
     queries: int = 5000

@@ -4,7 +4,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from datamodules.claims import Claim
+from datamodules.claims import BatchClaim
 from datamodules.replicas import ReplicaDataModule
 from lit_adv.attack_module import AttackModule
 from lit_adv.attacks import Attack
@@ -87,7 +87,7 @@ def measure(module: AttackModule, data: ReplicaDataModule) -> np.ndarray[Any, np
         specs = [module.sources[model] for model in plan.models_of(number)]
         real = all(spec.at_hand() for spec in specs)
         models = [s.load() if real else s.prepare(s.build()).eval().requires_grad_(False) for s in specs]
-        batch = module.transfer_batch_to_device(dataset[Claim(number, None)], module.device, 0)
+        batch = module.transfer_batch_to_device(dataset[BatchClaim(number, None)], module.device, 0)
         each = timed(partial(module.perturb, module.ready(models), batch), module.attack)
         rate[number] = each / cost[number]
         names = specs[0].name + (f" and {len(specs) - 1} more" if len(specs) > 1 else "")
@@ -107,10 +107,10 @@ def timed(perturb: Callable[[Attack], Tensor], attack: Attack) -> float:
         perturb(form).sum().item()
         return time.monotonic() - began
 
-    if attack.length is None:
+    if attack.cost_parameter is None:
         once(attack)
         return once(attack)
-    whole = getattr(attack, attack.length)
+    whole = getattr(attack, attack.cost_parameter)
     short, longer = (shortened(attack, min(steps, whole)) for steps in SHORT)
     once(short)
     first, second = once(short), once(longer)
@@ -119,11 +119,9 @@ def timed(perturb: Callable[[Attack], Tensor], attack: Attack) -> float:
 
 
 def shortened(attack: Attack, length: int) -> Attack:
-    """The same attack with so many steps or queries."""
-    short = copy(attack)
-    assert attack.length is not None
-    object.__setattr__(short, attack.length, length)
-    return short
+    """The same attack with `length` steps or queries."""
+    assert attack.cost_parameter is not None
+    return replace(attack, **{attack.cost_parameter: length})  # type: ignore[type-var]
 
 
 def describe(shares: list[Share], plan: WorkPlan) -> list[str]:

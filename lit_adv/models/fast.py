@@ -97,7 +97,7 @@ class _SingleChannelConv(Function):
         return each.unflatten(1, (conv.groups, -1)).sum(2), None
 
 
-class Reduced(nn.Module):
+class BFloat16Model(nn.Module):
     """A model in bfloat16 for a caller in float32: images come in and logits and gradients go out as float32.
 
     The model sees images rounded to 8 significant bits. It is taken over and converted in place.

@@ -17,11 +17,11 @@ from rich.table import Table
 from lit_adv.errors import InputError
 from lit_adv.files import atomic_path, read_json, write_json
 from lit_adv.models.build import count
-from lit_adv.zoo.pytorchcv_store import Published, at_hand, published
+from lit_adv.zoo.pytorchcv_store import PytorchcvModel, at_hand, published
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listed:
+class CatalogModel:
     """One model of pytorchcv.
 
     Attributes:
@@ -41,7 +41,7 @@ class Listed:
     weights: Literal["at hand", "published", "none"]
 
 
-def counts(models: Sequence[Published]) -> dict[str, list[int]]:
+def counts(models: Sequence[PytorchcvModel]) -> dict[str, list[int]]:
     """Parameters and multiply-accumulates of each model by its name, remembered in the user's cache folder."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "lit-adv"
     path = cache / f"pytorchcv-{version('pytorchcv')}.json"
@@ -64,7 +64,7 @@ def list_models(
     max_gmac: float | None = None,
     weights: Literal["published", "at hand"] | None = None,
     names: Sequence[str] = (),
-) -> list[Listed]:
+) -> list[CatalogModel]:
     """pytorchcv's ImageNet and CIFAR-10 classifiers, in its own order, as far as they pass the filters.
 
     Args:
@@ -82,7 +82,7 @@ def list_models(
     ]
     counted = counts(chosen)
     found = [
-        Listed(
+        CatalogModel(
             name=m.name,
             data=m.data,
             parameters=counted[m.name][0],
@@ -95,7 +95,7 @@ def list_models(
     return [m for m in found if max_gmac is None or m.gmac < max_gmac or m.name in names]
 
 
-def print_list(models: Sequence[Listed], as_json: bool) -> None:
+def print_list(models: Sequence[CatalogModel], as_json: bool) -> None:
     """Prints the list as a table, or as JSON."""
     if as_json:
         print(json.dumps([asdict(model) for model in models], indent=2))
@@ -109,7 +109,7 @@ def print_list(models: Sequence[Listed], as_json: bool) -> None:
     Console(width=max(console.width, 110)).print(table)
 
 
-def write_zoo(models: Sequence[Listed], path: Path, test: Sequence[str], single: str | None, rule: str) -> None:
+def write_zoo(models: Sequence[CatalogModel], path: Path, test: Sequence[str], single: str | None, rule: str) -> None:
     """Writes a zoo file: the models in `test` judge, the others are sources.
 
     Args:

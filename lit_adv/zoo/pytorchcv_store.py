@@ -22,14 +22,14 @@ RELEASES: Final = "https://github.com/osmr/imgclsmob/releases/download"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Published:
+class PytorchcvModel:
     """One classifier in pytorchcv's list.
 
     Attributes:
         name: for `get_model`.
         data: `cifar10` or `imagenet`.
         size: side length of the images it takes.
-        other_scale: its pixels run from −1 to 1 in place of the data set's usual normalisation.
+        pixels_from_minus_one: its pixels run from −1 to 1 in place of the data set's usual normalisation.
         file_name: of its weights in the store, None where none are published.
         sha1: of that file.
         release: which of the store's releases has it.
@@ -38,14 +38,14 @@ class Published:
     name: str
     data: str
     size: int
-    other_scale: bool
+    pixels_from_minus_one: bool
     file_name: str | None
     sha1: str
     release: str
 
 
 @cache
-def published() -> dict[str, Published]:
+def published() -> dict[str, PytorchcvModel]:
     """Every ImageNet and CIFAR-10 classifier in the installed pytorchcv's list, in its order.
 
     A star in the list's remark marks networks whose weights come from TensorFlow with pixels from −1 to 1 (AdvProp
@@ -61,11 +61,11 @@ def published() -> dict[str, Published]:
         data = "cifar10" if name.endswith("_cifar10") else "imagenet" if row["test_dataset"] == "in1k" else None
         if data is None:
             continue
-        found[name] = Published(
+        found[name] = PytorchcvModel(
             name=name,
             data=data,
             size=32 if data == "cifar10" else 224 if row["img_size"] == "NA" else int(row["img_size"]),
-            other_scale=row["remark"].endswith("*") or name in ("nasnet_6a4032", "pnasnet5large"),
+            pixels_from_minus_one=row["remark"].endswith("*") or name in ("nasnet_6a4032", "pnasnet5large"),
             file_name=None if sha1 == "NA" else f"{name}-{row['error_value']}-{sha1[:8]}.pth",
             sha1=sha1,
             release=row["repo_release_tag"],
@@ -78,12 +78,12 @@ def store_folder() -> Path:
     return Path(os.environ.get("LIT_ADV_STORE", "~/.torch/models")).expanduser()
 
 
-def at_hand(model: Published) -> bool:
+def at_hand(model: PytorchcvModel) -> bool:
     """Whether the store holds a file of the model's name."""
     return model.file_name is not None and (store_folder() / model.file_name).is_file()
 
 
-def fetch(model: Published) -> Path:
+def fetch(model: PytorchcvModel) -> Path:
     """The model's weight file, downloaded if it is not there; whoever comes meanwhile waits.
 
     Raises:
@@ -117,7 +117,7 @@ def _sha1(path: Path) -> str:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _download(model: Published, path: Path) -> None:
+def _download(model: PytorchcvModel, path: Path) -> None:
     url = f"{RELEASES}/{model.release}/{path.name}.zip"
     by_hand = f"fetch {url} and unpack it into {path.parent}"
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:

@@ -68,7 +68,7 @@ def _listed(path: Path, content: Mapping[str, Any], role: Literal["source", "tes
     else:
         file = find_weights(path.parent / Path(str(weights)).expanduser(), name, where)
         checksum = f"sha256:{sha256(file)}"
-    scale = ((0.5,) * 3, (0.5,) * 3) if known is not None and known.other_scale else (data.input_mean, data.input_std)
+    scale = ((0.5,) * 3, (0.5,) * 3) if known is not None and known.pixels_from_minus_one else (data.input_mean, data.input_std)
     mean, std = (
         _channels(entry.get(key, content.get(key, default)), len(data.mean), f"{where}: {key}")
         for key, default in zip(("mean", "std"), scale, strict=True)

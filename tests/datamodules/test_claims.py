@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from torch.distributed import HashStore
 
-from datamodules.claims import Claim, Claims
+from datamodules.claims import BatchClaim, ClaimSampler
 from lit_adv.perturbations.plan import WorkPlan, cut
 
 
@@ -16,7 +16,7 @@ def test_every_batch_falls_to_one_process(processes: int) -> None:
     plan = WorkPlan(models=7, images=11, copies=3, batch_size=2)
     pieces = cut(plan, range(len(plan)), range(1, 8), processes)
     store = HashStore()
-    claims = [iter(Claims(pieces, store)) for _ in range(processes)]
+    claims = [iter(ClaimSampler(pieces, store)) for _ in range(processes)]
     dice, taken = random.Random(0), []
     while claims:
         process = dice.choice(claims)
@@ -30,7 +30,9 @@ def test_every_batch_falls_to_one_process(processes: int) -> None:
 
 def test_at_the_same_time() -> None:
     pieces, store, taken = [np.array([i]) for i in range(2000)], HashStore(), []
-    threads = [threading.Thread(target=lambda: taken.extend(c.number for c in Claims(pieces, store))) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: taken.extend(c.number for c in ClaimSampler(pieces, store))) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -40,6 +42,6 @@ def test_at_the_same_time() -> None:
 
 def test_what_follows() -> None:
     pieces = [np.array([0, 1, 2]), np.array([5]), np.array([7, 8])]
-    assert list(Claims(pieces, HashStore())) == [
-        Claim(0, 1), Claim(1, 2), Claim(2, 5), Claim(5, 7), Claim(7, 8), Claim(8, None),
+    assert list(ClaimSampler(pieces, HashStore())) == [
+        BatchClaim(0, 1), BatchClaim(1, 2), BatchClaim(2, 5), BatchClaim(5, 7), BatchClaim(7, 8), BatchClaim(8, None),
     ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 import torch
 
-from datamodules.claims import Claim
+from datamodules.claims import BatchClaim
 from datamodules.replicas import ReplicaDataset
 from datamodules.selection import Selection
 from lit_adv.perturbations.batch import ReplicaBatch
@@ -15,7 +15,7 @@ SELECTION = Selection(torch.tensor([3, 14, 15, 92, 65]), IMAGES, torch.tensor([0
 def batches(batch_size: int, sigma: float = 0.2) -> list[ReplicaBatch]:
     plan = WorkPlan(models=2, images=5, copies=3, batch_size=batch_size)
     dataset = ReplicaDataset(plan, SELECTION, sigma, seed=11)
-    return [dataset[Claim(i, None)] for i in range(len(plan))]
+    return [dataset[BatchClaim(i, None)] for i in range(len(plan))]
 
 
 def test_any_batch_size_gives_the_same_copies() -> None:
@@ -27,9 +27,9 @@ def test_any_batch_size_gives_the_same_copies() -> None:
 
 def test_a_batch_names_the_models_that_probably_follow() -> None:
     dataset = ReplicaDataset(WorkPlan(models=3, images=5, copies=1, batch_size=10, stacked=2), SELECTION, 0.0, seed=0)
-    assert dataset[Claim(0, 1)].following == (2, 1)
-    assert dataset[Claim(1, 0)].following == (0, 2)
-    assert dataset[Claim(1, None)].following is None
+    assert dataset[BatchClaim(0, 1)].following == (2, 1)
+    assert dataset[BatchClaim(1, 0)].following == (0, 2)
+    assert dataset[BatchClaim(1, None)].following is None
 
 
 def test_clean_images_labels_and_noise() -> None:
@@ -49,5 +49,5 @@ def test_no_noise_leaves_the_images_alone() -> None:
 def test_noise_belongs_to_the_image_not_to_its_place_in_the_selection() -> None:
     smaller = Selection(SELECTION.index[2:], IMAGES[2:], SELECTION.labels[2:])
     plan = WorkPlan(models=1, images=3, copies=3, batch_size=9)
-    found = ReplicaDataset(plan, smaller, 0.2, seed=11)[Claim(0, None)].noisy
+    found = ReplicaDataset(plan, smaller, 0.2, seed=11)[BatchClaim(0, None)].noisy
     assert torch.equal(found, torch.cat([b.noisy for b in batches(15)])[6:15])

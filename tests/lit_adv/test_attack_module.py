@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from datamodules.claims import Claim
+from datamodules.claims import BatchClaim
 from datamodules.labelled import Labelled
 from datamodules.mnist import CLASSES
 from datamodules.replicas import ReplicaDataset
-from datamodules.selection import first_per_class, towards
+from datamodules.selection import first_per_class, with_targets
 from lit_adv.attack_module import AttackModule
 from lit_adv.attacks import BIM, CW, Attack, DeepFool, Gradient, Square
 from lit_adv.attacks.calibration import calibration
@@ -39,10 +39,10 @@ WORDS = {
 def batches(digits: Labelled, models: int, sigma: float, stacked: int, targeted: bool) -> list[ReplicaBatch]:
     selection = first_per_class(digits.test_images, digits.test_labels, 1, CLASSES)
     if targeted:
-        selection = towards(selection, {c: (c + 1) % 10 for c in range(10)}, CLASSES)
+        selection = with_targets(selection, {c: (c + 1) % 10 for c in range(10)}, CLASSES)
     plan = WorkPlan(models=models, images=10, copies=2 if sigma else 1, batch_size=20, stacked=stacked)
     dataset = ReplicaDataset(plan, selection, sigma, seed=0)
-    return [dataset[Claim(i, None)] for i in range(len(plan))]
+    return [dataset[BatchClaim(i, None)] for i in range(len(plan))]
 
 
 @pytest.mark.parametrize("exact", [False, True])

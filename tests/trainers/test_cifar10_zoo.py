@@ -16,7 +16,7 @@ from lit_adv.errors import InputError
 from lit_adv.zoo.zoo import Zoo
 from trainers import zoo_runner
 from trainers.cifar10_zoo import train_cifar10_zoo
-from trainers.zoo_runner import Planned, Recipe, train_model
+from trainers.zoo_runner import ModelPlan, Recipe, train_model
 
 RECIPE = Recipe(
     data="cifar10",
@@ -29,7 +29,7 @@ RECIPE = Recipe(
     label_smoothing=0.1,
     augment=True,
 )
-RESNET = Planned(name="r", role="source", number=0, architecture="resnet20_cifar10", arguments={})
+RESNET = ModelPlan(name="r", role="source", number=0, architecture="resnet20_cifar10", arguments={})
 
 
 def colours(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]

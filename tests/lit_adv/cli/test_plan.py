@@ -55,12 +55,12 @@ def test_a_long_attack_is_timed_by_a_short_one(attack: Attack, monkeypatch: pyte
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
 
     def perturb(form: Attack) -> Tensor:
-        length = 5 if form.length is None else getattr(form, form.length)
+        length = 5 if form.cost_parameter is None else getattr(form, form.cost_parameter)
         lengths.append(length)
         clock[0] += 0.5 + 0.01 * length
         return torch.zeros(1)
 
-    whole = 5 if attack.length is None else getattr(attack, attack.length)
+    whole = 5 if attack.cost_parameter is None else getattr(attack, attack.cost_parameter)
     assert timed(perturb, attack) == pytest.approx(0.5 + 0.01 * whole)
     assert max(lengths) <= 5
 

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from lit_adv.attacks import BIM, CW, Gradient
 from lit_adv.models.build import build, prepare
-from lit_adv.models.fast import Reduced, SingleChannelConv, fast_form
+from lit_adv.models.fast import BFloat16Model, SingleChannelConv, fast_form
 from lit_adv.models.stack import Stack, stackable
 from lit_adv.models.vgg import vgg16_like
 from lit_adv.zoo.zoo import Zoo
@@ -130,7 +130,7 @@ def test_what_can_be_stacked() -> None:
 
 def test_bfloat16_runs_the_model_only(zoo: Zoo) -> None:
     model = zoo.sources[0].load()
-    reduced = Reduced(fast_form(model))
+    reduced = BFloat16Model(fast_form(model))
     x, y = (t.float() if t.is_floating_point() else t for t in images(8))
     logits = reduced(x)
     assert logits.dtype == torch.float32

@@ -12,11 +12,11 @@ import torch
 
 from lit_adv.zoo import pytorchcv_store as store
 from lit_adv.errors import InputError
-from lit_adv.zoo.pytorchcv_store import Published, at_hand, fetch, published
+from lit_adv.zoo.pytorchcv_store import PytorchcvModel, at_hand, fetch, published
 
 
 @pytest.fixture
-def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Published:
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PytorchcvModel:
     """A published model whose release lies in a folder of this machine."""
     weights = tmp_path / "weights.pth"
     torch.save({"weight": torch.ones(3)}, weights)
@@ -31,7 +31,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Published:
     return found
 
 
-def archive_of(model: Published, tmp_path: Path) -> Path:
+def archive_of(model: PytorchcvModel, tmp_path: Path) -> Path:
     return tmp_path / "releases" / model.release / f"{model.file_name}.zip"
 
 
@@ -41,11 +41,11 @@ def test_the_list_of_pytorchcv() -> None:
     assert Counter(m.data for m in listed.values() if m.file_name is not None) == {"imagenet": 323, "cifar10": 70}
     assert listed["resnet56_cifar10"].file_name == "resnet56_cifar10-0452-628c42a2.pth"
     assert (listed["inceptionv3"].size, listed["vgg16"].size, listed["resnet20_cifar10"].size) == (299, 224, 32)
-    assert listed["efficientnet_b0c"].other_scale
-    assert not listed["efficientnet_b0b"].other_scale
+    assert listed["efficientnet_b0c"].pixels_from_minus_one
+    assert not listed["efficientnet_b0b"].pixels_from_minus_one
 
 
-def test_fetched_once_and_then_at_hand(model: Published, tmp_path: Path) -> None:
+def test_fetched_once_and_then_at_hand(model: PytorchcvModel, tmp_path: Path) -> None:
     assert not at_hand(model)
     path = fetch(model)
     assert at_hand(model)
@@ -55,7 +55,7 @@ def test_fetched_once_and_then_at_hand(model: Published, tmp_path: Path) -> None
     assert fetch(model) == path
 
 
-def test_many_at_once_download_once(model: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_at_once_download_once(model: PytorchcvModel, monkeypatch: pytest.MonkeyPatch) -> None:
     downloads: list[str] = []
     plain = torch.hub.download_url_to_file
 
@@ -69,7 +69,7 @@ def test_many_at_once_download_once(model: Published, monkeypatch: pytest.Monkey
     assert len(downloads) == 1
 
 
-def test_an_unreachable_store_names_the_file_and_the_folder(model: Published, tmp_path: Path) -> None:
+def test_an_unreachable_store_names_the_file_and_the_folder(model: PytorchcvModel, tmp_path: Path) -> None:
     archive_of(model, tmp_path).unlink()
     with pytest.raises(InputError) as error:
         fetch(model)
@@ -79,7 +79,7 @@ def test_an_unreachable_store_names_the_file_and_the_folder(model: Published, tm
 
 
 @pytest.mark.parametrize("kept", [0, 60, -30])
-def test_a_download_cut_short(model: Published, tmp_path: Path, kept: int) -> None:
+def test_a_download_cut_short(model: PytorchcvModel, tmp_path: Path, kept: int) -> None:
     archive = archive_of(model, tmp_path)
     archive.write_bytes(archive.read_bytes()[:kept])
     with pytest.raises(InputError, match=r"what came from file:.* is not resnet20_cifar10"):
@@ -87,7 +87,7 @@ def test_a_download_cut_short(model: Published, tmp_path: Path, kept: int) -> No
     assert not at_hand(model)
 
 
-def test_a_download_of_something_else_is_not_kept(model: Published, tmp_path: Path) -> None:
+def test_a_download_of_something_else_is_not_kept(model: PytorchcvModel, tmp_path: Path) -> None:
     archive = archive_of(model, tmp_path)
     good = archive.read_bytes()
     with zipfile.ZipFile(archive, "w") as content:
@@ -102,13 +102,13 @@ def test_a_download_of_something_else_is_not_kept(model: Published, tmp_path: Pa
     fetch(model)
 
 
-def test_a_store_that_can_only_be_read(model: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_can_only_be_read(model: PytorchcvModel, monkeypatch: pytest.MonkeyPatch) -> None:
     path = fetch(model)
     monkeypatch.setattr(store, "FileLock", None)
     assert fetch(model) == path
 
 
-def test_a_file_that_is_not_the_published_one(model: Published, tmp_path: Path) -> None:
+def test_a_file_that_is_not_the_published_one(model: PytorchcvModel, tmp_path: Path) -> None:
     path = fetch(model)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(InputError, match=r"is damaged or cut short .* delete it, and it is fetched again"):
@@ -117,12 +117,12 @@ def test_a_file_that_is_not_the_published_one(model: Published, tmp_path: Path) 
     fetch(model)
 
 
-def test_no_published_weights(model: Published) -> None:
+def test_no_published_weights(model: PytorchcvModel) -> None:
     with pytest.raises(InputError, match="publishes no weights of resnet20_cifar10"):
         fetch(replace(model, file_name=None))
 
 
-def test_a_store_that_cannot_be_written(model: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_cannot_be_written(model: PytorchcvModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("LIT_ADV_STORE", str(tmp_path / "file"))
     with pytest.raises(InputError, match="set LIT_ADV_STORE to another folder"):
