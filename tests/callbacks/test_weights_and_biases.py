@@ -16,7 +16,8 @@ from torch import Tensor
 
 from datamodules.mnist import embedded_digits
 from lit_adv.attack_module import AttackModule
-from lit_adv.cli import main, run_command, underscored
+from lit_adv.cli import main, run_command
+from lit_adv.cli.main import underscored
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.files import read_json
 from lit_adv.perturbations.manifest import versions
