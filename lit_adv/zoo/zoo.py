@@ -14,8 +14,8 @@ from torch import nn
 
 from lit_adv.errors import InputError
 from lit_adv.files import atomic_path, sha256, write_json
-from lit_adv.zoo.model_spec import ModelSpec, read_spec
 from lit_adv.models.build import macs
+from lit_adv.zoo.model_spec import ModelSpec, read_spec
 from lit_adv.zoo.zoo_file import read_zoo_file
 
 ZOOS: Final = Path(__file__).parent / "packaged"

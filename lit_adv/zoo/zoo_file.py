@@ -10,8 +10,8 @@ import yaml
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.files import sha256
-from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.models.build import count, maker_of
+from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.pytorchcv_store import published
 from lit_adv.zoo.weights import ENDINGS
 
@@ -68,7 +68,8 @@ def _listed(path: Path, content: Mapping[str, Any], role: Literal["source", "tes
     else:
         file = find_weights(path.parent / Path(str(weights)).expanduser(), name, where)
         checksum = f"sha256:{sha256(file)}"
-    scale = ((0.5,) * 3, (0.5,) * 3) if known is not None and known.pixels_from_minus_one else (data.input_mean, data.input_std)
+    signed = known is not None and known.pixels_from_minus_one
+    scale = ((0.5,) * 3, (0.5,) * 3) if signed else (data.input_mean, data.input_std)
     mean, std = (
         _channels(entry.get(key, content.get(key, default)), len(data.mean), f"{where}: {key}")
         for key, default in zip(("mean", "std"), scale, strict=True)

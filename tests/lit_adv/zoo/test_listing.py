@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from lit_adv.zoo import listing
 from lit_adv.cli import main
+from lit_adv.zoo import listing
+from lit_adv.zoo.listing import list_models
 from lit_adv.zoo.pytorchcv_store import published
 from lit_adv.zoo.zoo import ZOOS, Zoo
-from lit_adv.zoo.listing import list_models
 
 FEW = ("resnet20_cifar10", "resnet56_cifar10", "squeezenet_v1_1", "resnet50", "resnext26_16x4d", "bninception")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from lit_adv.zoo import pytorchcv_store as store
 from lit_adv.errors import InputError
+from lit_adv.zoo import pytorchcv_store as store
 from lit_adv.zoo.pytorchcv_store import PytorchcvModel, at_hand, fetch, published
 
 

@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from datamodules.labelled import Labelled
 from lit_adv.errors import InputError
-from lit_adv.models.fast import fast_form
 from lit_adv.files import sha256
+from lit_adv.models.fast import fast_form
 from lit_adv.zoo.zoo import Zoo
 
 
