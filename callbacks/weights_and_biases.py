@@ -14,7 +14,7 @@ from pytorch_lightning.loggers import WandbLogger
 from callbacks.run_description import describe_run
 from datamodules.replicas import ReplicaDataModule
 from lit_adv.attack_module import AttackModule
-from lit_adv.configs import strength_epsilon
+from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.evaluation.module import EvaluationModule
 from lit_adv.files import check_writable, read_json
@@ -217,7 +217,7 @@ class PredictRun(WandbRun):
             {**run, "versions": versions()},
             "predict",
             identity(run),
-            test_epsilon=strength_epsilon(run["data"]["name"]),
+            test_epsilon=DATA_SETS[run["data"]["name"]].epsilon,
         )
         self._made = sum(data.plan.rows(number) for number in (~data.done).nonzero()[:, 0].tolist())
         self._started = time.monotonic()
@@ -226,7 +226,7 @@ class PredictRun(WandbRun):
         if self.logger is not None:
             seconds = time.monotonic() - self._started
             found = PerturbationSet.load(Path(trainer.default_root_dir))
-            epsilon = strength_epsilon(found.manifest["data"]["name"])
+            epsilon = DATA_SETS[found.manifest["data"]["name"]].epsilon
             self.close(found, epsilon, predict_figures(found, self._made, seconds))
 
 

@@ -1,9 +1,17 @@
-"""What networks and pictures must know of each data set."""
+"""Everything that is known of a data set; another one is another entry of `DATA_SETS`."""
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from math import prod
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
+
+CLASS_LIST: Final = Path(__file__).parent / "imagenet_classes.csv"
+"""The thesis's 20 classes and those of its targeted pairs: index among the 1000, wnid, name."""
+LARGE: Final = 100_000
+"""Values of an image from which on partial sums of averages no longer fit into memory beside everything else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,65 +19,122 @@ class DataSet:
     """One data set; all pixel values in [0, 1].
 
     Attributes:
+        name: on the command line, in configurations and in manifests.
         image_shape: `(C, H, W)` as the datamodule gives it.
         classes: K.
+        class_names: gives the K names by class number.
         mean: of its pixels, one for each channel.
         std: likewise.
-        input_mean: what is taken from the pixels before they enter a network, unless a zoo says otherwise.
-        input_std: what they are then divided by.
+        input_mean: subtracted from the pixels before they enter a network, unless a zoo says otherwise.
+        input_std: divides them thereafter.
+        epsilon: ε of Eq. 4.3, by which the strength of attacks is measured (thesis 4.8.3).
+        judge_scale: factor of the perturbations that judges see, after they are matched to ImageNet (thesis 4.8.2);
+            None if judges see 1 where they are above 0, and else 0.
+        answers_among_its_classes: whether judges of perturbations choose among the classes of the set only.
+        targeted_peak: largest magnitude of a targeted perturbation that is added to its image for show (thesis 4.6.6).
+        noise_draws: images of pure noise that each judge classifies (thesis 5.4).
+        object_from: source of the objects' masks: the digit's `ink`, mask `files`, or None where objects are unknown.
+        photographs: folder of the images where these are files of the user's.
+        vanishing_class: class whose perturbations are shown in Figure 5.9; None for the one recognized most.
+        fast_sigma: σ of quick runs of NSM and NMM; None for the configuration's.
     """
 
+    name: str
     image_shape: tuple[int, int, int]
     classes: int
+    class_names: Callable[[], tuple[str, ...]]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     input_mean: tuple[float, ...]
     input_std: tuple[float, ...]
+    epsilon: float
+    judge_scale: float | None
+    answers_among_its_classes: bool = False
+    targeted_peak: float
+    noise_draws: int
+    object_from: Literal["ink", "files"] | None = None
+    photographs: Path | None = None
+    vanishing_class: str | None = None
+    fast_sigma: float | None = None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether runs that keep partial sums need many times the memory of others."""
+        return prod(self.image_shape) > LARGE
 
 
-IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
-IMAGENET_STD: Final = (0.229, 0.224, 0.225)
-
-DATA_SETS: Final = {
-    "mnist": DataSet(
-        image_shape=(1, 28, 28), classes=10, mean=(0.1307,), std=(0.3081,), input_mean=(0.0,), input_std=(1.0,)
-    ),
-    "cifar10": DataSet(
-        image_shape=(3, 32, 32),
-        classes=10,
-        mean=(0.4914, 0.4822, 0.4465),
-        std=(0.2470, 0.2435, 0.2616),
-        input_mean=(0.4914, 0.4822, 0.4465),
-        input_std=(0.2023, 0.1994, 0.2010),  # pytorchcv's: the mean of the images' own deviations
-    ),
-    "imagenet": DataSet(
-        image_shape=(3, 224, 224),
-        classes=1000,
-        mean=IMAGENET_MEAN,
-        std=IMAGENET_STD,
-        input_mean=IMAGENET_MEAN,
-        input_std=IMAGENET_STD,
-    ),
-}
-
-CLASS_LIST: Final = Path(__file__).parent / "imagenet_classes.csv"
-"""The thesis's 20 classes and those of its targeted pairs: index among the 1000, wnid, name."""
-CIFAR10: Final = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-
-
+@cache
 def class_table() -> dict[str, tuple[int, str]]:
     """Name to class index and wnid, of the packaged classes."""
     with CLASS_LIST.open(newline="") as file:
         return {row["name"]: (int(row["index"]), row["wnid"]) for row in csv.DictReader(file)}
 
 
-def class_names(data: str) -> tuple[str, ...]:
-    """Names by class number, of `mnist`, `cifar10` or `imagenet`; the thesis's classes have its names."""
-    if data == "imagenet":
-        from torchvision.models import ResNet18_Weights
+def imagenet_names() -> tuple[str, ...]:
+    """torchvision's names of ImageNet's 1000 classes; the packaged classes have the thesis's names."""
+    from torchvision.models import ResNet18_Weights
 
-        names = list(ResNet18_Weights.DEFAULT.meta["categories"])
-        for name, (number, _) in class_table().items():
-            names[number] = name.replace("_", " ")
-        return tuple(names)
-    return CIFAR10 if data == "cifar10" else tuple(map(str, range(10)))
+    names = list(ResNet18_Weights.DEFAULT.meta["categories"])
+    for name, (number, _) in class_table().items():
+        names[number] = name.replace("_", " ")
+    return tuple(names)
+
+
+DIGITS: Final = tuple(map(str, range(10)))
+CIFAR10: Final = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
+IMAGENET_STD: Final = (0.229, 0.224, 0.225)
+
+DATA_SETS: Final = {
+    data.name: data
+    for data in (
+        DataSet(
+            name="mnist",
+            image_shape=(1, 28, 28),
+            classes=10,
+            class_names=lambda: DIGITS,
+            mean=(0.1307,),
+            std=(0.3081,),
+            input_mean=(0.0,),
+            input_std=(1.0,),
+            epsilon=0.2,
+            judge_scale=None,
+            targeted_peak=1.0,
+            noise_draws=100,
+            object_from="ink",
+            fast_sigma=0.4,  # averages of fewer perturbations than the thesis's need more noise
+        ),
+        DataSet(
+            name="cifar10",
+            image_shape=(3, 32, 32),
+            classes=10,
+            class_names=lambda: CIFAR10,
+            mean=(0.4914, 0.4822, 0.4465),
+            std=(0.2470, 0.2435, 0.2616),
+            input_mean=(0.4914, 0.4822, 0.4465),
+            input_std=(0.2023, 0.1994, 0.2010),  # pytorchcv's: the mean of the images' own deviations
+            epsilon=0.03,
+            judge_scale=0.05,
+            targeted_peak=0.5,
+            noise_draws=100,
+            vanishing_class="cat",
+        ),
+        DataSet(
+            name="imagenet",
+            image_shape=(3, 224, 224),
+            classes=1000,
+            class_names=imagenet_names,
+            mean=IMAGENET_MEAN,
+            std=IMAGENET_STD,
+            input_mean=IMAGENET_MEAN,
+            input_std=IMAGENET_STD,
+            epsilon=0.02,
+            judge_scale=0.5,
+            answers_among_its_classes=True,
+            targeted_peak=0.5,
+            noise_draws=1000,
+            object_from="files",
+            photographs=Path("data/imagenet/val"),
+        ),
+    )
+}

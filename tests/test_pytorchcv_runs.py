@@ -11,7 +11,8 @@ from PIL import Image
 
 from lit_adv.attacks import BIM
 from lit_adv.cli import main
-from lit_adv.evaluation.recognizability import shown
+from lit_adv.data_sets import DATA_SETS
+from lit_adv.evaluation.recognizability import judge_input
 from lit_adv.models.build import build
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.zoo import Zoo
@@ -87,7 +88,7 @@ def test_imagenet_is_judged_among_its_classes(tmp_path: Path) -> None:
     figures = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert figures["answers"] == 2
     assert figures["judges"]["fdmobilenet_wd4"]["white_box"]
-    logits = Zoo.open(tmp_path / "zoo.yaml").models[0].load()(shown(found.perturbation, "imagenet"))
+    logits = Zoo.open(tmp_path / "zoo.yaml").models[0].load()(judge_input(found.perturbation, DATA_SETS["imagenet"]))
     right = ((logits[:, 951] > logits[:, 7]) == (found.label == 951)).float().mean().item()
     assert figures["judges"]["fdmobilenet_wd4"]["recognized"] == pytest.approx(right)
 

@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from itertools import product
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import yaml
-
+from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 
 FOLDER: Final = Path(__file__).parent
-DATA: Final = ("mnist", "cifar10", "imagenet")
 SETTINGS: Final = ("sm", "nsm", "mm", "nmm")
 ATTACKS: Final = ("bim", "cw", "deepfool", "square", "gradient")
 TARGETED: Final = ("bim", "cw", "square", "gradient")
@@ -25,8 +23,8 @@ TARGETED: Final = ("bim", "cw", "square", "gradient")
 
 def packaged() -> dict[str, list[Path]]:
     """Every name and the files that it stands for, in order."""
-    names = {f"{data}-test": ["test", f"{data}-test"] for data in DATA}
-    for data, setting, attack in product(DATA, SETTINGS, ATTACKS):
+    names = {f"{data}-test": ["test", f"{data}-test"] for data in DATA_SETS}
+    for data, setting, attack in product(DATA_SETS, SETTINGS, ATTACKS):
         names[f"{data}-{setting}-{attack}"] = ["predict", data, f"{data}-{attack}", setting]
         if attack in TARGETED:
             names[f"{data}-{setting}-{attack}-targeted"] = [
@@ -71,19 +69,3 @@ def files_of(name: str) -> list[Path]:
         return [Path(name)]
     near = get_close_matches(name, names, n=3, cutoff=0.4) or sorted(names)
     raise InputError(f"configuration {name!r} is neither a packaged name nor a file; did you mean {', '.join(near)}?")
-
-
-def parameter(name: str, part: str, parameter: str) -> Any:
-    """A value of a packaged file: `parameter("mnist-test", "model", "epsilon")`.
-
-    Args:
-        name: the file's, without ending.
-        part: `data` or `model`.
-        parameter: of its class.
-    """
-    return yaml.safe_load((FOLDER / f"{name}.yaml").read_text())[part]["init_args"][parameter]
-
-
-def strength_epsilon(data: str) -> float:
-    """ε of Eq. 4.3 for a data set, in pixel values of [0, 1]: 0.2, 0.03 or 0.02."""
-    return float(parameter(f"{data}-test", "model", "epsilon"))

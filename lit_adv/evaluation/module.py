@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy, MulticlassStatScores
 
+from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
-from lit_adv.evaluation.recognizability import answer, shown
+from lit_adv.evaluation.recognizability import judge_input, predicted_class
 from lit_adv.evaluation.strength import adversarial_example, random_noise
 from lit_adv.evaluation.table import print_table
 from lit_adv.files import write_json
@@ -72,11 +73,11 @@ class EvaluationModule(pl.LightningModule):
     def setup(self, stage: str) -> None:
         """Opens the set and loads the judges."""
         self.evaluated = PerturbationSet.load(Path(self.trainer.default_root_dir))
-        self.data: str = self.evaluated.manifest["data"]["name"]
+        self.data = DATA_SETS[self.evaluated.manifest["data"]["name"]]
         self.judges = nn.ModuleList(spec.load() for spec in self.specs)
         ours, target = self.evaluated.label, self.evaluated.target
         answers = torch.cat([ours] if target is None else [ours, target]).unique()
-        self.classes = answers if self.data == "imagenet" else None
+        self.classes = answers if self.data.answers_among_its_classes else None
 
     def test_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
         position, image, perturbation, label, *target = batch
@@ -84,18 +85,18 @@ class EvaluationModule(pl.LightningModule):
             "clean": image,
             "noise": random_noise(image, self.epsilon, self.seed, int(position[0])),
             "attack": adversarial_example(image, perturbation, self.epsilon),
-            "recognized": shown(perturbation, self.data, targeted=bool(target)),
+            "recognized": judge_input(perturbation, self.data, targeted=bool(target)),
         }
         classes = None if self.classes is None else self.classes.to(label.device)
         for judge, accuracies, given in zip(self.judges, self.accuracies, self.given, strict=True):
             for name, accuracy in accuracies.items():  # type: ignore[operator]
                 logits = judge(inputs[name])
                 if name == "recognized":
-                    wanted, answers = target[0] if target else label, answer(logits, classes)
+                    wanted, answers = target[0] if target else label, predicted_class(logits, classes)
                     accuracy.update(answers, wanted)
                     given.update(answers, wanted)  # type: ignore[operator]
                 else:
-                    accuracy.update(answer(logits, None), label)
+                    accuracy.update(predicted_class(logits, None), label)
 
     def on_test_end(self) -> None:
         """Prints the table and writes `evaluation.json`."""
@@ -110,7 +111,7 @@ class EvaluationModule(pl.LightningModule):
         used = {source["checksum"] for source in manifest["sources"]}
         return {
             "set": name_of(self.evaluated),
-            "data": self.data,
+            "data": self.data.name,
             "sha256": manifest["sha256"],
             "images": len(self.evaluated.label),
             "empty": int((self.evaluated.perturbation == 0).flatten(1).all(1).sum()),

@@ -1,10 +1,12 @@
 """The thesis's own figures, in percent, by data set, set and judge (Tables 4.3 and 4.4), and of people (4.8.2.2).
 
-The judges have their names in pytorchcv; on MNIST, where everyone trains their own, the one is called `any`.
+The judges have their names in pytorchcv; on MNIST, where everyone trains their own, the one is called `ANY`.
 """
 
 from typing import Final
 
+ANY: Final = "any"
+"""Stands for every judge of a data set."""
 SETS: Final = ("clean", "noise", "SM BIM", "SM CW", "SM DeepFool", "NMM BIM", "NMM CW", "NMM DeepFool")
 
 
@@ -17,12 +19,12 @@ def _recognized(judge: str, *figures: float) -> dict[str, dict[str, float]]:
 
 
 RECOGNIZED: Final = {
-    "mnist": _recognized("any", 18, 46, 17, 57, 44, 68),
+    "mnist": _recognized(ANY, 18, 46, 17, 57, 44, 68),
     "cifar10": _recognized("pyramidnet110_a48_cifar10", 9, 7, 11, 68, 55, 19),
     "imagenet": _recognized("vgg16", 5.5, 4.5, 5.0, 56.0, 38.0, 38.0),
 }
 STRENGTH: Final = {
-    "mnist": _table(any=(100, 88, 3, 56, 15, 0, 3, 0)),
+    "mnist": _table(**{ANY: (100, 88, 3, 56, 15, 0, 3, 0)}),
     "cifar10": _table(
         densenet40_k12_cifar10=(92, 77, 33, 52, 44, 13, 9, 34),
         diaresnet164bn_cifar10=(96, 90, 51, 72, 68, 31, 22, 56),

@@ -1,22 +1,16 @@
-"""What a held-out model is shown of a perturbation, and which classes it may answer (thesis 4.8.2, Table 4.3)."""
+"""Pictures that held-out models classify instead of perturbations, and their answers (thesis 4.8.2, Table 4.3)."""
 
-from typing import Final
+from torch import Tensor, take_along_dim
 
-import torch
-from torch import Tensor
-
-from lit_adv.data_sets import IMAGENET_MEAN, IMAGENET_STD
+from lit_adv.data_sets import IMAGENET_MEAN, IMAGENET_STD, DataSet
 from lit_adv.perturbations.rendering import matched
 
-SCALE: Final = {"cifar10": 0.05, "imagenet": 0.5}
-"""What the matched perturbations of each data set are multiplied by."""
 
+def judge_input(perturbation: Tensor, data: DataSet, targeted: bool = False) -> Tensor:
+    """Returns the pictures that a judge classifies.
 
-def shown(perturbation: Tensor, data: str, targeted: bool = False) -> Tensor:
-    """The picture that the judge classifies.
-
-    −δ (targeted: δ), for `mnist` 1 where it is above 0 and else 0, for `cifar10` and `imagenet` scaled linearly so that
-    each channel has ImageNet's mean and standard deviation, then times 0.05 and 0.5.
+    −δ (targeted: δ). Digits become 1 where it is above 0, and else 0. In other data sets it is scaled linearly, so that
+    each channel has ImageNet's mean and standard deviation, and then multiplied by the data set's `judge_scale`.
 
     Args:
         perturbation: δ `[N, C, H, W]`.
@@ -27,27 +21,27 @@ def shown(perturbation: Tensor, data: str, targeted: bool = False) -> Tensor:
         `[N, C, H, W]`, not clipped.
     """
     picture = perturbation if targeted else -perturbation
-    if data == "mnist":
+    if data.judge_scale is None:
         return (picture > 0).to(picture.dtype)
-    return SCALE[data] * matched(picture, IMAGENET_MEAN, IMAGENET_STD)
+    return data.judge_scale * matched(picture, IMAGENET_MEAN, IMAGENET_STD)
 
 
-def described(data: str) -> str:
-    """`shown` in words, for the reader of a table."""
-    if data == "mnist":
+def judge_input_in_words(data: DataSet) -> str:
+    """Returns the rule of `judge_input` for the reader of a table."""
+    if data.judge_scale is None:
         return "1 where above 0, else 0"
-    return f"each channel given ImageNet's mean and standard deviation, times {SCALE[data]}"
+    return f"each channel given ImageNet's mean and standard deviation, times {data.judge_scale}"
 
 
-def answer(logits: Tensor, classes: Tensor | None) -> Tensor:
-    """The class with the largest of the logits `[N, K]`, among `classes` `[k]` where these are given; `[N]`."""
+def predicted_class(logits: Tensor, classes: Tensor | None) -> Tensor:
+    """Returns the class `[N]` with the largest logit of `[N, K]`; of `classes` `[k]` only, where these are given."""
     if classes is None:
         return logits.argmax(1)
-    return classes[torch.take_along_dim(logits, classes.expand(len(logits), -1), 1).argmax(1)]
+    return classes[take_along_dim(logits, classes.expand(len(logits), -1), 1).argmax(1)]
 
 
 def by_class(answers: Tensor, labels: Tensor) -> list[tuple[int, float, int]]:
-    """Class, share of its images that are answered right, and how many it has, in the order of the classes.
+    """Returns class, share of its images that are answered right, and their number, in the order of the classes.
 
     Args:
         answers: `[N]`.

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lit_adv.evaluation.intervals import wilson
-from lit_adv.evaluation.published import RECOGNIZED, STRENGTH
+from lit_adv.evaluation.published import ANY, RECOGNIZED, STRENGTH
 
 COLUMNS: Final = {
     "recognized": "perturbation recognized",
@@ -167,7 +167,7 @@ def _judge(name: str, figures: dict[str, Any]) -> str:
 
 
 def _known(published: dict[str, float], evaluation: dict[str, Any], judge: str) -> float | None:
-    return published.get("any" if evaluation["data"] == "mnist" else judge)
+    return published.get(judge, published.get(ANY))
 
 
 def _cell(figures: dict[str, Any] | None, key: str, images: int, published: float | None) -> str:

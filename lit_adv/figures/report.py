@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
-from lit_adv.evaluation.recognizability import described
+from lit_adv.evaluation.recognizability import judge_input_in_words
 from lit_adv.evaluation.table import recognizability, strength
 from lit_adv.figures.gallery import MOST_COLUMNS, band, gallery, picture_rows
 from lit_adv.files import atomic_path, read_json
@@ -45,7 +46,7 @@ def report(sets: list[Path], out: Path) -> None:
     page = Environment(loader=PackageLoader("lit_adv.figures"), autoescape=True, undefined=StrictUndefined)
     html = page.get_template("report.html").render(
         tables=tables,
-        rule=described(evaluations[0]["data"]),
+        rule=judge_input_in_words(DATA_SETS[evaluations[0]["data"]]),
         evaluation=evaluations[0],
         manifests=[(name_of(one), one.manifest) for one in loaded],
         targeted=any(one.target is not None for one in loaded),

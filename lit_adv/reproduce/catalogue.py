@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from lit_adv.configs import DATA
+from lit_adv.data_sets import DATA_SETS
 from lit_adv.evaluation.table import recognizability, strength
 from lit_adv.reproduce import curves, galleries, growth, study, tables
 from lit_adv.reproduce.made import Made
@@ -46,7 +46,7 @@ class Entry:
     @property
     def data(self) -> tuple[str, ...]:
         """The data sets for which it has a meaning: those whose objects are known."""
-        return ("mnist", "imagenet") if self.masks else DATA
+        return tuple(name for name, data in DATA_SETS.items() if data.object_from or not self.masks)
 
 
 CATALOGUE: Final = (

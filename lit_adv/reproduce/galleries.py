@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lit_adv.data_sets import class_names
 from lit_adv.errors import InputError
 from lit_adv.evaluation.masks import BACKGROUND, OBJECT
 from lit_adv.evaluation.similarity import correlation
@@ -17,8 +16,6 @@ from lit_adv.reproduce.made import LOW_AND_HIGH, Made, Row, number_or_none, with
 from lit_adv.reproduce.material import Material
 
 GREY = 0.5
-LARGEST = {"mnist": 1.0, "cifar10": 0.5, "imagenet": 0.5}
-"""The largest magnitude of a targeted perturbation that is added to its image for show (4.6.6)."""
 
 
 def of_sets(material: Material, names: Sequence[str]) -> Made:
@@ -84,14 +81,14 @@ def targeted(material: Material, names: Sequence[str]) -> Made:
     sets = material.all_of(names)
     label, target = sets[0].label, sets[0].target
     assert target is not None
-    index, largest = _spread(label), LARGEST[material.data]
+    index, largest = _spread(label), material.data_set.targeted_peak
     rows = [("image", sets[0].image[index])]
     for one in sets:
         rows += [
             (name_of(one).replace(" targeted", ""), as_picture(one, index)),
             ("image + it", one.image[index] + show_targeted(one.perturbation[index], largest)),
         ]
-    called = class_names(material.data)
+    called = material.data_set.class_names()
     pairs = dict.fromkeys(f"{called[a]} → {called[b]}" for a, b in zip(label[index], target[index], strict=True))
     return Made(
         pictures={"gallery": band(rows)},
@@ -109,7 +106,7 @@ def square_examples(material: Material, names: Sequence[str], clear: bool) -> Ma
     chances = [torch.take_along_dim(x[:, classes].softmax(1), place, 1)[:, 0] for x in material.logits(made).values()]
     sure = torch.stack(chances).mean(0)
     index = sure.argsort(descending=clear, stable=True)[:MOST_COLUMNS]
-    called = class_names(material.data)
+    called = material.data_set.class_names()
     numbers = [
         {"image": int(i), "class": called[int(made.label[i])], "probability": round(float(sure[i]), 6)} for i in index
     ]
@@ -133,7 +130,7 @@ def complementarity(material: Material, names: Sequence[str]) -> Made:
     inside, outside = mask == OBJECT, mask == BACKGROUND
     surplus = [_share(one, outside) - _share(one, inside) for one in kept]
     order = surplus[-1].argsort(descending=True, stable=True)
-    called = class_names(material.data)
+    called = material.data_set.class_names()
     numbers = [
         {
             "image": int(place[i]), "class": called[int(sets[0].label[place[i]])], "set": name_of(one),
@@ -164,8 +161,9 @@ def vanishing_cat(material: Material, names: Sequence[str]) -> Made:
     ]
     classes = label.unique()
     best = torch.stack([right[0][label == c].mean() for c in classes]).argmax()
-    chosen = class_names("cifar10").index("cat") if material.data == "cifar10" else int(classes[best])
-    called = class_names(material.data)[chosen]
+    names, known = material.data_set.class_names(), material.data_set.vanishing_class
+    chosen = int(classes[best]) if known is None else names.index(known)
+    called = names[chosen]
     index = (label == chosen).nonzero()[:MOST_COLUMNS, 0]
     if not len(index):
         raise InputError(f"the sets have no image of class {called}")
@@ -184,7 +182,7 @@ def vanishing_cat(material: Material, names: Sequence[str]) -> Made:
         for one, found in zip(sets, right, strict=True)
     ]
     judges = "one test model" if len(material.judges) == 1 else f"mean of {len(material.judges)} test models"
-    why = "" if material.data == "cifar10" else f", the class of {name_of(sets[0])} that is recognized most"
+    why = "" if known is not None else f", the class of {name_of(sets[0])} that is recognized most"
     return Made(
         pictures={"gallery": band(picture_rows(sets, index))},
         numbers={"recognized": numbers},
@@ -223,7 +221,7 @@ def _recognized(material: Material, names: Sequence[str], heading: str) -> list[
 def _seen(material: Material, made: PerturbationSet, index: Tensor, example: Tensor) -> list[Row]:
     """What the test models see in images and in adversarial examples."""
     clean, attacked = material.seen(made.image[index]), material.seen(example)
-    called = class_names(material.data)
+    called = material.data_set.class_names()
     return [
         {
             "image": called[label],

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from lit_adv.configs import DATA
+from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.reproduce.catalogue import CATALOGUE, Entry
 from lit_adv.reproduce.material import FAST_STEPS, LENGTH, Material, common, described
@@ -32,7 +32,7 @@ def reproduce(words: Sequence[str]) -> None:
         epilog="What follows -- is given to every `lightning predict`: -- --data.root PHOTOGRAPHS --data.per_class 5",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="figures and tables (see --list), or all")
-    parser.add_argument("--data", choices=DATA, default="mnist", help="the data set (default: mnist)")
+    parser.add_argument("--data", choices=tuple(DATA_SETS), default="mnist", help="the data set (default: mnist)")
     parser.add_argument(
         "--zoo", type=Path, help="folder of trained models, zoo file or its name (default: the packaged one)"
     )
@@ -104,7 +104,7 @@ def chosen_entries(names: Sequence[str], material: Material) -> list[Entry]:
     if "all" in names:
         for entry in CATALOGUE:
             reason = lacking(entry, material)
-            if entry.growth and material.data == "imagenet" and not all(map(material.has, entry.sets)):
+            if entry.growth and material.data_set.is_large and not all(map(material.has, entry.sets)):
                 reason = reason or "it takes many times the memory; name it to have it"
             if entry.name not in wanted and reason:
                 print(f"left out: {entry.name}, {reason}")
@@ -117,7 +117,7 @@ def lacking(entry: Entry, material: Material) -> str:
     """Why an entry cannot be made, or nothing."""
     if material.data not in entry.data:
         return f"it has no meaning on {material.data}, only on {' and '.join(entry.data)}"
-    if entry.masks and material.data != "mnist":
+    if entry.masks and material.data_set.object_from == "files":
         if material.masks is None:
             return "it needs masks of the images; give --masks FOLDER"
         if not material.masks.is_dir():
@@ -125,7 +125,7 @@ def lacking(entry: Entry, material: Material) -> str:
     missing = [name for name in entry.sets if not material.has(name)]
     if entry.growth and (without := [name for name in entry.sets if material.lacks_growth(name)]):
         return f"{material.folder(without[0])} was made without --growth; delete it or choose another --out"
-    if material.data == "imagenet" and (missing or entry.masks) and not material.image_folder().is_dir():
+    if material.data_set.photographs and (missing or entry.masks) and not material.image_folder().is_dir():
         return f"there is no folder {material.image_folder()} with photographs; give -- --data.root FOLDER"
     if is_own_zoo(material):
         return ""

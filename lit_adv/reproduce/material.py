@@ -14,16 +14,15 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from lit_adv.configs import parameter, strength_epsilon
-from lit_adv.data_sets import DATA_SETS, DataSet, class_names
+from lit_adv.data_sets import DATA_SETS, DataSet
 from lit_adv.errors import InputError
 from lit_adv.evaluation.masking_effect import Judge
 from lit_adv.evaluation.masks import BACKGROUND, OBJECT, read_masks, stroke
-from lit_adv.evaluation.recognizability import answer, shown
+from lit_adv.evaluation.recognizability import judge_input, predicted_class
 from lit_adv.files import read_json
 from lit_adv.perturbations.perturbation_set import EVALUATION, MANIFEST, PerturbationSet, name_of
 from lit_adv.zoo.model_spec import ModelSpec
-from lit_adv.zoo.zoo import Zoo
+from lit_adv.zoo.zoo import ZOOS, Zoo
 
 FAST_STEPS: Final = {"bim": 10, "cw": 30, "square": 100}
 LENGTH: Final = {"bim": "steps", "cw": "steps", "deepfool": "steps", "square": "queries"}
@@ -112,8 +111,8 @@ class Material:
             words += [f"--model.attack.{LENGTH[attack]}", str(self.steps[attack])]
         if self.fast and setting in ("nsm", "nmm"):
             words += ["--data.copies", "20" if setting == "nsm" else "5"]
-            if self.data == "mnist":  # fewer perturbations than the thesis averages need more noise
-                words += ["--data.sigma", "0.4"]
+            if self.data_set.fast_sigma is not None:
+                words += ["--data.sigma", str(self.data_set.fast_sigma)]
         words += ["--growth"] if name in self.growth else []
         words += self.words
         if setting in ("sm", "mm"):
@@ -175,8 +174,9 @@ class Material:
         Raises:
             InputError: there is none, or it takes other images.
         """
-        if self.zoo == Path("mnist") and not self.zoo.is_dir():
-            raise InputError("there is no packaged zoo for mnist; give --zoo, or --fast")
+        packaged = (ZOOS / f"{self.data}.yaml").is_file()
+        if self.zoo == Path(self.data) and not self.zoo.is_dir() and not packaged:
+            raise InputError(f"there is no packaged zoo for {self.data}; give --zoo, or --fast")
         zoo = Zoo.open(self.zoo)
         for spec in zoo.models:
             if spec.image_shape != self.data_set.image_shape:
@@ -186,7 +186,7 @@ class Material:
     @property
     def epsilon(self) -> float:
         """ε of Eq. 4.3 for this data set."""
-        return strength_epsilon(self.data)
+        return self.data_set.epsilon
 
     @cached_property
     def judges(self) -> dict[str, Judge]:
@@ -200,7 +200,7 @@ class Material:
 
     def logits(self, made: PerturbationSet) -> dict[str, Tensor]:
         """What each test model says of a set's perturbations when it sees nothing else (Table 4.3): logits `[N, K]`."""
-        pictures = shown(made.perturbation, self.data, made.target is not None)
+        pictures = judge_input(made.perturbation, self.data_set, made.target is not None)
         return {
             judge: torch.cat([model(part) for part in pictures.split(BATCH)]) for judge, model in self.judges.items()
         }
@@ -208,8 +208,8 @@ class Material:
     def answers_to(self, made: PerturbationSet) -> dict[str, Tensor]:
         """The classes `[N]` that the test models give a set's perturbations, on ImageNet among those of the set."""
         labels = made.label if made.target is None else torch.cat([made.label, made.target])
-        classes = labels.unique() if self.data == "imagenet" else None
-        return {judge: answer(found, classes) for judge, found in self.logits(made).items()}
+        classes = labels.unique() if self.data_set.answers_among_its_classes else None
+        return {judge: predicted_class(found, classes) for judge, found in self.logits(made).items()}
 
     def answers(self, name: str) -> dict[str, Tensor]:
         """`answers_to` a set, found once."""
@@ -219,7 +219,7 @@ class Material:
 
     def seen(self, images: Tensor) -> dict[str, list[str]]:
         """What each test model sees in images `[N, C, H, W]`: names of classes."""
-        called = class_names(self.data)
+        called = self.data_set.class_names()
         return {
             name: [called[c] for part in images.split(BATCH) for c in judge(part).argmax(1).tolist()]
             for name, judge in self.judges.items()
@@ -231,7 +231,7 @@ class Material:
         Raises:
             InputError: there is no such image.
         """
-        if self.data == "mnist":
+        if self.data_set.object_from == "ink":
             place, mask = torch.arange(len(made.label)), stroke(made.image)
         else:
             assert self.masks is not None
@@ -244,7 +244,7 @@ class Material:
 
     def image_folder(self) -> Path:
         """Where ImageNet's photographs are: what the words say, or the configuration."""
-        folder = Path(parameter(self.data, "data", "root"))
+        folder = self.data_set.photographs or Path()
         for place, word in enumerate(self.words):
             if word == "--data.root" and place + 1 < len(self.words):
                 folder = Path(self.words[place + 1])

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 
-from lit_adv.data_sets import class_names
 from lit_adv.evaluation.masks import OBJECT
 from lit_adv.evaluation.noise_classes import noise_classes
 from lit_adv.evaluation.recognizability import by_class
@@ -16,7 +15,6 @@ from lit_adv.perturbations.perturbation_set import name_of
 from lit_adv.reproduce.made import Made, number_or_none, with_interval
 from lit_adv.reproduce.material import Material
 
-NOISE_DRAWS = {"mnist": 100, "cifar10": 100, "imagenet": 1000}
 SHARES = ("clean", "noise", "attack", "recognized")
 
 
@@ -85,8 +83,8 @@ def similarities(material: Material, names: Sequence[str]) -> Made:
 
 def noise(material: Material, names: Sequence[str]) -> Made:
     """5.4: which classes pure noise gets, and how well the perturbations of each class are recognized."""
-    data, called = material.data_set, class_names(material.data)
-    draws = NOISE_DRAWS[material.data]
+    data, called = material.data_set, material.data_set.class_names()
+    draws = data.noise_draws
     seen = [
         {"test model": name, "class": called[label], "share": share}
         for name, judge in material.judges.items()

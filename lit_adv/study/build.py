@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 from PIL import Image
 
-from lit_adv.data_sets import DATA_SETS, class_names
+from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.files import atomic_path
 from lit_adv.perturbations.perturbation_set import PerturbationSet, name_of
@@ -91,8 +91,8 @@ def design(loaded: PerturbationSet, group_size: int, choices: int | None, seed: 
     """Groups, choices and names of a set's pictures; arguments and errors as `build`'s."""
     right = (loaded.label if loaded.target is None else loaded.target).tolist()
     answers = torch.cat([loaded.label] if loaded.target is None else [loaded.label, loaded.target]).unique().tolist()
-    data = loaded.manifest["data"]["name"]
-    names = class_names(data)
+    data = DATA_SETS[loaded.manifest["data"]["name"]]
+    names = data.class_names()
     offered = len(answers) if choices is None else choices
     if len(answers) < 2:
         raise InputError("the set has a single class; make one of several, to have something to choose among")
@@ -113,7 +113,7 @@ def design(loaded: PerturbationSet, group_size: int, choices: int | None, seed: 
     }
     described = {
         "name": name_of(loaded),
-        "data": data,
+        "data": data.name,
         "sha256": loaded.manifest["sha256"],
         "targeted": loaded.target is not None,
     }

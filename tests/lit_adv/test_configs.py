@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from lit_adv.configs import expand, packaged, strength_epsilon
+from lit_adv.configs import expand, packaged
+from lit_adv.data_sets import DATA_SETS, DataSet
 from lit_adv.errors import InputError
 
 
@@ -78,6 +79,10 @@ def test_unknown_name() -> None:
         expand(["predict", "--config", "mnist-nnm-bim"])
 
 
-@pytest.mark.parametrize(("data", "epsilon"), [("mnist", 0.2), ("cifar10", 0.03), ("imagenet", 0.02)])
-def test_the_epsilon_of_table_4_4(data: str, epsilon: float) -> None:
-    assert strength_epsilon(data) == epsilon
+@pytest.mark.parametrize("data", DATA_SETS.values(), ids=lambda data: data.name)
+def test_files_agree_with_what_is_known_of_the_data_sets(data: DataSet) -> None:
+    assert settings_of(f"{data.name}-test")["model"]["epsilon"] == data.epsilon
+    found = settings_of(f"{data.name}-nmm-bim")
+    assert found["attack"]["epsilon"] == data.epsilon
+    if data.photographs is not None:
+        assert Path(found["data"]["root"]) == data.photographs

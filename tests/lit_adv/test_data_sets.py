@@ -3,17 +3,17 @@
 import pytest
 from torchvision.models import ResNet18_Weights
 
-from lit_adv.data_sets import DATA_SETS, class_names, class_table
+from lit_adv.data_sets import DATA_SETS, class_table
 
 
 @pytest.mark.parametrize("data", DATA_SETS)
 def test_every_class_has_a_name(data: str) -> None:
-    assert len(class_names(data)) == DATA_SETS[data].classes
+    assert len(DATA_SETS[data].class_names()) == DATA_SETS[data].classes
 
 
 def test_names() -> None:
-    assert class_names("cifar10")[3] == "cat"
-    named = class_names("imagenet")
+    assert DATA_SETS["cifar10"].class_names()[3] == "cat"
+    named = DATA_SETS["imagenet"].class_names()
     assert [named[number] for number in (0, 292, 497, 999)] == ["tench", "tiger", "church", "toilet tissue"]
 
 

@@ -3,14 +3,15 @@
 import pytest
 import torch
 
-from lit_adv.evaluation.recognizability import answer, by_class, shown
+from lit_adv.data_sets import DATA_SETS
+from lit_adv.evaluation.recognizability import by_class, judge_input, predicted_class
 from lit_adv.evaluation.strength import adversarial_example, random_noise
 
 
 def test_mnist_is_binary() -> None:
     delta = torch.tensor([-0.3, 0.0, 1e-9, -1e-9, 2.0])
-    assert shown(delta, "mnist").tolist() == [1, 0, 0, 1, 0]
-    assert shown(delta, "mnist", targeted=True).tolist() == [0, 0, 1, 0, 1]
+    assert judge_input(delta, DATA_SETS["mnist"]).tolist() == [1, 0, 0, 1, 0]
+    assert judge_input(delta, DATA_SETS["mnist"], targeted=True).tolist() == [0, 0, 1, 0, 1]
 
 
 @pytest.mark.parametrize(("data", "scale"), [("cifar10", 0.05), ("imagenet", 0.5)])
@@ -20,14 +21,14 @@ def test_colours_are_matched_to_imagenet_and_scaled(data: str, scale: float) -> 
     first = torch.tensor([0.485 + 0.229, 0.456 - 0.224, 0.406 + 0.225])
     second = torch.tensor([0.485 - 0.229, 0.456 + 0.224, 0.406 - 0.225])
     expected = scale * torch.stack([first, second], 1).view(1, 3, 1, 2)
-    assert torch.allclose(shown(delta, data), expected, atol=1e-6)
-    assert torch.allclose(shown(-delta, data, targeted=True), expected, atol=1e-6)
+    assert torch.allclose(judge_input(delta, DATA_SETS[data]), expected, atol=1e-6)
+    assert torch.allclose(judge_input(-delta, DATA_SETS[data], targeted=True), expected, atol=1e-6)
 
 
 def test_the_answer_is_among_the_classes_of_the_set() -> None:
     logits = torch.tensor([[9.0, 1.0, 2.0, 3.0], [9.0, 5.0, 2.0, 8.0]])
-    assert answer(logits, None).tolist() == [0, 0]
-    assert answer(logits, torch.tensor([1, 2])).tolist() == [2, 1]
+    assert predicted_class(logits, None).tolist() == [0, 0]
+    assert predicted_class(logits, torch.tensor([1, 2])).tolist() == [2, 1]
 
 
 def test_adversarial_example_is_not_clipped() -> None:
