@@ -1,12 +1,14 @@
-# make demo: digits appear in averaged perturbations.  make test: the tests.  Both install what they need first.
+# make demo: digits appear in averaged perturbations.  make test: the tests.  make soak: the long tests.
+# All install what they need first.
 # VENV is the environment's folder; one environment can serve several checkouts.
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(abspath $(VENV))/bin
 RUN := runs/demo
+SEED ?= 0
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: install demo test lint
+.PHONY: install demo test soak lint
 
 install: $(VENV)/.lit-adv-installed
 
@@ -26,8 +28,14 @@ demo: install
 	$(BIN)/lightning test --config mnist-test --zoo $(RUN)/zoo --out $(RUN)/nmm-bim
 	$(BIN)/lit-adv report $(RUN)/sm-bim $(RUN)/nmm-bim --out $(RUN)/report
 
+# One thread for each of the two processes that test side by side; SEED changes what tests draw at random.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal --hypothesis-seed $(SEED)
+
 test: install
-	$(BIN)/python -m pytest
+	$(PYTEST) -m "not soak"
+
+soak: install
+	$(PYTEST) -m soak
 
 lint: install
 	$(BIN)/ruff check .

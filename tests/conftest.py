@@ -1,4 +1,8 @@
-"""A tiny zoo and the real command line, shared by the tests."""
+"""A tiny zoo, a run on it and the real command line, shared by the tests; one thread for each process."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded; tests run side by side
 
 import subprocess
 import sys
@@ -11,13 +15,9 @@ import torch
 from datamodules.labelled import Labelled
 from datamodules.mnist import embedded_digits
 from lit_adv.zoo.zoo import Zoo
+from tests.helpers import BIM, REPOSITORY, TINY_RECIPE, Run, predict
 from trainers.mnist_zoo import mnist_models
-from trainers.zoo_runner import Recipe, train_zoo
-
-REPOSITORY = Path(__file__).parent.parent
-TINY = Recipe(data="mnist", source="digits", seed=0, epochs=1, batch_size=64, learning_rate=0.1, weight_decay=5e-4)
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+from trainers.zoo_runner import train_zoo
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,15 @@ def digits() -> Labelled:
 @pytest.fixture(scope="session")
 def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
     """A test model and three sources, two channels wide, trained for one epoch."""
-    return train_zoo(TINY, mnist_models(4, width=2), embedded_digits, tmp_path_factory.mktemp("zoo"), processes=2)
+    return train_zoo(TINY_RECIPE, mnist_models(4, width=2), embedded_digits, tmp_path_factory.mktemp("zoo"), 2)
+
+
+@pytest.fixture(scope="session")
+def nmm(zoo: Zoo, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An undisturbed run of one process."""
+    out = tmp_path_factory.mktemp("nmm")
+    predict("mnist-nmm-bim", zoo, out, *BIM)
+    return out
 
 
 @pytest.fixture(scope="session")

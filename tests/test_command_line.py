@@ -18,31 +18,11 @@ from datamodules.labelled import Labelled
 from datamodules.mnist import CLASSES
 from datamodules.selection import first_per_class
 from lit_adv.cli import main
-from lit_adv.perturbations.growth import GROWTH, Growth
+from lit_adv.perturbations.growth import GROWTH
 from lit_adv.perturbations.noise import gaussian_noise
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.zoo import Zoo
-from tests.conftest import REPOSITORY, Run
-
-TINY = ["--trainer.accelerator", "cpu", "--data.per_class", "1", "--data.batch_size", "8"]
-BIM = [*TINY, "--data.copies", "3", "--model.attack.steps", "4"]
-
-
-def predict(name: str, zoo: Zoo, out: Path, *words: str) -> PerturbationSet:
-    main(["predict", "--config", name, "--zoo", str(zoo.path), "--out", str(out), *words])
-    return PerturbationSet.load(out)
-
-
-@pytest.fixture(scope="module")
-def nmm(zoo: Zoo, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An undisturbed run of one process."""
-    out = tmp_path_factory.mktemp("nmm")
-    predict("mnist-nmm-bim", zoo, out, *BIM)
-    return out
-
-
-def same(a: Path, b: Path) -> bool:
-    return torch.equal(PerturbationSet.load(a).perturbation, PerturbationSet.load(b).perturbation)
+from tests.helpers import BIM, REPOSITORY, TINY, Run, kept, predict, same
 
 
 def test_from_images_to_the_page(zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,10 +145,6 @@ def test_two_processes_give_the_same_bits(run: Run, zoo: Zoo, nmm: Path, tmp_pat
     assert too_many.returncode == 2, too_many.stderr
     assert too_many.stderr.count("2 processes for 1 batches leave some without work") == 1
     assert not (tmp_path / "few").exists()
-
-
-def kept(out: Path) -> Growth:
-    return Growth.load(out, PerturbationSet.load(out).manifest["growth"])
 
 
 def test_growth_keeps_the_averages_of_fewer_models_and_copies(

@@ -16,7 +16,7 @@ from lit_adv.evaluation.recognizability import judge_input
 from lit_adv.models.build import build
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.zoo import Zoo
-from tests.conftest import Run
+from tests.helpers import Run
 
 SOURCES = ("resnet20_cifar10", "preresnet20_cifar10")
 

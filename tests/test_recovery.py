@@ -28,10 +28,7 @@ from lit_adv.perturbations.partial_sums import State, load_state, save_state
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import Zoo
-from tests.conftest import REPOSITORY, Run
-from tests.test_command_line import BIM, TINY, kept, nmm, predict, same
-
-__all__ = ["nmm"]
+from tests.helpers import BIM, REPOSITORY, TINY, Run, kept, predict, same
 
 
 def words(zoo: Zoo, out: Path, *more: str) -> list[str]:

@@ -25,9 +25,8 @@ from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
 from lit_adv.perturbations.rendering import matched, show_targeted
 from lit_adv.tracking.records import COLUMNS, FIGURES, PICTURES, PREDICT_FIGURES, TABLE, Experiment
 from lit_adv.zoo.zoo import Zoo
-from tests.conftest import TINY as RECIPE
-from tests.conftest import Run
-from tests.test_command_line import BIM
+from tests.helpers import BIM, Run
+from tests.helpers import TINY_RECIPE as RECIPE
 from tests.wandb_records import Recorded, recorded
 from trainers.mnist_zoo import mnist_models, train_mnist_zoo
 from trainers.zoo_runner import train_zoo

@@ -24,7 +24,7 @@ from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.plan import WorkPlan
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import Zoo
-from tests.test_command_line import TINY, predict
+from tests.helpers import TINY, predict
 
 ATTACKS = [BIM(epsilon=0.2, steps=3), CW(steps=3), DeepFool(steps=2), Square(epsilon=0.2, queries=5), Gradient()]
 WORDS = {

@@ -9,7 +9,7 @@ import pytest
 from datamodules.mnist import embedded_digits
 from lit_adv.errors import InputError
 from lit_adv.zoo.zoo import Zoo
-from tests.conftest import TINY
+from tests.helpers import TINY_RECIPE as TINY
 from trainers.mnist_zoo import mnist_models
 from trainers.zoo_runner import train_zoo
 

@@ -11,7 +11,7 @@ from lit_adv.attacks import BIM, CW, Attack, DeepFool, Gradient, Square
 from lit_adv.cli import main
 from lit_adv.cli.plan import describe_needs, shortened, span, timed
 from lit_adv.zoo.zoo import Zoo
-from tests.test_command_line import BIM as WORDS
+from tests.helpers import BIM as WORDS
 
 
 def plan(zoo: Zoo, out: Path, *words: str) -> None:

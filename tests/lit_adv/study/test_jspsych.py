@@ -7,7 +7,7 @@ import pytest
 
 from lit_adv.errors import InputError
 from lit_adv.study.jspsych import INSTALL, LIBRARIES, integrity, read_libraries
-from tests.conftest import REPOSITORY
+from tests.helpers import REPOSITORY
 
 
 def test_integrity() -> None:
