@@ -11,7 +11,7 @@ from lit_adv.cli import main
 from lit_adv.perturbations.growth import Growth
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.zoo import Zoo
-from trainers.zoo_runner import Recipe
+from trainers.recipe import Recipe
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -7,7 +7,8 @@ from datamodules.cifar10 import Source, load_cifar10
 from datamodules.labelled import Labelled
 from lit_adv.errors import InputError
 from lit_adv.tracking.records import Experiment
-from trainers.zoo_runner import ModelPlan, Recipe, train_zoo
+from trainers.recipe import ModelPlan, Recipe
+from trainers.zoo_runner import train_zoo
 
 
 def train_cifar10_zoo(

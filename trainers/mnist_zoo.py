@@ -6,7 +6,8 @@ from typing import Any, Final
 from datamodules.mnist import Source, load_mnist
 from lit_adv.errors import InputError
 from lit_adv.tracking.records import Experiment
-from trainers.zoo_runner import ModelPlan, Recipe, train_zoo
+from trainers.recipe import ModelPlan, Recipe
+from trainers.zoo_runner import train_zoo
 
 SMALL: Final = {"width": 6, "epochs": 8, "batch_size": 32, "weight_decay": 0.02}
 FULL: Final = {"width": 8, "epochs": 3, "batch_size": 128, "weight_decay": 0.005}

@@ -8,18 +8,11 @@ from typing import Final
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lit_adv.data_sets import DATA_SETS
 from lit_adv.perturbations.perturbation_set import PerturbationSet, name_of
-from lit_adv.perturbations.rendering import as_shown
+from lit_adv.perturbations.rendering import as_picture
 
 DPI: Final = 110
 MOST_COLUMNS: Final = 10
-
-
-def as_picture(made: PerturbationSet, index: Tensor) -> Tensor:
-    """A set's perturbations at `index` as the thesis shows them (4.6.6): `[n, C, H, W]`, not clipped."""
-    data = DATA_SETS[made.manifest["data"]["name"]]
-    return as_shown(made.perturbation[index], data.mean, data.std, targeted=made.target is not None)
 
 
 def picture_rows(sets: Sequence[PerturbationSet], index: Tensor) -> list[tuple[str, Tensor]]:

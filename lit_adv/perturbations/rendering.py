@@ -7,6 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lit_adv.data_sets import DATA_SETS
+from lit_adv.perturbations.perturbation_set import PerturbationSet
+
 
 def matched(picture: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Scales linearly, so that each channel of each picture has the given mean and standard deviation.
@@ -35,6 +38,12 @@ def show_targeted(perturbation: Tensor, largest: float = 1.0) -> Tensor:
 def as_shown(perturbation: Tensor, mean: Sequence[float], std: Sequence[float], targeted: bool) -> Tensor:
     """The picture that people see of δ `[N, C, H, W]`: −δ with the data set's statistics; targeted: δ, grey where 0."""
     return 0.5 + show_targeted(perturbation) / 2 if targeted else matched(-perturbation, mean, std)
+
+
+def as_picture(made: PerturbationSet, index: Tensor) -> Tensor:
+    """A set's perturbations at `index` as the thesis shows them (4.6.6): `[n, C, H, W]`, not clipped."""
+    data = DATA_SETS[made.manifest["data"]["name"]]
+    return as_shown(made.perturbation[index], data.mean, data.std, targeted=made.target is not None)
 
 
 def strongest(perturbation: Tensor) -> Tensor:

@@ -10,8 +10,9 @@ from matplotlib.ticker import LogLocator
 from lit_adv.evaluation.grid import grid_period, spectrum
 from lit_adv.evaluation.masking_effect import Masked, Point, area_ratio, by_area, by_epsilon, derivative
 from lit_adv.evaluation.masks import OBJECT
-from lit_adv.figures.gallery import as_picture, band
+from lit_adv.figures.gallery import band
 from lit_adv.figures.plots import LABELS, curves, legend_below, panels, plain
+from lit_adv.perturbations.rendering import as_picture
 from lit_adv.reproduce.made import LOW_AND_HIGH, Made, Row, number_or_none, with_interval
 from lit_adv.reproduce.material import Material
 

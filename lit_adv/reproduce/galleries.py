@@ -9,9 +9,9 @@ from lit_adv.errors import InputError
 from lit_adv.evaluation.masks import BACKGROUND, OBJECT
 from lit_adv.evaluation.similarity import correlation
 from lit_adv.evaluation.strength import adversarial_example
-from lit_adv.figures.gallery import MOST_COLUMNS, as_picture, band, picture_rows
+from lit_adv.figures.gallery import MOST_COLUMNS, band, picture_rows
 from lit_adv.perturbations.perturbation_set import PerturbationSet, first_of_each_class, name_of
-from lit_adv.perturbations.rendering import show_targeted, strongest
+from lit_adv.perturbations.rendering import as_picture, show_targeted, strongest
 from lit_adv.reproduce.made import LOW_AND_HIGH, Made, Row, number_or_none, with_interval
 from lit_adv.reproduce.material import Material
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lit_adv.errors import InputError
 from lit_adv.evaluation.strength import adversarial_example
 from lit_adv.perturbations.perturbation_set import PerturbationSet, first_of_each_class
-from lit_adv.perturbations.rendering import as_bytes
+from lit_adv.perturbations.rendering import as_bytes, as_picture
 
 PICTURES: Final = ("pictures/image", "pictures/perturbation", "pictures/adversarial_example")
 """Keys of the pictures: x; the perturbation as in the thesis; x + ε·sign(δ) (Eq. 4.3)."""
@@ -173,8 +173,6 @@ def pictures(found: PerturbationSet, epsilon: float) -> tuple[dict[str, NDArray[
     Returns:
         Key to `[N, H, W, C]`; N captions.
     """
-    from lit_adv.figures.gallery import as_picture
-
     index = first_of_each_class(found.label)[:MOST_PICTURES]
     image = found.image[index]
     example = adversarial_example(image, found.perturbation[index], epsilon)

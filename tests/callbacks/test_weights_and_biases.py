@@ -260,7 +260,7 @@ import os, sys
 from lit_adv.cli import main
 main(sys.argv[1:])
 print("imported:", "wandb" in sys.modules)
-from callbacks.weights_and_biases import is_offline
+from lit_adv.tracking.wandb_run import is_offline
 print("offline:", is_offline())
 os.environ["WANDB_API_KEY"] = "0123456789" * 4
 print("with a login:", is_offline())

@@ -14,9 +14,10 @@ from datamodules.labelled import Labelled
 from lit_adv.cli import run_command
 from lit_adv.errors import InputError
 from lit_adv.zoo.zoo import Zoo
-from trainers import zoo_runner
+from trainers import train_model as training
 from trainers.cifar10_zoo import train_cifar10_zoo
-from trainers.zoo_runner import ModelPlan, Recipe, train_model
+from trainers.recipe import ModelPlan, Recipe
+from trainers.train_model import train_model
 
 RECIPE = Recipe(
     data="cifar10",
@@ -82,7 +83,7 @@ def test_training_continues_after_its_last_whole_epoch(
     epochs: list[int] = []
     rates: list[float] = []
 
-    class Watch(zoo_runner.EpochLine):
+    class Watch(training.EpochLine):
         stop = True
 
         def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -92,7 +93,7 @@ def test_training_continues_after_its_last_whole_epoch(
             if self.stop and trainer.current_epoch == 2:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(zoo_runner, "EpochLine", Watch)
+    monkeypatch.setattr(training, "EpochLine", Watch)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         train_model(RECIPE, RESNET, data, tmp_path)
     Watch.stop = False

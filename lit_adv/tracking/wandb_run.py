@@ -1,0 +1,113 @@
+"""W&B runs: opened, closed, and found on disk where there is no login."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from pytorch_lightning.loggers import WandbLogger
+
+from lit_adv.errors import InputError
+from lit_adv.files import check_writable
+from lit_adv.tracking.records import Experiment, default_group, identity
+
+
+def is_offline() -> bool:
+    """Whether runs are only recorded on disk: because W&B is set so, or because there is no login.
+
+    Raises:
+        InputError: there is a login that is no good.
+    """
+    import wandb
+
+    mode = wandb.setup().settings.mode
+    if mode != "online" or "WANDB_MODE" in os.environ:
+        return mode in ("offline", "dryrun")
+    try:
+        return not wandb.login(prompt=False, verify=False)
+    except wandb.errors.Error as error:
+        raise InputError(f"W&B: {error}") from error
+
+
+def say_where(folder: Path) -> None:
+    """Says where offline records lie and how they are uploaded later."""
+    records = folder / "wandb"
+    print(f"W&B: offline, recorded in {records}; to upload: wandb sync {records}/offline-run-*", file=sys.stderr)
+
+
+def open_run(
+    experiment: Experiment,
+    folder: Path,
+    config: Mapping[str, Any],
+    *,
+    job: Literal["fit", "predict", "test"],
+    name: str,
+    group: str,
+    key: str,
+) -> WandbLogger:
+    """Opens a W&B run with its records in `folder`/wandb.
+
+    Args:
+        experiment: the project, and the group where the user named one.
+        folder: of the run.
+        config: its settings.
+        job: the job type.
+        name: the run's name.
+        group: for an experiment without one.
+        key: what makes this the same W&B run when it is started again.
+
+    Raises:
+        InputError: the folder cannot be written, or W&B refuses the run.
+    """
+    import wandb
+
+    check_writable(folder / "wandb")
+    group = experiment.group or group
+    offline = is_offline()
+    try:
+        run = wandb.init(
+            project=experiment.project,
+            dir=folder,
+            id=identity(group, job, str(folder.resolve()), key),
+            resume="allow",
+            name=name,
+            group=group,
+            job_type=job,
+            config=dict(config),
+            mode="offline" if offline else None,
+            settings=wandb.Settings(silent=offline, console="off"),
+        )
+    except wandb.errors.Error as error:
+        raise InputError(f"W&B: {error}") from error
+    return WandbLogger(project=experiment.project, save_dir=folder, experiment=run)
+
+
+@contextmanager
+def recorded_fit(
+    experiment: Experiment, zoo: Path, data: str, config: Mapping[str, Any], name: str
+) -> Iterator[WandbLogger]:
+    """The logger of one model's training, whose W&B run ends with the block.
+
+    Args:
+        experiment: see `open_run`.
+        zoo: the zoo's folder.
+        data: the data set.
+        config: the recipe.
+        name: the model's.
+    """
+    group = default_group(data, zoo)
+    logger = open_run(experiment, zoo, config, job="fit", name=name, group=group, key=identity(config))
+    logger.experiment.define_metric("*", step_metric="trainer/global_step")
+    try:
+        yield logger
+    except BaseException as error:
+        logger.experiment.finish(exit_code=exit_code(error))
+        raise
+    logger.experiment.finish()
+
+
+def exit_code(error: BaseException) -> int:
+    """What the process will end with."""
+    return error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1

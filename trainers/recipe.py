@@ -1,0 +1,79 @@
+"""The settings that the models of a zoo share, and those of each."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from lit_adv.errors import InputError
+from lit_adv.zoo.model_spec import ModelSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What all models of a zoo share.
+
+    Attributes:
+        data: the data set, `mnist` or `cifar10`.
+        source: where its images come from.
+        seed: of the zoo.
+        epochs: passes over the training images.
+        batch_size: images in a step.
+        learning_rate: the peak of the one-cycle schedule.
+        weight_decay: of SGD.
+        label_smoothing: of the cross-entropy, 0 ≤ value < 1.
+        augment: mirror the images and move them by up to an eighth of their side, at random.
+        reduced: train in bfloat16 where there is a GPU.
+    """
+
+    data: str
+    source: str
+    seed: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    label_smoothing: float = 0.0
+    augment: bool = False
+    reduced: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("seed", 0), ("epochs", 1), ("batch_size", 1), ("weight_decay", 0), ("label_smoothing", 0)):
+            if not getattr(self, name) >= least:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+        if not self.learning_rate > 0:
+            raise InputError(f"learning_rate is {self.learning_rate}; it must be above 0")
+        if not self.label_smoothing < 1:
+            raise InputError(f"label_smoothing is {self.label_smoothing}; it must be below 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelPlan:
+    """One model that a zoo shall have.
+
+    Attributes:
+        name: in the zoo.
+        role: `source` or `test`.
+        number: its place among the zoo's seeds.
+        architecture: see `lit_adv.models.build.build`.
+        arguments: likewise.
+    """
+
+    name: str
+    role: Literal["source", "test"]
+    number: int
+    architecture: str
+    arguments: Mapping[str, Any]
+
+
+def difference(spec: ModelSpec, recipe: Recipe, model: ModelPlan) -> str | None:
+    """The first setting in which a finished model and the asked one differ."""
+    made = {**spec.training["recipe"], **spec.arguments, "architecture": spec.architecture}
+    asked = {**asdict(recipe), **model.arguments, "architecture": model.architecture}
+    different = (key for key in asked if made.get(key) != asked[key])
+    return next((f"{key} {made.get(key)}, asked is {asked[key]}" for key in different), None)
+
+
+def is_finished(zoo: Path, name: str) -> bool:
+    """Whether a model's weights and manifest are there."""
+    return all((zoo / f"{name}.{ending}").exists() for ending in ("safetensors", "json"))

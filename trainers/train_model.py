@@ -1,0 +1,146 @@
+"""Trains one model of a zoo and writes it."""
+
+import hashlib
+import json
+import shutil
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import Logger
+from torch import Tensor
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
+
+from datamodules.labelled import Labelled
+from lit_adv.data_sets import DATA_SETS
+from lit_adv.models.build import build, prepare
+from lit_adv.perturbations.manifest import versions
+from lit_adv.tracking.records import Experiment, version_settings
+from lit_adv.tracking.wandb_run import recorded_fit
+from lit_adv.zoo.model_spec import ModelSpec
+from lit_adv.zoo.zoo import Zoo
+from trainers.classifier import Classifier
+from trainers.recipe import ModelPlan, Recipe
+
+SEEDS_PER_ZOO = 1_000_000
+"""Model i of the zoo of seed s is initialised with s·1,000,000 + i, so that zoos of different seeds share no model."""
+
+
+def train_model(
+    recipe: Recipe,
+    model: ModelPlan,
+    data: Labelled,
+    out: Path,
+    device: int = 0,
+    experiment: Experiment | None = None,
+) -> ModelSpec:
+    """Trains one model of a zoo and writes it.
+
+    Args:
+        recipe: how.
+        model: which.
+        data: the images.
+        out: the zoo's folder.
+        device: which GPU is used, where there is one.
+        experiment: where the training is recorded; left out, nowhere.
+    """
+    if experiment is None:
+        return _train(recipe, model, data, out, device, False)
+    config = {
+        **asdict(recipe),
+        **model.arguments,
+        **{name: getattr(model, name) for name in ("name", "role", "number", "architecture")},
+        "zoo": out.name,
+        "train_images": len(data.train_labels),
+        "test_images": len(data.test_labels),
+        **version_settings(versions()),
+    }
+    with recorded_fit(experiment, out, recipe.data, config, model.name) as logger:
+        return _train(recipe, model, data, out, device, logger)
+
+
+def _train(
+    recipe: Recipe, model: ModelPlan, data: Labelled, out: Path, device: int, logger: Logger | Literal[False]
+) -> ModelSpec:
+    seed = recipe.seed * SEEDS_PER_ZOO + model.number
+    torch.manual_seed(seed)
+    data_set = DATA_SETS[recipe.data]
+    network = build(model.architecture, model.arguments)
+    classifier = Classifier(
+        prepare(network, data_set.input_mean, data_set.input_std),
+        data_set.classes,
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        label_smoothing=recipe.label_smoothing,
+        augment=recipe.augment,
+    )
+    gpu = torch.cuda.is_available()
+    what = hashlib.sha256(json.dumps([asdict(recipe), asdict(model)]).encode()).hexdigest()
+    unfinished = out / "unfinished" / f"{model.name}-{what[:8]}"  # so that another recipe does not continue this one
+    trainer = pl.Trainer(
+        max_epochs=recipe.epochs,
+        accelerator="gpu" if gpu else "cpu",
+        devices=[device % torch.cuda.device_count()] if gpu else 1,
+        precision="bf16-mixed" if gpu and recipe.reduced else "32-true",
+        logger=logger,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[EpochLine(model.name), ModelCheckpoint(unfinished, "epoch", save_top_k=1)],
+    )
+    last = unfinished / "epoch.ckpt"
+    trainer.fit(
+        classifier,
+        image_batches(data.train_images, data.train_labels, recipe.batch_size, shuffle=True),
+        ckpt_path=last if last.is_file() else None,
+        weights_only=True,
+    )
+    [scores] = trainer.test(
+        classifier, image_batches(data.test_images, data.test_labels, 1000, shuffle=False), verbose=False
+    )
+    spec: dict[str, Any] = {
+        "name": model.name,
+        "role": model.role,
+        "architecture": model.architecture,
+        "arguments": dict(model.arguments),
+        "classes": data_set.classes,
+        "image_shape": tuple(data.train_images.shape[1:]),
+        "mean": data_set.input_mean,
+        "std": data_set.input_std,
+        "training": {
+            "seed": seed,
+            "accuracy": scores["accuracy"],
+            "train": len(data.train_labels),
+            "test": len(data.test_labels),
+            "recipe": asdict(recipe),
+        },
+    }
+    finished = Zoo.save(out, spec, network.cpu())
+    shutil.rmtree(unfinished)
+    return finished
+
+
+class EpochLine(pl.Callback):
+    """Prints a line after each epoch but the last."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._begun = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        done, epochs = trainer.current_epoch + 1, trainer.max_epochs
+        if done != epochs:
+            print(f"{self.name}: epoch {done} of {epochs}, {time.monotonic() - self._begun:.0f} s", flush=True)
+
+
+def image_batches(images: Tensor, labels: Tensor, batch_size: int, shuffle: bool) -> DataLoader[tuple[Tensor, ...]]:
+    """Whole batches cut out of tensors in memory; shuffled ones leave out an incomplete last batch."""
+    dataset = TensorDataset(images, labels)
+    order = RandomSampler(dataset) if shuffle else SequentialSampler(dataset)
+    sampler = BatchSampler(order, min(batch_size, len(labels)), drop_last=shuffle)
+    return DataLoader(dataset, batch_size=None, sampler=sampler)
