@@ -4,11 +4,12 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(abspath $(VENV))/bin
+DOCS := $(abspath $(VENV))-docs
 RUN := runs/demo
 SEED ?= 0
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: install demo test soak lint
+.PHONY: install demo test soak lint docs
 
 install: $(VENV)/.lit-adv-installed
 
@@ -42,3 +43,14 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+# The documentation in build/docs: a broken link fails. Its small environment needs no torch: the source is only parsed.
+docs: $(DOCS)/.installed
+	$(DOCS)/bin/sphinx-build --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "build/docs/index.html"
+
+$(DOCS)/.installed: pyproject.toml
+	test -x $(DOCS)/bin/pip || $(PYTHON) -m venv --clear $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --group docs
+	touch $@

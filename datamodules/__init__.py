@@ -1,0 +1,1 @@
+"""Images: where they come from, which are selected, and their noisy copies."""

@@ -1,6 +1,6 @@
-"""Configuration of the documentation: Sphinx, Markdown pages by MyST, the reference read from the docstrings by AutoAPI.
+"""Configuration of the documentation: Sphinx, Markdown pages by MyST, a reference by AutoAPI.
 
-AutoAPI parses the source without importing it, so the documentation is built without torch, in an environment of its own.
+AutoAPI parses the source without importing it: the documentation needs no torch, and has an environment of its own.
 """
 
 import re
@@ -19,13 +19,13 @@ extensions = ["myst_parser", "sphinx.ext.napoleon", "autoapi.extension"]
 exclude_patterns = ["results/*"]
 myst_heading_anchors = 3
 html_theme = "furo"
+napoleon_use_ivar = True
 html_title = "lit-adv"
 html_show_copyright = False
-templates_path = ["_templates"]
 
 autoapi_dirs = [str(ROOT / package) for package in ("lit_adv", "callbacks", "datamodules", "trainers")]
 autoapi_root = "reference/api"
-autoapi_options = ["members", "show-module-summary"]
+autoapi_options = ["members"]
 autoapi_member_order = "bysource"
 autoapi_add_toctree_entry = False
 autoapi_keep_files = False

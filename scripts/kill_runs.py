@@ -37,6 +37,7 @@ data:
 
 
 def command(zoo: Path, out: Path, processes: int, steps: int) -> list[str]:
+    """The words that start a run; its settings lie beside its folder."""
     settings = out.parent / "settings.yaml"
     settings.write_text(SETTINGS)
     words = ["-m", "lit_adv", "predict", "--config", "mnist-nmm-bim", "--config", str(settings), "--zoo", str(zoo)]
@@ -45,6 +46,7 @@ def command(zoo: Path, out: Path, processes: int, steps: int) -> list[str]:
 
 
 def start(words: list[str], log: Path) -> "subprocess.Popen[bytes]":
+    """Starts a run in a process group of its own, one thread for each process."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with log.open("wb") as file:
         return subprocess.Popen(words, env=environment, stdout=file, stderr=file, start_new_session=True)

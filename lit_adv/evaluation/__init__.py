@@ -1,0 +1,1 @@
+"""Judging perturbations: recognizability, strength, intervals, and the published figures beside them."""

@@ -20,7 +20,7 @@ MODEL_FIELDS: Final = {"name", "architecture", "arguments", "size", "weights", "
 
 
 def read_zoo_file(path: Path) -> tuple[tuple[ModelSpec, ...], str | None]:
-    """Reads a zoo file (README, "CIFAR-10 and ImageNet").
+    """Reads a zoo file (docs/reference/files.md).
 
     Returns:
         The models, sources first, and the name of the one for SM and NSM where the file gives it.

@@ -31,5 +31,5 @@ def test_missing_and_other_versions_are_refused(node_modules: Path, tmp_path: Pa
         read_libraries(copy)
 
 
-def test_the_readme_installs_these_versions() -> None:
-    assert f"\n{INSTALL}\n" in (REPOSITORY / "README.md").read_text()
+def test_the_documentation_installs_these_versions() -> None:
+    assert f"\n{INSTALL}\n" in (REPOSITORY / "docs/how-to/human-study.md").read_text()
