@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ from lit_adv.files import check_writable, read_json, write_json
 from lit_adv.perturbations.batch import ReplicaBatch
 from lit_adv.perturbations.exact_mean import ExactMean
 from lit_adv.perturbations.growth import GROWTH, Cells, Growth
-from lit_adv.perturbations.manifest import compare, versions, with_missing, without
+from lit_adv.perturbations.manifest import Manifest, compare, versions
 from lit_adv.perturbations.partial_sums import (
     State,
     added_up,
@@ -82,7 +83,8 @@ class PerturbationAverage(pl.Callback):
         self.partial = self.out / "partial"
         refuse_misfits(module, data)
         self.growth = trainer.strategy.broadcast(self.growth or (trainer.is_global_zero and self._grew()))
-        self.run = {**describe_run(module, data, trainer.strategy.root_device), "growth": self.growth}
+        self.manifest = describe_run(module, data, trainer.strategy.root_device)
+        self.run = {**self.manifest.to_json(), "growth": self.growth}
         self.cells = Cells(data.plan.models, data.plan.copies, data.seed) if self.growth else None
         self.images = len(data.selection.labels)
         self.mean = self._empty_mean(data)
@@ -201,14 +203,14 @@ class PerturbationAverage(pl.Callback):
 
     def _refuse_finished(self) -> None:
         asked = {name: value for name, value in self.run.items() if name not in ("device", "torch", "growth")}
-        there = with_missing(read_json(self.out / MANIFEST))
+        there = Manifest.load(self.out / MANIFEST).with_missing().to_json()
         if self.growth and "growth" not in there:
             asked["growth"] = True
         if differences := compare(there, asked):
             raise InputError(
                 f"{self.out} holds a different finished run ({differences}); choose another --out, or --restart"
             )
-        missing = [model["name"] for model in PerturbationSet.load(self.out).manifest.get("missing", [])]
+        missing = [model.name for model in PerturbationSet.load(self.out).manifest.missing]
         shutil.rmtree(self.partial, ignore_errors=True)
         but = f", without {', '.join(missing)}, which failed; --restart tries again" if missing else "; nothing to do"
         raise AlreadyDone(f"{self.out} holds this perturbation set already{but}")
@@ -331,13 +333,12 @@ class PerturbationAverage(pl.Callback):
             else:
                 add_healthy(mean, module, batch, self._rows)
         self._learn_of_failures(module)
-        made = without(self.run, module.failed)
+        made = replace(self.manifest.without(module.failed), versions=versions())
         if self.cells is None:
-            del made["growth"]
             (self.out / GROWTH).unlink(missing_ok=True)
         else:
             growth = Growth.of(self.cells, mean)
-            made["growth"] = growth.save(self.out)
+            made = replace(made, growth=growth.save(self.out))
             mean = growth.whole()
         expected = (data.plan.models - len(module.failed)) * data.plan.copies
         if (mean.count != expected).any():
@@ -348,7 +349,7 @@ class PerturbationAverage(pl.Callback):
             label=data.selection.labels,
             target=data.selection.targets,
             count=mean.count,
-            manifest={**made, "versions": versions()},
+            manifest=made,
         ).save(self.out)
         shutil.rmtree(self.partial, ignore_errors=True)
 

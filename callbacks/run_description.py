@@ -2,14 +2,13 @@
 
 import hashlib
 import json
-from typing import Any
 
 import torch
 
 from datamodules.replicas import ReplicaDataModule
 from lit_adv.attack_module import AttackModule
 from lit_adv.errors import InputError
-from lit_adv.perturbations.manifest import setting
+from lit_adv.perturbations.manifest import Manifest, setting
 
 
 def refuse_misfits(module: AttackModule, data: ReplicaDataModule) -> None:
@@ -24,8 +23,8 @@ def refuse_misfits(module: AttackModule, data: ReplicaDataModule) -> None:
         raise InputError("stackable is true, but this attack or these models cannot be stacked; leave it out")
 
 
-def describe_run(module: AttackModule, data: ReplicaDataModule, device: torch.device) -> dict[str, Any]:
-    """What a run is: everything that its perturbations depend on, as JSON values."""
+def describe_run(module: AttackModule, data: ReplicaDataModule, device: torch.device) -> Manifest:
+    """The manifest of a run before it has begun."""
     selection = data.selection
     content = selection.images.numpy().tobytes() + selection.labels.numpy().tobytes()
     run = {
@@ -44,4 +43,4 @@ def describe_run(module: AttackModule, data: ReplicaDataModule, device: torch.de
         "device": device.type,
         "torch": torch.__version__,
     }
-    return json.loads(json.dumps(run))  # type: ignore[no-any-return]
+    return Manifest.from_json(json.loads(json.dumps(run)))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from lit_adv.attack_module import AttackModule
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.evaluation.module import EvaluationModule
 from lit_adv.files import read_json
-from lit_adv.perturbations.manifest import versions
+from lit_adv.perturbations.manifest import Manifest, versions
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
 from lit_adv.tracking.records import (
     COLUMNS,
@@ -46,7 +47,7 @@ class WandbRun(pl.Callback):
         self.logger: WandbLogger | None = None
 
     def open(
-        self, trainer: pl.Trainer, manifest: Mapping[str, Any], job: Literal["predict", "test"], key: str, **more: Any
+        self, trainer: pl.Trainer, manifest: Manifest, job: Literal["predict", "test"], key: str, **more: Any
     ) -> None:
         """Opens the run and makes it the trainer's logger.
 
@@ -112,10 +113,10 @@ class PredictRun(WandbRun):
         run = describe_run(pl_module, data, trainer.strategy.root_device)
         self.open(
             trainer,
-            {**run, "versions": versions()},
+            replace(run, versions=versions()),
             "predict",
-            identity(run),
-            test_epsilon=DATA_SETS[run["data"]["name"]].epsilon,
+            identity(run.to_json()),
+            test_epsilon=DATA_SETS[run.data.name].epsilon,
         )
         self._made = sum(data.plan.rows(number) for number in (~data.done).nonzero()[:, 0].tolist())
         self._started = time.monotonic()
@@ -124,7 +125,7 @@ class PredictRun(WandbRun):
         if self.logger is not None:
             seconds = time.monotonic() - self._started
             found = PerturbationSet.load(Path(trainer.default_root_dir))
-            epsilon = DATA_SETS[found.manifest["data"]["name"]].epsilon
+            epsilon = DATA_SETS[found.manifest.data.name].epsilon
             self.close(found, epsilon, predict_figures(found, self._made, seconds))
 
 
@@ -141,7 +142,7 @@ class TestRun(WandbRun):
             "test_seed": pl_module.seed,
             "judges": [spec.name for spec in pl_module.specs],
         }
-        self.open(trainer, manifest, "test", identity(manifest["sha256"], own), **own)
+        self.open(trainer, manifest, "test", identity(manifest.sha256, own), **own)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if self.logger is not None:

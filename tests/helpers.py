@@ -37,4 +37,4 @@ def same(a: Path, b: Path) -> bool:
 
 def kept(out: Path) -> Growth:
     """What a run with `--growth` keeps beside its set."""
-    return Growth.load(out, PerturbationSet.load(out).manifest["growth"])
+    return Growth.load(out, PerturbationSet.load(out).manifest.growth)

@@ -19,6 +19,7 @@ from datamodules.mnist import CLASSES
 from datamodules.selection import first_per_class
 from lit_adv.cli import main
 from lit_adv.perturbations.growth import GROWTH
+from lit_adv.perturbations.manifest import AttackRecord
 from lit_adv.perturbations.noise import gaussian_noise
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.zoo import Zoo
@@ -28,14 +29,15 @@ from tests.helpers import BIM, REPOSITORY, TINY, Run, kept, predict, same
 def test_from_images_to_the_page(zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sm = predict("mnist-sm-bim", zoo, tmp_path / "sm", *TINY, "--model.attack.steps", "4")
     assert sm.count.tolist() == [1] * 10
-    assert sm.manifest["setting"] == "SM"
-    assert [s["name"] for s in sm.manifest["sources"]] == ["model-001"]
+    assert sm.manifest.setting == "SM"
+    assert [s.name for s in sm.manifest.sources] == ["model-001"]
     found = PerturbationSet.load(nmm)
     assert found.count.tolist() == [9] * 10
     assert found.label.tolist() == list(range(10))
-    assert found.manifest["attack"] == {"name": "BIM", "epsilon": 0.2, "steps": 4, "step_size": None, "clip": None}
-    assert (found.manifest["setting"], found.manifest["copies"], found.manifest["sigma"]) == ("NMM", 3, 0.2)
-    assert [s["name"] for s in found.manifest["sources"]] == ["model-001", "model-002", "model-003"]
+    attack = AttackRecord("BIM", {"epsilon": 0.2, "steps": 4, "step_size": None, "clip": None})
+    assert found.manifest.attack == attack
+    assert (found.manifest.setting, found.manifest.copies, found.manifest.sigma) == ("NMM", 3, 0.2)
+    assert [s.name for s in found.manifest.sources] == ["model-001", "model-002", "model-003"]
     assert 0 < found.perturbation.abs().max() <= 0.2
     assert sorted(p.name for p in nmm.iterdir() if p.name != "evaluation.json") == [
         "manifest.json",
@@ -89,7 +91,7 @@ def test_the_other_settings(zoo: Zoo, tmp_path: Path, name: str, setting: str, c
     found = predict(
         name, zoo, tmp_path, *TINY, "--model.attack.steps", "1", *(["--data.copies", "3"] if setting == "NSM" else [])
     )
-    assert found.manifest["setting"] == setting
+    assert found.manifest.setting == setting
     assert found.count.tolist() == [count] * 10
 
 
@@ -102,7 +104,7 @@ def test_stacked_models_stopped_and_shared_give_the_same_bits(run: Run, zoo: Zoo
     """Two batches, of two models and of one."""
     words = [*TINY[:-2], "--data.batch_size", "20", "--model.attack.steps", "2"]
     whole = predict("mnist-mm-bim", zoo, tmp_path / "whole", *words)
-    assert whole.manifest["stacked"] == 2
+    assert whole.manifest.stacked == 2
     with pytest.raises(SystemExit, match="2"):
         predict("mnist-mm-bim", zoo, tmp_path / "stopped", *words, "--trainer.limit_predict_batches", "1")
     predict("mnist-mm-bim", zoo, tmp_path / "stopped", *words)
@@ -175,7 +177,7 @@ def test_growth_keeps_the_averages_of_fewer_models_and_copies(
 def test_growth_tells_the_models_of_a_stack_apart(zoo: Zoo, tmp_path: Path) -> None:
     words = [*TINY[:-2], "--data.batch_size", "60", "--data.copies", "2", "--model.attack.steps", "2"]
     stacked = predict("mnist-nmm-bim", zoo, tmp_path / "stacked", *words, "--growth")
-    assert stacked.manifest["stacked"] == 3
+    assert stacked.manifest.stacked == 3
     predict("mnist-nmm-bim", zoo, tmp_path / "alone", *words, "--growth", "--model.exact", "true")
     for n in (1, 2):
         pairs = zip(kept(tmp_path / "stacked").averages(1, n), kept(tmp_path / "alone").averages(1, n), strict=True)
@@ -251,7 +253,7 @@ def test_restart_begins_anew(zoo: Zoo, tmp_path: Path) -> None:
     main(["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(tmp_path)])
     (tmp_path / "notes.txt").touch()
     again = predict("mnist-sm-bim", zoo, tmp_path, *BIM, "--model.attack.epsilon", "0.1", "--restart")
-    assert again.manifest["attack"]["epsilon"] == 0.1
+    assert again.manifest.attack.parameters["epsilon"] == 0.1
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "manifest.json",
         "notes.txt",

@@ -52,7 +52,7 @@ def test_cifar10_from_start_to_page(cifar10: Path, tmp_path: Path) -> None:
     attack = BIM(epsilon=0.03, steps=2)
     each = [attack(spec.load(), found.image, found.label).double() for spec in zoo.sources]
     assert torch.allclose(found.perturbation.double(), sum(each) / 2, atol=1e-6)  # type: ignore[arg-type]
-    assert [s["name"] for s in PerturbationSet.load(sets["sm"]).manifest["sources"]] == ["white"]
+    assert [s.name for s in PerturbationSet.load(sets["sm"]).manifest.sources] == ["white"]
     figures = json.loads((sets["sm"] / "evaluation.json").read_text())
     assert {name: judge["white_box"] for name, judge in figures["judges"].items()} == {
         "nin_cifar10": False,

@@ -286,8 +286,8 @@ def test_a_model_that_fails_is_left_out(
     assert torch.equal(kept(out).averages(2, 3)[0], found.perturbation)
     assert len(kept(out).averages(1, 3)) == 2
     assert found.count.tolist() == [6] * 10
-    assert [s["name"] for s in found.manifest["sources"]] == ["model-001", "model-002"]
-    assert [m["name"] for m in found.manifest["missing"]] == ["model-003"]
+    assert [s.name for s in found.manifest.sources] == ["model-001", "model-002"]
+    assert [m.name for m in found.manifest.missing] == ["model-003"]
     predict("mnist-nmm-bim", zoo, out, *arguments, "--skip-failed")
     assert "holds this perturbation set already, without model-003, which failed" in capsys.readouterr().out
 
@@ -303,8 +303,8 @@ def test_a_model_that_fails_beside_others(zoo: Zoo, tmp_path: Path, run: Run) ->
     assert done.returncode == 0, done.stderr
     found = PerturbationSet.load(tmp_path / "out")
     assert found.count.tolist() == [6] * 10
-    assert [m["name"] for m in found.manifest["missing"]] == ["model-002"]
-    assert "model-002.safetensors has checksum" in found.manifest["missing"][0]["reason"]
+    assert [m.name for m in found.manifest.missing] == ["model-002"]
+    assert "model-002.safetensors has checksum" in found.manifest.missing[0].reason
 
 
 def test_no_model_is_left(
@@ -357,8 +357,8 @@ def test_a_model_of_a_stack_that_fails(
     with pytest.raises(SystemExit, match="2"):
         predict("mnist-mm-bim", zoo, tmp_path / "out", *arguments)
     found = predict("mnist-mm-bim", zoo, tmp_path / "out", *arguments, "--skip-failed", "--growth", "--restart")
-    assert found.manifest["stacked"] == 3
-    assert [m["name"] for m in found.manifest["missing"]] == ["model-002"]
+    assert found.manifest.stacked == 3
+    assert [m.name for m in found.manifest.missing] == ["model-002"]
     assert found.count.tolist() == [2] * 10
     assert torch.equal(kept(tmp_path / "out").whole().mean(), found.perturbation)
     assert torch.nn.functional.cosine_similarity(found.perturbation.flatten(), two.perturbation.flatten(), 0) > 0.99

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytorch_lightning as pl
-import torch
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy, MulticlassStatScores
 
@@ -14,7 +13,7 @@ from lit_adv.evaluation.recognizability import judge_input, predicted_class
 from lit_adv.evaluation.strength import adversarial_example, random_noise
 from lit_adv.evaluation.table import print_table
 from lit_adv.files import write_json
-from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet, name_of
+from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
 from lit_adv.zoo.zoo import Zoo
 
 FIGURES: Final = ("clean", "noise", "attack", "recognized")
@@ -73,11 +72,9 @@ class EvaluationModule(pl.LightningModule):
     def setup(self, stage: str) -> None:
         """Opens the set and loads the judges."""
         self.evaluated = PerturbationSet.load(Path(self.trainer.default_root_dir))
-        self.data = DATA_SETS[self.evaluated.manifest["data"]["name"]]
+        self.data = DATA_SETS[self.evaluated.manifest.data.name]
         self.judges = nn.ModuleList(spec.load() for spec in self.specs)
-        ours, target = self.evaluated.label, self.evaluated.target
-        answers = torch.cat([ours] if target is None else [ours, target]).unique()
-        self.classes = answers if self.data.answers_among_its_classes else None
+        self.classes = self.evaluated.classes if self.data.answers_among_its_classes else None
 
     def test_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
         position, image, perturbation, label, *target = batch
@@ -108,11 +105,11 @@ class EvaluationModule(pl.LightningModule):
     def result(self) -> dict[str, Any]:
         """The figures, with what they belong to."""
         manifest = self.evaluated.manifest
-        used = {source["checksum"] for source in manifest["sources"]}
+        used = {source.checksum for source in manifest.sources}
         return {
-            "set": name_of(self.evaluated),
+            "set": self.evaluated.name,
             "data": self.data.name,
-            "sha256": manifest["sha256"],
+            "sha256": manifest.sha256,
             "images": len(self.evaluated.label),
             "empty": int((self.evaluated.perturbation == 0).flatten(1).all(1).sum()),
             "answers": self.specs[0].classes if self.classes is None else len(self.classes),

@@ -8,7 +8,7 @@ from typing import Final
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lit_adv.perturbations.perturbation_set import PerturbationSet, name_of
+from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.rendering import as_picture
 
 DPI: Final = 110
@@ -17,7 +17,7 @@ MOST_COLUMNS: Final = 10
 
 def picture_rows(sets: Sequence[PerturbationSet], index: Tensor) -> list[tuple[str, Tensor]]:
     """The images at `index` and what each set of the same images shows for them."""
-    return [("image", sets[0].image[index]), *((name_of(one), as_picture(one, index)) for one in sets)]
+    return [("image", sets[0].image[index]), *((one.name, as_picture(one, index)) for one in sets)]
 
 
 def band(rows: Sequence[tuple[str, Tensor]]) -> bytes:

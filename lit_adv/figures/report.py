@@ -14,7 +14,7 @@ from lit_adv.evaluation.recognizability import judge_input_in_words
 from lit_adv.evaluation.table import recognizability, strength
 from lit_adv.figures.gallery import MOST_COLUMNS, band, gallery, picture_rows
 from lit_adv.files import atomic_path, read_json
-from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet, first_of_each_class, name_of
+from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet, first_of_each_class
 
 
 def report(sets: list[Path], out: Path) -> None:
@@ -48,10 +48,10 @@ def report(sets: list[Path], out: Path) -> None:
         tables=tables,
         rule=judge_input_in_words(DATA_SETS[evaluations[0]["data"]]),
         evaluation=evaluations[0],
-        manifests=[(name_of(one), one.manifest) for one in loaded],
+        manifests=[(one.name, one.manifest) for one in loaded],
         targeted=any(one.target is not None for one in loaded),
         untargeted=any(one.target is None for one in loaded),
-        clipped=any(one.manifest["attack"].get("clip") for one in loaded),
+        clipped=any(one.manifest.attack.parameters.get("clip") for one in loaded),
         white_box=any(judge["white_box"] for e in evaluations for judge in e["judges"].values()),
         pictures={name: b64encode(png).decode() for name, png in pictures.items()},
     )
@@ -72,7 +72,7 @@ def read_evaluation(folder: Path, evaluated: PerturbationSet) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"no {path}; make it with lightning test --config DATA-test --zoo ZOO --out {folder}")
     evaluation: dict[str, Any] = read_json(path)
-    if evaluation.get("sha256") != evaluated.manifest["sha256"]:
+    if evaluation.get("sha256") != evaluated.manifest.sha256:
         raise InputError(f"{path} is of another perturbation set; run lightning test on {folder} again")
     return evaluation
 

@@ -141,12 +141,12 @@ class Growth:
         return sha256(folder / GROWTH)
 
     @classmethod
-    def load(cls, folder: Path, checksum: str) -> "Growth":
+    def load(cls, folder: Path, checksum: str | None) -> "Growth":
         """Reads the sums of a finished set.
 
         Args:
             folder: the set's.
-            checksum: the file's SHA-256, as the set's manifest has it under `growth`.
+            checksum: the file's SHA-256, `Manifest.growth`; None if the run kept none.
 
         Raises:
             InputError: it is missing or another file.

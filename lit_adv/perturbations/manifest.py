@@ -1,8 +1,13 @@
-"""What a run is, and how two of them differ."""
+"""The manifest of a run, and the differences between two of them."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import version
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Self
+
+from lit_adv.errors import InputError
+from lit_adv.files import read_json, write_json
 
 PACKAGES: Final = ("lit-adv", "torch", "pytorch-lightning", "numpy")
 """Packages that results depend on."""
@@ -18,8 +23,217 @@ def setting(models: int, sigma: float) -> str:
     return ("N" if sigma > 0 else "") + ("MM" if models > 1 else "SM")
 
 
+@dataclass(frozen=True)
+class AttackRecord:
+    """An attack: its class and parameters.
+
+    Attributes:
+        name: the class, such as `BIM`.
+        parameters: by name, in the order of the class.
+    """
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """A data set and the images chosen from it.
+
+    Attributes:
+        name: the key in `DATA_SETS`.
+        details: whatever else the data module says of its selection, such as `source`, `files` or `targets`.
+        images: the images' indices in the data set.
+        sha256: of the images' and labels' bytes.
+    """
+
+    name: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+    images: tuple[int, ...] = ()
+    sha256: str = ""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The images' file names; empty where the data set has none."""
+        return tuple(self.details.get("files") or ())
+
+    @property
+    def targeted(self) -> bool:
+        """Whether the images have target classes."""
+        return bool(self.details.get("targets"))
+
+    def subset(self, index: list[int]) -> Self:
+        """The record of the images at positions `index`."""
+        details = {**self.details, "files": [self.files[i] for i in index]} if self.files else self.details
+        return replace(self, details=details, images=tuple(self.images[i] for i in index) if self.images else ())
+
+
+@dataclass(frozen=True)
+class SourceRecord:
+    """A source model.
+
+    Attributes:
+        name: in the zoo.
+        checksum: of its weights, `ALGORITHM:DIGITS`.
+    """
+
+    name: str
+    checksum: str
+
+
+@dataclass(frozen=True)
+class MissingRecord:
+    """A source model that failed and was left out.
+
+    Attributes:
+        name: in the zoo.
+        checksum: of its weights.
+        place: its position among the source models.
+        reason: the error.
+    """
+
+    name: str
+    checksum: str
+    place: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Everything that a run's perturbations depend on, and what became of the run.
+
+    The fields are the keys of `manifest.json`, in its order. A field that an older file lacks has its default.
+
+    Attributes:
+        setting: SM, NSM, MM or NMM.
+        attack: the attack.
+        exact: whether the models themselves were attacked, in place of their fast forms.
+        precision: `float32` or `bf16`.
+        sources: the source models averaged over.
+        data: the images.
+        copies: n, noisy copies of an image for each model.
+        sigma: σ, the noise's standard deviation.
+        seed: of the noise.
+        batch_size: pairs (image, copy) in a batch.
+        stacked: models that shared a batch.
+        device: `cpu` or `cuda`; empty if unknown.
+        torch: torch's version; empty if unknown.
+        growth: SHA-256 of the growth file, if there is one.
+        missing: source models that failed.
+        versions: of `PACKAGES`; empty until the run is finished.
+        sha256: of the tensors' file; empty until the set is written.
+        other: keys of newer files, by name.
+    """
+
+    setting: str
+    attack: AttackRecord
+    exact: bool = False
+    precision: str = "float32"
+    sources: tuple[SourceRecord, ...] = ()
+    data: DataRecord
+    copies: int = 1
+    sigma: float = 0.0
+    seed: int = 0
+    batch_size: int = 1
+    stacked: int = 1
+    device: str = ""
+    torch: str = ""
+    growth: str | None = None
+    missing: tuple[MissingRecord, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    other: Mapping[str, Any] = field(default_factory=dict)
+    sha256: str = ""
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """The manifest that JSON values stand for.
+
+        Raises:
+            InputError: a key is missing or holds another kind of value.
+        """
+        try:
+            found = dict(content)
+            attack, data = dict(found.pop("attack")), dict(found.pop("data"))
+            known = {f.name: found.pop(f.name) for f in fields(cls) if f.name in found and f.name != "other"}
+            known |= {
+                "sources": tuple(SourceRecord(**source) for source in known.get("sources", ())),
+                "missing": tuple(MissingRecord(**model) for model in known.get("missing", ())),
+            }
+            return cls(
+                **known,
+                attack=AttackRecord(attack.pop("name"), attack),
+                data=DataRecord(
+                    name=data.pop("name"),
+                    images=tuple(data.pop("images", ())),
+                    sha256=data.pop("sha256", ""),
+                    details=data,
+                ),
+                other=found,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"this is no manifest of a perturbation set: {error!r}") from error
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON values of `manifest.json`; optional fields that are empty are left out."""
+        values = {
+            **{f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("other", "sha256")},
+            "attack": {"name": self.attack.name, **self.attack.parameters},
+            "sources": [asdict(source) for source in self.sources],
+            "missing": [asdict(model) for model in self.missing],
+            "data": {
+                "name": self.data.name,
+                **self.data.details,
+                "images": list(self.data.images),
+                "sha256": self.data.sha256,
+            },
+            **self.other,
+            "sha256": self.sha256,
+        }
+        optional = {"device", "torch", "growth", "missing", "versions", "sha256"}
+        return {name: value for name, value in values.items() if value or name not in optional}
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Reads a manifest.
+
+        Raises:
+            InputError: the file is missing or no manifest.
+        """
+        content = read_json(path)
+        try:
+            return cls.from_json(content)
+        except InputError as error:
+            raise InputError(f"{path}: {error}; make the set again") from error
+
+    def save(self, path: Path) -> None:
+        """Writes the manifest, atomically."""
+        write_json(path, self.to_json())
+
+    def without(self, failed: Mapping[int, str]) -> Self:
+        """The manifest when some source models are left out.
+
+        Args:
+            failed: positions of source models, and why they failed.
+        """
+        if not failed:
+            return self
+        kept = tuple(source for place, source in enumerate(self.sources) if place not in failed)
+        missing = tuple(
+            MissingRecord(self.sources[place].name, self.sources[place].checksum, place, failed[place])
+            for place in sorted(failed)
+        )
+        return replace(self, setting=setting(len(kept), self.sigma), sources=kept, missing=missing)
+
+    def with_missing(self) -> Self:
+        """Inverse of `without`: puts failed models back in their places."""
+        sources = list(self.sources)
+        for model in self.missing:
+            sources.insert(model.place, SourceRecord(model.name, model.checksum))
+        return replace(self, setting=setting(len(sources), self.sigma), sources=tuple(sources), missing=())
+
+
 def compare(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """The first few keys of `here` whose value in `there` is another, as `key: a there, b here`; empty if none is."""
+    """The first three keys of `here` whose value in `there` is another, as `key: a there, b here`; empty if none is."""
     found = []
     for key, value in here.items():
         other = there.get(key)
@@ -30,26 +244,3 @@ def compare(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
             short = isinstance(value, (str, int, float, type(None)))
             found.append(f"{key}: {other} there, {value} here" if short else f"other {key}")
     return "; ".join(found[:3])
-
-
-def without(run: Mapping[str, Any], failed: Mapping[int, str]) -> dict[str, Any]:
-    """A run's description when some source models were left out: these are in `missing`, with place and reason.
-
-    Args:
-        run: see `describe_run`.
-        failed: positions of source models, and why they failed.
-    """
-    if not failed:
-        return dict(run)
-    sources = run["sources"]
-    kept = [source for place, source in enumerate(sources) if place not in failed]
-    missing = [{**sources[place], "place": place, "reason": failed[place]} for place in sorted(failed)]
-    return {**run, "setting": setting(len(kept), run["sigma"]), "sources": kept, "missing": missing}
-
-
-def with_missing(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The run's description that `without` was made from."""
-    sources = list(manifest.get("sources", []))
-    for model in manifest.get("missing", []):
-        sources.insert(model["place"], {"name": model["name"], "checksum": model["checksum"]})
-    return {**manifest, "setting": setting(len(sources), manifest.get("sigma", 0)), "sources": sources}

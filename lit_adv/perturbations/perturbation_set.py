@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -10,7 +9,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lit_adv.errors import InputError
-from lit_adv.files import atomic_path, read_json, sha256, write_json
+from lit_adv.files import atomic_path, sha256
+from lit_adv.perturbations.manifest import Manifest
 
 TENSORS = "perturbations.safetensors"
 MANIFEST = "manifest.json"
@@ -34,7 +34,7 @@ class PerturbationSet:
     image: Tensor
     label: Tensor
     count: Tensor
-    manifest: dict[str, Any]
+    manifest: Manifest
     target: Tensor | None = None
 
     def save(self, folder: Path) -> None:
@@ -46,12 +46,27 @@ class PerturbationSet:
         tensors = {name: getattr(self, name) for name in ("perturbation", "image", "label", "target", "count")}
         with atomic_path(folder / TENSORS) as temporary:
             save_file({name: t.contiguous() for name, t in tensors.items() if t is not None}, temporary)
-        write_json(folder / MANIFEST, {**self.manifest, "sha256": sha256(folder / TENSORS)})
+        replace(self.manifest, sha256=sha256(folder / TENSORS)).save(folder / MANIFEST)
 
-    def part(self, index: Tensor) -> "PerturbationSet":
+    @property
+    def name(self) -> str:
+        """Setting, attack, and `targeted` where it was, such as `NMM CW targeted`."""
+        words = [self.manifest.setting, self.manifest.attack.name, *(["targeted"] if self.target is not None else [])]
+        return " ".join(words)
+
+    @property
+    def wanted(self) -> Tensor:
+        """The class `[N]` that a judge should see in each perturbation: the target, or untargeted the label."""
+        return self.label if self.target is None else self.target
+
+    @property
+    def classes(self) -> Tensor:
+        """Classes `[K]` of the set, ascending: all labels and targets."""
+        found: Tensor = torch.cat([self.label, self.wanted]).unique()
+        return found
+
+    def subset(self, index: Tensor) -> "PerturbationSet":
         """The images at positions `index` `[n]`."""
-        data = self.manifest["data"]
-        lists = {name: [data[name][i] for i in index.tolist()] for name in ("images", "files") if name in data}
         return replace(
             self,
             perturbation=self.perturbation[index],
@@ -59,7 +74,7 @@ class PerturbationSet:
             label=self.label[index],
             count=self.count[index],
             target=None if self.target is None else self.target[index],
-            manifest={**self.manifest, "data": {**data, **lists}},
+            manifest=replace(self.manifest, data=self.manifest.data.subset(index.tolist())),
         )
 
     @classmethod
@@ -73,25 +88,14 @@ class PerturbationSet:
             raise InputError(
                 f"no finished perturbation set in {folder}; make one with lightning predict --out {folder}"
             )
-        manifest = read_json(folder / MANIFEST)
+        manifest = Manifest.load(folder / MANIFEST)
         path = folder / TENSORS
-        if not path.is_file() or sha256(path) != manifest.get("sha256"):
+        if not path.is_file() or sha256(path) != manifest.sha256:
             raise InputError(f"{path} is missing or not the file that {MANIFEST} names; make the set again")
         try:
             return cls(**load_file(path), manifest=manifest)
         except (SafetensorError, TypeError) as error:
             raise InputError(f"{path} is damaged: {error}; make the set again") from error
-
-
-def name_of(perturbations: PerturbationSet) -> str:
-    """Setting, attack, and `targeted` where it was: what people call the set."""
-    manifest = perturbations.manifest
-    words = [
-        manifest["setting"],
-        manifest["attack"]["name"],
-        *(["targeted"] if perturbations.target is not None else []),
-    ]
-    return " ".join(words)
 
 
 def first_of_each_class(label: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ def as_shown(perturbation: Tensor, mean: Sequence[float], std: Sequence[float], 
 
 def as_picture(made: PerturbationSet, index: Tensor) -> Tensor:
     """A set's perturbations at `index` as the thesis shows them (4.6.6): `[n, C, H, W]`, not clipped."""
-    data = DATA_SETS[made.manifest["data"]["name"]]
+    data = DATA_SETS[made.manifest.data.name]
     return as_shown(made.perturbation[index], data.mean, data.std, targeted=made.target is not None)
 
 

@@ -75,7 +75,7 @@ def noise_scale(material: Material, names: Sequence[str]) -> Made:
     sets = material.all_of(names)
     index = torch.arange(min(10, len(sets[0].label)))
     size = sets[0].image.shape[-1]
-    sigmas = [one.manifest["sigma"] for one in sets]
+    sigmas = [one.manifest.sigma for one in sets]
     spectra = [spectrum(one.perturbation) for one in sets]
     periods = [grid_period(power, size) for power in spectra]
     figure, (left, right) = panels(2)
@@ -97,7 +97,7 @@ def noise_scale(material: Material, names: Sequence[str]) -> Made:
     for axes in (left, right):
         plain(axes)
     rows = [(f"σ = {sigma:g}", as_picture(one, index)) for sigma, one in zip(sigmas, sets, strict=True)]
-    source = sets[0].manifest["sources"][0]["name"]
+    source = sets[0].manifest.sources[0].name
     return Made(
         plots={"period": figure},
         pictures={"gallery": band([("image", sets[0].image[index]), *rows])},

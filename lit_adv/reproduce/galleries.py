@@ -10,7 +10,7 @@ from lit_adv.evaluation.masks import BACKGROUND, OBJECT
 from lit_adv.evaluation.similarity import correlation
 from lit_adv.evaluation.strength import adversarial_example
 from lit_adv.figures.gallery import MOST_COLUMNS, band, picture_rows
-from lit_adv.perturbations.perturbation_set import PerturbationSet, first_of_each_class, name_of
+from lit_adv.perturbations.perturbation_set import PerturbationSet, first_of_each_class
 from lit_adv.perturbations.rendering import as_picture, show_targeted, strongest
 from lit_adv.reproduce.made import LOW_AND_HIGH, Made, Row, number_or_none, with_interval
 from lit_adv.reproduce.material import Material
@@ -57,7 +57,7 @@ def contours(material: Material, names: Sequence[str]) -> Made:
     [made] = material.all_of(names)
     index, mask = _first_masked(material, made)
     picture = as_picture(made, index)
-    return Made(pictures={"gallery": band([(name_of(made), picture), ("its contour", _inside(picture, mask))])})
+    return Made(pictures={"gallery": band([(made.name, picture), ("its contour", _inside(picture, mask))])})
 
 
 def whole_story(material: Material, names: Sequence[str]) -> Made:
@@ -68,8 +68,8 @@ def whole_story(material: Material, names: Sequence[str]) -> Made:
     example = _example(material, averaged, index)
     rows = [
         ("image", averaged.image[index]),
-        (f"one perturbation ({name_of(one)})", as_picture(one, index)),
-        (f"averaged ({name_of(averaged)})", picture),
+        (f"one perturbation ({one.name})", as_picture(one, index)),
+        (f"averaged ({averaged.name})", picture),
         ("its contour", _inside(picture, mask)),
         ("adversarial example", example),
     ]
@@ -85,7 +85,7 @@ def targeted(material: Material, names: Sequence[str]) -> Made:
     rows = [("image", sets[0].image[index])]
     for one in sets:
         rows += [
-            (name_of(one).replace(" targeted", ""), as_picture(one, index)),
+            (one.name.replace(" targeted", ""), as_picture(one, index)),
             ("image + it", one.image[index] + show_targeted(one.perturbation[index], largest)),
         ]
     called = material.data_set.class_names()
@@ -133,7 +133,7 @@ def complementarity(material: Material, names: Sequence[str]) -> Made:
     called = material.data_set.class_names()
     numbers = [
         {
-            "image": int(place[i]), "class": called[int(sets[0].label[place[i]])], "set": name_of(one),
+            "image": int(place[i]), "class": called[int(sets[0].label[place[i]])], "set": one.name,
             "strong in the object": round(float(_share(strong, inside)[i]), 4),
             "strong in the background": round(float(_share(strong, outside)[i]), 4),
         }
@@ -142,7 +142,7 @@ def complementarity(material: Material, names: Sequence[str]) -> Made:
     ]  # fmt: skip
     index = place[order[:MOST_COLUMNS]]
     rows = [("image", sets[0].image[index])]
-    rows += [(name_of(one), GREY - show_targeted(strongest(one.perturbation[index]), GREY)) for one in sets]
+    rows += [(one.name, GREY - show_targeted(strongest(one.perturbation[index]), GREY)) for one in sets]
     return Made(
         pictures={"gallery": band(rows)},
         numbers={"complementarity": numbers},
@@ -169,7 +169,7 @@ def vanishing_cat(material: Material, names: Sequence[str]) -> Made:
         raise InputError(f"the sets have no image of class {called}")
     numbers = [
         {
-            "set": name_of(one),
+            "set": one.name,
             **{
                 heading: value
                 for who, there in {called: label == chosen, "others": label != chosen}.items()
@@ -182,7 +182,7 @@ def vanishing_cat(material: Material, names: Sequence[str]) -> Made:
         for one, found in zip(sets, right, strict=True)
     ]
     judges = "one test model" if len(material.judges) == 1 else f"mean of {len(material.judges)} test models"
-    why = "" if known is not None else f", the class of {name_of(sets[0])} that is recognized most"
+    why = "" if known is not None else f", the class of {sets[0].name} that is recognized most"
     return Made(
         pictures={"gallery": band(picture_rows(sets, index))},
         numbers={"recognized": numbers},
@@ -205,7 +205,7 @@ def _recognized(material: Material, names: Sequence[str], heading: str) -> list[
     """The share of each set's perturbations that get their label, or target, from each test model."""
     return [
         {
-            "set": name_of(one),
+            "set": one.name,
             "test model": judge,
             "white box": material.is_white_box(one, judge),
             "images": len(answers),
@@ -213,7 +213,7 @@ def _recognized(material: Material, names: Sequence[str], heading: str) -> list[
         }
         for name in names
         for one in [material.set(name)]
-        for wanted in [one.label if one.target is None else one.target]
+        for wanted in [one.wanted]
         for judge, answers in material.answers(name).items()
     ]
 

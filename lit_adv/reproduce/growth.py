@@ -83,18 +83,18 @@ def curves(material: Material, names: Sequence[str]) -> Made:
 
 def _about(material: Material, name: str) -> str:
     made = material.set(name)
-    failed = len(made.manifest.get("missing", ()))
+    failed = len(made.manifest.missing)
     return (
         f"{LABELS[name.split('-')[1]]}: {len(made.label)} images, "
-        f"{len(made.manifest['sources'])} models{f', without {failed} that failed' if failed else ''}"
+        f"{len(made.manifest.sources)} models{f', without {failed} that failed' if failed else ''}"
     )
 
 
 def _sizes(material: Material, name: str) -> list[Size]:
     made = material.set(name)
-    if "growth" not in made.manifest:
+    if made.manifest.growth is None:
         raise InputError(f"{material.folder(name)} was made without --growth; delete it or choose another --out")
-    kept = Growth.load(material.folder(name), made.manifest["growth"])
+    kept = Growth.load(material.folder(name), made.manifest.growth)
     judges = {judge: model for judge, model in material.judges.items() if not material.is_white_box(made, judge)}
     if not judges:
         raise InputError(f"every test model of zoo {material.zoo} is among the sources of {material.folder(name)}")
@@ -121,13 +121,12 @@ def _sizes(material: Material, name: str) -> list[Size]:
 
 def _right(material: Material, made: PerturbationSet, judges: Mapping[str, Judge]) -> Tensor:
     """For each image the share of test models that recognize δ, and that see the image right under attack; `[2, N]`."""
-    wanted = made.label if made.target is None else made.target
     answers = material.answers_to(made)
     attacked = adversarial_example(made.image, made.perturbation, material.epsilon)
     right = [
         torch.cat([judge(part).argmax(1) for part in attacked.split(BATCH)]) == made.label for judge in judges.values()
     ]
-    recognized = torch.stack([answers[name] == wanted for name in judges])
+    recognized = torch.stack([answers[name] == made.wanted for name in judges])
     return torch.stack([recognized, torch.stack(right)]).double().mean(1)
 
 

@@ -153,7 +153,7 @@ def make(entry: Entry, material: Material) -> None:
         images = len(used.set(entry.sets[0]).label)
         made.note = f"{made.note} Only the {images} images that all of these sets have.".lstrip()
     sets = {name: described(name, material.set(name)) for name in entry.sets}
-    checksums = {name: material.set(name).manifest["sha256"] for name in entry.sets}
+    checksums = {name: material.set(name).manifest.sha256 for name in entry.sets}
     about = {"title": entry.title, "published": entry.published, "data": material.data, "zoo": str(material.zoo)}
     folder = material.out / "figures" / entry.name
     made.save(folder, {**about, "sets": sets, "sha256": checksums})

@@ -20,7 +20,7 @@ from lit_adv.evaluation.masking_effect import Judge
 from lit_adv.evaluation.masks import BACKGROUND, OBJECT, read_masks, stroke
 from lit_adv.evaluation.recognizability import judge_input, predicted_class
 from lit_adv.files import read_json
-from lit_adv.perturbations.perturbation_set import EVALUATION, MANIFEST, PerturbationSet, name_of
+from lit_adv.perturbations.perturbation_set import EVALUATION, MANIFEST, PerturbationSet
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import ZOOS, Zoo
 
@@ -128,14 +128,14 @@ class Material:
     def _refuse_other(self, name: str, made: PerturbationSet) -> None:
         setting, attack, *more = name.split("-")
         manifest = made.manifest
-        found = [manifest["data"]["name"], *name_of(made).lower().split()]
+        found = [manifest.data.name, *made.name.lower().split()]
         wanted = [self.data, setting, attack, *(["targeted"] if more == ["targeted"] else [])]
-        same = found == wanted and (manifest["attack"].get("clip") is not None) == (more == ["clipped"])
-        if not same or (more[:1] == ["sigma"] and manifest["sigma"] != float(more[1])):
+        same = found == wanted and (manifest.attack.parameters.get("clip") is not None) == (more == ["clipped"])
+        if not same or (more[:1] == ["sigma"] and manifest.sigma != float(more[1])):
             raise InputError(
                 f"{self.folder(name)} holds another set ({' '.join(found)}); delete it or choose another --out"
             )
-        strangers = {source["checksum"]: source["name"] for source in manifest["sources"]}
+        strangers = {source.checksum: source.name for source in manifest.sources}
         for spec in self.models.models:
             strangers.pop(spec.checksum, None)
         if strangers:
@@ -161,7 +161,7 @@ class Material:
     def _fits(self, evaluation: dict[str, Any], made: PerturbationSet) -> bool:
         judges = {name: judge.get("checksum") for name, judge in evaluation["judges"].items()}
         return (
-            evaluation["sha256"] == made.manifest["sha256"]
+            evaluation["sha256"] == made.manifest.sha256
             and evaluation["epsilon"] == self.epsilon
             and judges == {spec.name: spec.checksum for spec in self.models.judges}
             and "empty" in evaluation
@@ -196,7 +196,7 @@ class Material:
     def is_white_box(self, made: PerturbationSet, judge: str) -> bool:
         """Whether a test model is among those that gave the perturbations."""
         [spec] = self.models.named([judge])
-        return spec.checksum in {source["checksum"] for source in made.manifest["sources"]}
+        return spec.checksum in {source.checksum for source in made.manifest.sources}
 
     def logits(self, made: PerturbationSet) -> dict[str, Tensor]:
         """What each test model says of a set's perturbations when it sees nothing else (Table 4.3): logits `[N, K]`."""
@@ -207,8 +207,7 @@ class Material:
 
     def answers_to(self, made: PerturbationSet) -> dict[str, Tensor]:
         """The classes `[N]` that the test models give a set's perturbations, on ImageNet among those of the set."""
-        labels = made.label if made.target is None else torch.cat([made.label, made.target])
-        classes = labels.unique() if self.data_set.answers_among_its_classes else None
+        classes = made.classes if self.data_set.answers_among_its_classes else None
         return {judge: predicted_class(found, classes) for judge, found in self.logits(made).items()}
 
     def answers(self, name: str) -> dict[str, Tensor]:
@@ -235,7 +234,7 @@ class Material:
             place, mask = torch.arange(len(made.label)), stroke(made.image)
         else:
             assert self.masks is not None
-            found = read_masks(made.manifest["data"]["files"], self.image_folder(), self.masks)
+            found = read_masks(made.manifest.data.files, self.image_folder(), self.masks)
             place, mask = torch.tensor(list(found)), torch.stack(list(found.values()))
         both = torch.stack([(mask == part).any(2).any(1) for part in (OBJECT, BACKGROUND)]).all(0)
         if not both.any():
@@ -278,7 +277,7 @@ def common(material: Material, names: tuple[str, ...]) -> Material:
     if not shared:
         raise InputError(f"the sets {', '.join(names)} in {material.out / 'sets'} have no image in common; delete some")
     parts = {
-        name: one.part(torch.tensor([place[image] for image in shared]))
+        name: one.subset(torch.tensor([place[image] for image in shared]))
         for name, one, place in zip(names, sets, places, strict=True)
     }
     less = replace(material, _sets=parts, _answers={})
@@ -304,16 +303,16 @@ def run_to_its_end(command: Sequence[str]) -> int:
 def described(name: str, made: PerturbationSet) -> dict[str, Any]:
     """A row about a set."""
     manifest = made.manifest
-    parameters = ((key, value) for key, value in manifest["attack"].items() if key != "name" and value is not None)
+    parameters = ((key, value) for key, value in manifest.attack.parameters.items() if value is not None)
     return {
         "set": name,
         "images": len(made.label),
-        "of": " ".join(str(manifest["data"][key]) for key in ("name", "source") if key in manifest["data"]),
-        "models (m)": len(manifest["sources"]),
-        "copies (n)": manifest["copies"],
-        "σ": manifest["sigma"],
-        "attack": ", ".join([manifest["attack"]["name"], *(f"{key} {value}" for key, value in parameters)]),
-        "seed": manifest["seed"],
+        "of": " ".join(filter(None, (manifest.data.name, manifest.data.details.get("source")))),
+        "models (m)": len(manifest.sources),
+        "copies (n)": manifest.copies,
+        "σ": manifest.sigma,
+        "attack": ", ".join([manifest.attack.name, *(f"{key} {value}" for key, value in parameters)]),
+        "seed": manifest.seed,
     }
 
 

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from lit_adv.files import atomic_path, read_json
+from lit_adv.perturbations.manifest import Manifest
 from lit_adv.perturbations.perturbation_set import MANIFEST
 from lit_adv.reproduce.catalogue import CATALOGUE
 from lit_adv.reproduce.made import FIGURE
@@ -52,7 +53,7 @@ def write_page(out: Path, data: str) -> Path:
 def checksum(out: Path, name: str) -> str:
     """Of a set's tensors, as its manifest has it; empty if the set is not there."""
     manifest = out / "sets" / name / MANIFEST
-    return str(read_json(manifest)["sha256"]) if manifest.is_file() else ""
+    return Manifest.load(manifest).sha256 if manifest.is_file() else ""
 
 
 def embedded(png: bytes) -> str:

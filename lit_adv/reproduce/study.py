@@ -13,7 +13,7 @@ from lit_adv.study.score import score, tables
 def study(material: Material, names: Sequence[str]) -> Made:
     """Builds the page in a folder for this very set, and scores the answers in its `answers/`."""
     [made] = material.all_of(names)
-    folder = material.out / f"study-{made.manifest['sha256'][:12]}"
+    folder = material.out / f"study-{made.manifest.sha256[:12]}"
     built = build(material.folder(names[0]), folder)
     index = first_of_each_class(made.label)
     pictures = {"gallery": band(picture_rows([made], index))}

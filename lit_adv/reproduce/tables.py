@@ -11,7 +11,6 @@ from lit_adv.evaluation.recognizability import by_class
 from lit_adv.evaluation.similarity import similarity
 from lit_adv.evaluation.table import Figures
 from lit_adv.figures.plots import LABELS, matrix, panels
-from lit_adv.perturbations.perturbation_set import name_of
 from lit_adv.reproduce.made import Made, number_or_none, with_interval
 from lit_adv.reproduce.material import Material
 
@@ -97,7 +96,7 @@ def noise(material: Material, names: Sequence[str]) -> Made:
             star = "*" if material.is_white_box(made, judge) else ""
             for label, share, images in by_class(answers, made.label):
                 row = recognized.setdefault(called[label], {"class": called[label], "images": images})
-                row[f"{name_of(made)}, {judge}{star}"] = share
+                row[f"{made.name}, {judge}{star}"] = share
     return Made(
         numbers={"noise": seen, "recognized": list(recognized.values())},
         note=f"Each test model saw {draws} draws of Gaussian noise with the data set's mean and standard deviation. "

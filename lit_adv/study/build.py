@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 from PIL import Image
@@ -13,7 +12,7 @@ from PIL import Image
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.files import atomic_path
-from lit_adv.perturbations.perturbation_set import PerturbationSet, name_of
+from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.rendering import as_bytes, as_shown
 from lit_adv.study.design import KEY, Study, Trial, deal, draw_choices
 from lit_adv.study.jspsych import LIBRARIES, read_libraries, write_libraries
@@ -89,9 +88,9 @@ def build(
 
 def design(loaded: PerturbationSet, group_size: int, choices: int | None, seed: int) -> Study:
     """Groups, choices and names of a set's pictures; arguments and errors as `build`'s."""
-    right = (loaded.label if loaded.target is None else loaded.target).tolist()
-    answers = torch.cat([loaded.label] if loaded.target is None else [loaded.label, loaded.target]).unique().tolist()
-    data = DATA_SETS[loaded.manifest["data"]["name"]]
+    right = loaded.wanted.tolist()
+    answers = loaded.classes.tolist()
+    data = DATA_SETS[loaded.manifest.data.name]
     names = data.class_names()
     offered = len(answers) if choices is None else choices
     if len(answers) < 2:
@@ -102,7 +101,7 @@ def design(loaded: PerturbationSet, group_size: int, choices: int | None, seed: 
         raise InputError(f"{offered} choices are more than the keyboard's {len(KEYS)} keys; give --choices")
     if group_size < 1 or seed < 0:
         raise InputError(f"group size {group_size} and seed {seed}: give at least 1 and 0")
-    generator = np.random.default_rng([seed, int(loaded.manifest["sha256"], 16)])
+    generator = np.random.default_rng([seed, int(loaded.manifest.sha256, 16)])
     group = deal(right, group_size, generator)
     choice = draw_choices(right, answers, offered, generator)
     trials = {
@@ -112,9 +111,9 @@ def design(loaded: PerturbationSet, group_size: int, choices: int | None, seed: 
         for number, position in enumerate(generator.permutation(len(right)).tolist())
     }
     described = {
-        "name": name_of(loaded),
+        "name": loaded.name,
         "data": data.name,
-        "sha256": loaded.manifest["sha256"],
+        "sha256": loaded.manifest.sha256,
         "targeted": loaded.target is not None,
     }
     return Study(perturbations=described, seed=seed, classes=tuple(names[c] for c in answers), trials=trials)
@@ -140,6 +139,6 @@ def definition(study: Study) -> dict[str, Any]:
 
 def as_pictures(loaded: PerturbationSet) -> list[NDArray[np.uint8]]:
     """The perturbations as the thesis shows them, `[H, W]` or `[H, W, 3]` uint8 each."""
-    data = DATA_SETS[loaded.manifest["data"]["name"]]
+    data = DATA_SETS[loaded.manifest.data.name]
     shown = as_shown(loaded.perturbation, data.mean, data.std, targeted=loaded.target is not None)
     return [picture[..., 0] if picture.shape[-1] == 1 else picture for picture in as_bytes(shown)]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lit_adv.errors import InputError
 from lit_adv.evaluation.strength import adversarial_example
+from lit_adv.perturbations.manifest import Manifest
 from lit_adv.perturbations.perturbation_set import PerturbationSet, first_of_each_class
 from lit_adv.perturbations.rendering import as_bytes, as_picture
 
@@ -69,30 +70,29 @@ class Experiment:
         return cls(project, group)
 
 
-def settings(manifest: Mapping[str, Any], zoo: Path) -> dict[str, Any]:
+def settings(manifest: Manifest, zoo: Path) -> dict[str, Any]:
     """A set's settings under flat keys, for the runs that make it and that test it.
 
     Args:
-        manifest: of the set, or the description of the run that makes it, with `versions`.
+        manifest: of the set, or of the run that makes it, with `versions`.
         zoo: the zoo's folder, file or name.
     """
-    attack, data = manifest["attack"], manifest["data"]
     return {
-        "setting": manifest["setting"],
-        "attack": attack["name"],
-        **{f"attack_{name}": value for name, value in attack.items() if name != "name"},
-        "targeted": bool(data["targets"]),
-        "sigma": manifest["sigma"],
-        "copies": manifest["copies"],
-        "models": len(manifest["sources"]),
+        "setting": manifest.setting,
+        "attack": manifest.attack.name,
+        **{f"attack_{name}": value for name, value in manifest.attack.parameters.items()},
+        "targeted": manifest.data.targeted,
+        "sigma": manifest.sigma,
+        "copies": manifest.copies,
+        "models": len(manifest.sources),
         "zoo": zoo_name(zoo),
-        "data": data["name"],
-        "images": len(data["images"]),
-        "seed": manifest["seed"],
-        "exact": manifest["exact"],
-        "precision": manifest["precision"],
-        "device": manifest["device"],
-        **version_settings(manifest["versions"]),
+        "data": manifest.data.name,
+        "images": len(manifest.data.images),
+        "seed": manifest.seed,
+        "exact": manifest.exact,
+        "precision": manifest.precision,
+        "device": manifest.device,
+        **version_settings(manifest.versions),
     }
 
 
@@ -140,7 +140,7 @@ def predict_figures(found: PerturbationSet, made: int, seconds: float) -> dict[s
         made / seconds,
         size.mean().item(),
         size.max().item(),
-        len(found.manifest.get("missing", [])),
+        len(found.manifest.missing),
     )
     return dict(zip(PREDICT_FIGURES, values, strict=True))
 

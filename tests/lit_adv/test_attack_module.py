@@ -88,7 +88,7 @@ def test_every_attack_in_every_setting(zoo: Zoo, tmp_path: Path, setting: str, a
     copies = 2 if setting.startswith("n") else 1
     words = [*TINY, *WORDS[attack], *(["--data.copies", "2"] if copies == 2 else [])]
     found = predict(f"mnist-{setting}-{attack}", zoo, tmp_path, *words)
-    assert found.manifest["setting"] == setting.upper()
+    assert found.manifest.setting == setting.upper()
     assert found.count.tolist() == [copies * (3 if "mm" in setting else 1)] * 10
     assert found.perturbation.abs().max() > 0
 
@@ -98,16 +98,16 @@ def test_targeted_runs(zoo: Zoo, tmp_path: Path, attack: str) -> None:
     found = predict(f"mnist-mm-{attack}-targeted", zoo, tmp_path, *TINY, *WORDS[attack])
     assert found.target is not None
     assert found.target.tolist() == [6, 7, 3, 8, 9, 6, 0, 1, 3, 4]
-    assert found.manifest["data"]["targets"]["1"] == 7
+    assert found.manifest.data.details["targets"]["1"] == 7
     if attack == "cw":
-        assert found.manifest["attack"]["confidence"] == 20.0
+        assert found.manifest.attack.parameters["confidence"] == 20.0
 
 
 def test_few_pairs_are_stacked_and_the_plan_says_so(zoo: Zoo, tmp_path: Path) -> None:
     words = [*TINY[:-2], "--data.batch_size", "30", "--model.attack.steps", "3"]
     stacked = predict("mnist-mm-bim", zoo, tmp_path / "stacked", *words)
     single = predict("mnist-mm-bim", zoo, tmp_path / "single", *words, "--model.exact", "true")
-    assert (stacked.manifest["stacked"], single.manifest["stacked"]) == (3, 1)
+    assert (stacked.manifest.stacked, single.manifest.stacked) == (3, 1)
     assert stacked.count.tolist() == single.count.tolist() == [3] * 10
     assert (
         torch.nn.functional.cosine_similarity(stacked.perturbation.flatten(), single.perturbation.flatten(), 0) > 0.99
@@ -118,7 +118,7 @@ def test_bfloat16_from_the_command_line(zoo: Zoo, tmp_path: Path) -> None:
     words = [*TINY, "--model.attack.steps", "3"]
     reduced = predict("mnist-mm-bim", zoo, tmp_path / "bf16", *words, "--model.precision", "bf16")
     full = predict("mnist-mm-bim", zoo, tmp_path / "full", *words)
-    assert (reduced.manifest["precision"], full.manifest["precision"]) == ("bf16", "float32")
+    assert (reduced.manifest.precision, full.manifest.precision) == ("bf16", "float32")
     assert reduced.perturbation.dtype == torch.float32
     assert torch.nn.functional.cosine_similarity(reduced.perturbation.flatten(), full.perturbation.flatten(), 0) > 0.5
 

@@ -7,7 +7,10 @@ import pytest
 import torch
 
 from lit_adv.errors import InputError
+from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest
 from lit_adv.perturbations.perturbation_set import MANIFEST, TENSORS, PerturbationSet, first_of_each_class
+
+DATA = DataRecord("imagenet", {"files": ["a", "b", "c", "d"], "grey": False}, images=(3, 4, 5, 6))
 
 
 def small() -> PerturbationSet:
@@ -16,7 +19,7 @@ def small() -> PerturbationSet:
         image=torch.rand(4, 1, 2, 2),
         label=torch.tensor([1, 0, 1, 2]),
         count=torch.full((4,), 6),
-        manifest={"setting": "NMM"},
+        manifest=Manifest(setting="NMM", attack=AttackRecord("CW"), data=DATA),
     )
 
 
@@ -27,7 +30,7 @@ def test_round_trip(tmp_path: Path) -> None:
     for name in ("perturbation", "image", "label", "count"):
         assert torch.equal(getattr(read, name), getattr(made, name))
     assert read.target is None
-    assert read.manifest["setting"] == "NMM"
+    assert read.manifest.setting == "NMM"
     assert sorted(p.name for p in tmp_path.iterdir()) == [MANIFEST, TENSORS]
 
 
@@ -40,13 +43,23 @@ def test_damage_is_found(tmp_path: Path) -> None:
         PerturbationSet.load(tmp_path)
 
 
-def test_part() -> None:
-    manifest = {"data": {"name": "imagenet", "images": [3, 4, 5, 6], "files": ["a", "b", "c", "d"]}}
-    whole = replace(small(), manifest=manifest, target=torch.tensor([5, 6, 7, 8]))
-    part = whole.part(torch.tensor([2, 0]))
+def test_subset() -> None:
+    total = replace(small(), target=torch.tensor([5, 6, 7, 8]))
+    subset = total.subset(torch.tensor([2, 0]))
     for name in ("perturbation", "image", "label", "count", "target"):
-        assert torch.equal(getattr(part, name), getattr(whole, name)[[2, 0]])
-    assert part.manifest == {"data": {"name": "imagenet", "images": [5, 3], "files": ["c", "a"]}}
+        assert torch.equal(getattr(subset, name), getattr(total, name)[[2, 0]])
+    assert subset.manifest == replace(
+        total.manifest, data=DataRecord("imagenet", {"files": ["c", "a"], "grey": False}, images=(5, 3))
+    )
+
+
+def test_names_and_classes() -> None:
+    untargeted = small()
+    assert (untargeted.name, untargeted.classes.tolist()) == ("NMM CW", [0, 1, 2])
+    assert torch.equal(untargeted.wanted, untargeted.label)
+    targeted = replace(untargeted, target=torch.tensor([2, 5, 5, 0]))
+    assert (targeted.name, targeted.classes.tolist()) == ("NMM CW targeted", [0, 1, 2, 5])
+    assert torch.equal(targeted.wanted, torch.tensor([2, 5, 5, 0]))
 
 
 def test_first_of_each_class() -> None:

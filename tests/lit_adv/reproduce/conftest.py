@@ -10,6 +10,7 @@ from torch import Tensor
 from datamodules.labelled import Labelled
 from lit_adv.perturbations.exact_mean import ExactMean
 from lit_adv.perturbations.growth import Cells, Growth
+from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, SourceRecord
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.reproduce.catalogue import CATALOGUE
 from lit_adv.reproduce.material import Material
@@ -20,7 +21,7 @@ PER_CLASS = 2
 
 
 def made_up(
-    name: str, images: Tensor, labels: Tensor, zoo: Zoo, place: int, data: dict[str, object] | None = None
+    name: str, images: Tensor, labels: Tensor, zoo: Zoo, place: int, data: DataRecord | None = None
 ) -> PerturbationSet:
     """A set of two images a class, or of one for one noisy model; δ is noise."""
     setting, attack, *more = name.split("-")
@@ -28,15 +29,13 @@ def made_up(
     index = torch.cat([(labels == c).nonzero()[:count, 0] for c in labels.unique()])
     image, label = images[index], labels[index]
     delta = torch.randn(image.shape, generator=torch.Generator().manual_seed(place))
-    manifest = {
-        "setting": setting.upper(),
-        "attack": {"name": CALLED[attack], "steps": 1, "clip": [0, 1] if more == ["clipped"] else None},
-        "sources": [{"name": spec.name, "checksum": spec.checksum} for spec in zoo.sources[:1]],
-        "data": data or {"name": "mnist"},
-        "copies": 1,
-        "sigma": float(more[1]) if more[:1] == ["sigma"] else 0.0,
-        "seed": 0,
-    }
+    manifest = Manifest(
+        setting=setting.upper(),
+        attack=AttackRecord(CALLED[attack], {"steps": 1, "clip": [0, 1] if more == ["clipped"] else None}),
+        sources=tuple(SourceRecord(spec.name, spec.checksum) for spec in zoo.sources[:1]),
+        data=data or DataRecord("mnist"),
+        sigma=float(more[1]) if more[:1] == ["sigma"] else 0.0,
+    )
     classes = label.unique()
     target = classes[(torch.searchsorted(classes, label) + 1) % len(classes)] if more == ["targeted"] else None
     return PerturbationSet(
@@ -46,7 +45,7 @@ def made_up(
 
 def save(made: PerturbationSet, folder: Path) -> None:
     """Writes a set; one of many models and copies as the average of noise about it, of six models and two copies."""
-    if made.manifest["setting"] != "NMM":
+    if made.manifest.setting != "NMM":
         made.save(folder)
         return
     cells = Cells(6, 2, 0)
@@ -57,7 +56,7 @@ def save(made: PerturbationSet, folder: Path) -> None:
         delta = made.perturbation + torch.randn(made.image.shape, generator=generator)
         mean.add(cells.cell(model, copy) * images + torch.arange(images), delta)
     growth = Growth.of(cells, mean)
-    manifest = {**made.manifest, "growth": growth.save(folder)}
+    manifest = replace(made.manifest, growth=growth.save(folder))
     replace(made, perturbation=growth.whole().mean(), manifest=manifest).save(folder)
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from lit_adv.cli import main
 from lit_adv.models.build import build
+from lit_adv.perturbations.manifest import DataRecord
 from lit_adv.reproduce import curves, galleries, growth, tables
 from lit_adv.reproduce.catalogue import CATALOGUE
 from lit_adv.reproduce.make import lacking, make
@@ -39,7 +40,7 @@ def cifar10(tmp_path_factory: pytest.TempPathFactory) -> Material:
     images = torch.rand(20, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     names = dict.fromkeys(name for entry in CATALOGUE if "cifar10" in entry.data for name in entry.sets)
     for place, name in enumerate(names):
-        save(made_up(name, images, torch.arange(20) % 10, zoo, place, {"name": "cifar10"}), out / "sets" / name)
+        save(made_up(name, images, torch.arange(20) % 10, zoo, place, DataRecord("cifar10")), out / "sets" / name)
     return Material(data="cifar10", zoo=zoo.path, out=out)
 
 
@@ -91,7 +92,7 @@ def imagenet(tmp_path_factory: pytest.TempPathFactory) -> Material:
     images = torch.rand(6, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor(list(CLASSES.values())).repeat_interleave(2)
     for place, name in enumerate(("nmm-bim", "nmm-cw", "nmm-deepfool")):
-        made_up(name, images, labels, zoo, place, {"name": "imagenet", "files": files}).save(out / "sets" / name)
+        made_up(name, images, labels, zoo, place, DataRecord("imagenet", {"files": files})).save(out / "sets" / name)
     return Material(
         data="imagenet", zoo=zoo.path, out=out, masks=out / "masks", words=["--data.root", str(out / "val")]
     )

@@ -95,7 +95,7 @@ def test_figures_are_made_of_the_images_that_all_sets_have(material: Material) -
 
 
 def test_sets_without_a_common_image_are_refused(material: Material) -> None:
-    halves = {name: material.set("mm-bim").part(torch.arange(place, 20, 2)) for place, name in enumerate(("a", "b"))}
+    halves = {name: material.set("mm-bim").subset(torch.arange(place, 20, 2)) for place, name in enumerate(("a", "b"))}
     with pytest.raises(InputError, match="no image in common"):
         common(replace(material, _sets=halves), ("a", "b"))
 

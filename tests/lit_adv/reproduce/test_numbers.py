@@ -113,7 +113,7 @@ def test_growth_ends_at_the_set_itself(material: Material) -> None:
     assert (rows[-1]["recognized"], rows[-1]["accuracy"]) == pytest.approx((judge["recognized"], judge["attack"]))
     one, kept = (
         material.set("nmm-cw"),
-        Growth.load(material.folder("nmm-cw"), material.set("nmm-cw").manifest["growth"]),
+        Growth.load(material.folder("nmm-cw"), material.set("nmm-cw").manifest.growth),
     )
     [test_model] = material.judges.values()
     for row, n in zip(rows, (1, 2), strict=False):

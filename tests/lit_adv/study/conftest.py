@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.study.jspsych import INSTALL
 
@@ -20,7 +21,7 @@ def small_set(targeted: bool = False) -> PerturbationSet:
         label=torch.tensor([3, 5, 8]).repeat_interleave(4),
         target=torch.full((12,), 6) if targeted else None,
         count=torch.full((12,), 6),
-        manifest={"setting": "NMM", "attack": {"name": "BIM"}, "data": {"name": "cifar10"}},
+        manifest=Manifest(setting="NMM", attack=AttackRecord("BIM"), data=DataRecord("cifar10")),
     )
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from lit_adv.cli import main
 from lit_adv.errors import InputError
+from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.study.build import build, design
 from lit_adv.study.design import Study
@@ -31,7 +32,7 @@ def definition(page: Path) -> dict[str, Any]:
 def test_key_and_page(folder: Path, tmp_path: Path) -> None:
     build(folder, tmp_path, group_size=6, title='<b>Cats & "dogs"</b>')
     study, loaded = Study.load(tmp_path / "key.json"), PerturbationSet.load(folder)
-    assert study.perturbations["sha256"] == loaded.manifest["sha256"]
+    assert study.perturbations["sha256"] == loaded.manifest.sha256
     assert sorted(trial.position for trial in study.trials.values()) == list(range(12))
     assert [len(group) for group in study.groups] == [6, 6]
     for group in study.groups:
@@ -117,7 +118,7 @@ def test_digits_have_their_own_keys(tmp_path: Path) -> None:
         image=torch.rand(4, 1, 28, 28),
         label=torch.tensor([7, 0, 7, 3]),
         count=torch.ones(4, dtype=torch.long),
-        manifest={"setting": "SM", "attack": {"name": "CW"}, "data": {"name": "mnist"}},
+        manifest=Manifest(setting="SM", attack=AttackRecord("CW"), data=DataRecord("mnist")),
     )
     digits.save(tmp_path / "set")
     build(tmp_path / "set", tmp_path)

@@ -8,16 +8,13 @@ from typing import Any
 import pytest
 
 from lit_adv.cli import run_command
+from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest
 from lit_adv.tracking.dashboard import SHOWN_SETTINGS, specification, wandb_dashboard
 from lit_adv.tracking.records import FIGURES, PICTURES, PREDICT_FIGURES, TABLE, settings
 
 FIT = {"train_loss", "train_accuracy", "accuracy"}
 """What tests/callbacks/test_weights_and_biases.py finds in the runs of `fit`."""
-MANIFEST: dict[str, Any] = {
-    "setting": "NMM", "attack": {"name": "BIM", "epsilon": 0.2}, "data": {"name": "mnist", "targets": None,
-    "images": [0]}, "sigma": 0.2, "copies": 2, "sources": [{}], "seed": 0, "exact": False, "precision": "float32",
-    "device": "cpu", "versions": {},
-}  # fmt: skip
+MANIFEST = Manifest(setting="NMM", attack=AttackRecord("BIM", {"epsilon": 0.2}), data=DataRecord("mnist"))
 
 
 def find(value: Any, *keys: str) -> Iterator[Any]:
