@@ -3,7 +3,6 @@
 import gc
 import time
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,13 +11,14 @@ import torch
 from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
 
-from lit_adv.attacks import Attack, Square
-from lit_adv.attacks.attack import BrokenModel
+from lit_adv.attacks import Attack
+from lit_adv.attacks.attack import BrokenModel, first_few
 from lit_adv.attacks.calibration import calibration
 from lit_adv.errors import InputError
-from lit_adv.models.fast import BFloat16Model, fast_form, has_bf16
-from lit_adv.models.stack import Stack, stackable
+from lit_adv.models.fast import has_bf16
+from lit_adv.models.stack import stackable
 from lit_adv.perturbations.batch import ReplicaBatch
+from lit_adv.zoo.loader import ModelLoader
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import Zoo
 
@@ -69,10 +69,7 @@ class AttackModule(pl.LightningModule):
         with torch.device("meta"):
             alike = len(kinds) == 1 and stackable([self.sources[0].prepare(self.sources[0].build())])
         self.stackable = alike and attack.keeps_batch_order and not exact
-        # Not a submodule: Lightning broadcasts rank 0's submodules to all processes, and theirs differ.
-        self._current: list[tuple[tuple[int, int], nn.Module]] = []
-        self._loader = ThreadPoolExecutor(1, "load the next model")
-        self._next: tuple[tuple[int, int], Future[list[nn.Module]]] | None = None
+        self.loader = ModelLoader(self.sources, exact, bf16=precision == "bf16")
 
     def prepare_data(self) -> None:
         """Downloads and opens every source's weights, on one process, so that a bad file is found before any work.
@@ -104,43 +101,6 @@ class AttackModule(pl.LightningModule):
                     f"{list(image_shape)}; give a zoo that was trained on these data"
                 )
 
-    def source_model(self, first: int, count: int = 1) -> nn.Module:
-        """The source model at `first`, or `count` from there as one, on the device; only this and the one loaded ahead
-        are kept.
-
-        Raises:
-            InputError: it cannot be loaded.
-        """
-        if not self._current or self._current[0][0] != (first, count):
-            self._current.clear()
-            gc.collect()  # traced networks refer to themselves, and would stay in memory beside the next
-            # Lightning's default inference mode makes tensors that forbid gradients.
-            with torch.inference_mode(False):
-                self._current.append(((first, count), self.ready(self._loaded(first, count))))
-        return self._current[0][1]
-
-    def ready(self, models: list[nn.Module]) -> nn.Module:
-        """One model, or several as one, in the form in which they are attacked, on the device."""
-        model = models[0] if self.exact else Stack(models) if len(models) > 1 else fast_form(models[0])
-        return (BFloat16Model(model) if self.model_precision == "bf16" else model).to(self.device)
-
-    def _loaded(self, first: int, count: int) -> list[nn.Module]:
-        if self._next is not None:
-            ready, future = self._next
-            self._next = None
-            future.exception()  # waits: tracing, which follows, must have all modules for itself
-            if ready == (first, count):
-                return future.result()
-        return self._load(first, count)
-
-    def _load(self, first: int, count: int) -> list[nn.Module]:
-        return [spec.load() for spec in self.sources[first : first + count]]
-
-    def load_ahead(self, first: int, count: int = 1) -> None:
-        """Begins to load the models that will be asked for next, beside the work on the present ones."""
-        if self._next is None and self._current and self._current[0][0] != (first, count):
-            self._next = (first, count), self._loader.submit(self._load, first, count)
-
     def on_predict_start(self) -> None:
         """Warns where bfloat16 would be slow; sets what keeps results equal and changes of model quick."""
         if self.model_precision == "bf16" and not has_bf16(self.device):
@@ -163,12 +123,12 @@ class AttackModule(pl.LightningModule):
         if self.failed.keys() & places:
             return batch.clean[:0]
         try:
-            model = self.source_model(batch.model, batch.models)
+            model = self.loader.model(batch.model, batch.models, self.device)
         except InputError as error:
             self.skip([place for place in places if not self._loads(place)] or places, error)
             return batch.clean[:0]
         if batch.following is not None:
-            self.load_ahead(*batch.following)
+            self.loader.load_ahead(*batch.following)
         began = time.monotonic()
         try:
             return self.perturb(model, batch, self.attack)
@@ -193,13 +153,12 @@ class AttackModule(pl.LightningModule):
         Raises:
             BrokenModel: it gave what no attack can use.
         """
-        attack = attack.for_model(batch.model) if isinstance(attack, Square) else attack
         # Tensors that were made inside inference mode are cloned to leave it.
         with torch.inference_mode(False), torch.enable_grad():
             clean, noisy, label = batch.clean.clone(), batch.noisy.clone(), batch.label.clone()
             target = None if batch.target is None else batch.target.clone()
             calib = None if torch.equal(clean, noisy) else calibration(model, clean, noisy, batch.models)
-            return attack(model, noisy, label, targets=target, calibration=calib)
+            return attack.for_model(batch.model)(model, noisy, label, targets=target, calibration=calib)
 
     def skip(self, places: Iterable[int], error: InputError) -> None:
         """Leaves source models out from now on, where `skip_failed` allows it.
@@ -216,9 +175,8 @@ class AttackModule(pl.LightningModule):
         each = len(batch.image) // batch.models
         models = sorted({self.sources[batch.model + row // each].name for row in rows})
         images = sorted({int(batch.image[row]) for row in rows})
-        few = ", ".join(map(str, images[:8])) + (f" and {len(images) - 8} more" if len(images) > 8 else "")
         return (
-            f"source model {', '.join(models)} gives {error.what} at images {few} of the selection; "
+            f"source model {', '.join(models)} gives {error.what} at images {first_few(images)} of the selection; "
             f"nothing of this batch is counted; take the model out of zoo {self.zoo.path}, mend it, or start again "
             "with --skip-failed"
         )

@@ -25,7 +25,7 @@ class BrokenModel(InputError):
     """
 
     def __init__(self, what: str, rows: list[int]) -> None:
-        super().__init__(f"the model gives {what}" + (f" for rows {_few(rows)} of the batch" if rows else ""))
+        super().__init__(f"the model gives {what}" + (f" for rows {first_few(rows)} of the batch" if rows else ""))
         self.what = what
         self.rows = rows
 
@@ -168,7 +168,7 @@ class Attack(ABC):
                 f"calibration has shape {list(calibration.shape)}, want [{len(images)}, K], one row for each image"
             )
         if targets is not None and (same := (targets == labels).nonzero()[:, 0]).numel():
-            raise InputError(f"targets equal labels in rows {_few(same.tolist())}; a target must be another class")
+            raise InputError(f"targets equal labels in rows {first_few(same.tolist())}; a target must be another class")
         if not len(images):
             return torch.zeros_like(images)
         problem = Problem(
@@ -183,12 +183,17 @@ class Attack(ABC):
         with torch.enable_grad():
             return self._perturb(problem)
 
+    def for_model(self, position: int) -> "Attack":
+        """The attack on the source model at `position`; the same on all, unless the attack draws at random."""
+        return self
+
     @abstractmethod
     def _perturb(self, problem: Problem) -> Tensor:
         """δ `[B, C, H, W]` for `problem.images`."""
 
 
-def _few(rows: list[int]) -> str:
+def first_few(rows: list[int]) -> str:
+    """The first eight numbers as words, and how many more there are."""
     return ", ".join(map(str, rows[:8])) + (f" and {len(rows) - 8} more" if len(rows) > 8 else "")
 
 

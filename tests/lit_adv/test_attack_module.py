@@ -185,8 +185,8 @@ def test_only_the_present_model_and_the_next_are_in_memory(zoo: Zoo) -> None:
     module = AttackModule(zoo.path, Gradient())
     kept = []
     for place in range(3):
-        kept.append(weakref.ref(module.source_model(place)))
-        module.load_ahead((place + 1) % 3)
+        kept.append(weakref.ref(module.loader.model(place)))
+        module.loader.load_ahead((place + 1) % 3)
     assert [model() is None for model in kept] == [True, True, False]
 
 
@@ -204,10 +204,10 @@ def test_the_next_model_is_loaded_beside_the_present_one(zoo: Zoo, monkeypatch: 
     expected = [spec.load()(image) for spec in zoo.sources]
     loaded.clear()
     for place, following in ((0, 1), (1, 0), (2, None)):  # the second guess is wrong
-        assert torch.allclose(module.source_model(place)(image), expected[place], atol=1e-5)
-        module.load_ahead(place)  # is there already
+        assert torch.allclose(module.loader.model(place)(image), expected[place], atol=1e-5)
+        module.loader.load_ahead(place)  # is there already
         if following is not None:
-            module.load_ahead(following)
+            module.loader.load_ahead(following)
     beside = [(name, thread.startswith("load the next model")) for name, thread in loaded]
     assert beside == [("model-001", False), ("model-002", True), ("model-001", True), ("model-003", False)]
 
