@@ -14,7 +14,7 @@ from datamodules.replicas import ReplicaDataModule
 from lit_adv.attack_module import AttackModule
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.evaluation.module import EvaluationModule
-from lit_adv.files import read_json
+from lit_adv.evaluation.result import Evaluation
 from lit_adv.perturbations.manifest import Manifest, versions
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
 from lit_adv.tracking.records import (
@@ -149,8 +149,6 @@ class TestRun(WandbRun):
             import wandb
 
             folder = Path(trainer.default_root_dir)
-            evaluation = read_json(folder / EVALUATION)
+            evaluation = Evaluation.load(folder / EVALUATION)
             table = wandb.Table(columns=list(COLUMNS), data=table_rows(evaluation))
-            self.close(
-                PerturbationSet.load(folder), evaluation["epsilon"], judged_figures(evaluation), **{TABLE: table}
-            )
+            self.close(PerturbationSet.load(folder), evaluation.epsilon, judged_figures(evaluation), **{TABLE: table})

@@ -1,32 +1,24 @@
 """The Lightning shell that judges a perturbation set with held-out models."""
 
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
 
 import pytorch_lightning as pl
+import torch
 from torch import Tensor, nn
-from torchmetrics.classification import MulticlassAccuracy, MulticlassStatScores
 
-from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
-from lit_adv.evaluation.recognizability import judge_input, predicted_class
-from lit_adv.evaluation.strength import adversarial_example, random_noise
+from lit_adv.evaluation.evaluate import Rules, evaluation_of
+from lit_adv.evaluation.result import MEASURES, Evaluation, Measure
 from lit_adv.evaluation.table import print_table
-from lit_adv.files import write_json
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
 from lit_adv.zoo.zoo import Zoo
-
-FIGURES: Final = ("clean", "noise", "attack", "recognized")
 
 
 class EvaluationModule(pl.LightningModule):
     """Recognizability and attack strength of the perturbation set in the run's folder, by test models of a zoo.
 
-    Four accuracies for each judge: `clean` images; images under random `noise` of ±ε; images under `attack`, Eq. 4.3;
-    and `recognized`, the share of perturbations that get the label of their image, or, where the attack was targeted,
-    the target. On ImageNet a perturbation is classified among the classes of the set only. Besides, `commonest`: the
-    share of perturbations that get the answer which the judge gives most often, and `empty`: how many perturbations
-    are 0. Prints a table and writes `evaluation.json` beside the set.
+    Prints a table and writes `evaluation.json`, an `Evaluation`, beside the set.
 
     Args:
         zoo: the zoo's folder or file.
@@ -48,11 +40,13 @@ class EvaluationModule(pl.LightningModule):
         self.specs = opened.judges if judges is None else opened.named(judges)
         self.epsilon = epsilon
         self.seed = seed
-        self.accuracies = nn.ModuleList(
-            nn.ModuleDict({name: MulticlassAccuracy(spec.classes, average="micro") for name in FIGURES})
-            for spec in self.specs
-        )
-        self.given = nn.ModuleList(MulticlassStatScores(spec.classes, average=None) for spec in self.specs)
+        self._positions: list[Tensor] = []
+        self._answers: dict[str, dict[Measure, list[Tensor]]] = {}
+
+    @cached_property
+    def perturbations(self) -> PerturbationSet:
+        """The set in the run's folder."""
+        return PerturbationSet.load(Path(self.trainer.default_root_dir))
 
     def prepare_data(self) -> None:
         """Downloads the judges' weights on one process, if there is a set for them.
@@ -60,7 +54,7 @@ class EvaluationModule(pl.LightningModule):
         Raises:
             InputError: there is no finished set, a judge takes other images, or its weights are no good.
         """
-        shape = tuple(PerturbationSet.load(Path(self.trainer.default_root_dir)).image.shape[1:])
+        shape = tuple(self.perturbations.image.shape[1:])
         for spec in self.specs:
             if spec.image_shape != shape:
                 raise InputError(
@@ -71,64 +65,36 @@ class EvaluationModule(pl.LightningModule):
 
     def setup(self, stage: str) -> None:
         """Opens the set and loads the judges."""
-        self.evaluated = PerturbationSet.load(Path(self.trainer.default_root_dir))
-        self.data = DATA_SETS[self.evaluated.manifest.data.name]
+        self.rules = Rules.of(self.perturbations, self.epsilon, self.seed)
         self.judges = nn.ModuleList(spec.load() for spec in self.specs)
-        self.classes = self.evaluated.classes if self.data.answers_among_its_classes else None
+
+    def on_test_start(self) -> None:
+        """Forgets the answers of an earlier test."""
+        self._positions = []
+        self._answers = {spec.name: {measure: [] for measure in MEASURES} for spec in self.specs}
 
     def test_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
-        position, image, perturbation, label, *target = batch
-        inputs = {
-            "clean": image,
-            "noise": random_noise(image, self.epsilon, self.seed, int(position[0])),
-            "attack": adversarial_example(image, perturbation, self.epsilon),
-            "recognized": judge_input(perturbation, self.data, targeted=bool(target)),
-        }
-        classes = None if self.classes is None else self.classes.to(label.device)
-        for judge, accuracies, given in zip(self.judges, self.accuracies, self.given, strict=True):
-            for name, accuracy in accuracies.items():  # type: ignore[operator]
-                logits = judge(inputs[name])
-                if name == "recognized":
-                    wanted, answers = target[0] if target else label, predicted_class(logits, classes)
-                    accuracy.update(answers, wanted)
-                    given.update(answers, wanted)  # type: ignore[operator]
-                else:
-                    accuracy.update(predicted_class(logits, None), label)
+        """Keeps each judge's answers to each of the `MEASURES`."""
+        position, image, perturbation, *_ = batch
+        self._positions.append(position.cpu())
+        for measure in MEASURES:
+            picture = self.rules.picture(measure, image, perturbation, int(position[0]))
+            for spec, judge in zip(self.specs, self.judges, strict=True):
+                self._answers[spec.name][measure].append(self.rules.answer(measure, judge(picture)).cpu())
 
     def on_test_end(self) -> None:
         """Prints the table and writes `evaluation.json`."""
-        result = self.result()
         if self.trainer.is_global_zero:
-            write_json(Path(self.trainer.default_root_dir) / EVALUATION, result)
+            result = self.result()
+            result.save(Path(self.trainer.default_root_dir) / EVALUATION)
             print_table(result)
 
-    def result(self) -> dict[str, Any]:
-        """The figures, with what they belong to."""
-        manifest = self.evaluated.manifest
-        used = {source.checksum for source in manifest.sources}
-        return {
-            "set": self.evaluated.name,
-            "data": self.data.name,
-            "sha256": manifest.sha256,
-            "images": len(self.evaluated.label),
-            "empty": int((self.evaluated.perturbation == 0).flatten(1).all(1).sum()),
-            "answers": self.specs[0].classes if self.classes is None else len(self.classes),
-            "perturbations_per_image": int(self.evaluated.count[0]),
-            "epsilon": self.epsilon,
-            "seed": self.seed,
-            "judges": {
-                spec.name: {
-                    "checksum": spec.checksum,
-                    "white_box": spec.checksum in used,
-                    **{name: accuracy.compute().item() for name, accuracy in accuracies.items()},  # type: ignore[operator]
-                    "commonest": _commonest(given.compute()),  # type: ignore[operator]
-                }
-                for spec, accuracies, given in zip(self.specs, self.accuracies, self.given, strict=True)
-            },
+    def result(self) -> Evaluation:
+        """Returns the evaluation of the images that were tested."""
+        answers = {
+            name: {measure: torch.cat(found) for measure, found in by_measure.items()}
+            for name, by_measure in self._answers.items()
         }
-
-
-def _commonest(scores: Tensor) -> float:
-    """The share of the class answered most; `[K, 5]`, true positives and false positives first."""
-    answers = scores[:, :2].sum(1)
-    return float(answers.max() / answers.sum())
+        checksums = {spec.name: spec.checksum for spec in self.specs}
+        tested = self.perturbations.subset(torch.cat(self._positions))
+        return evaluation_of(tested, self.rules, answers, checksums)

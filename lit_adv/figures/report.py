@@ -3,7 +3,6 @@
 from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,9 +10,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.evaluation.recognizability import judge_input_in_words
+from lit_adv.evaluation.result import Evaluation
 from lit_adv.evaluation.table import recognizability, strength
 from lit_adv.figures.gallery import MOST_COLUMNS, band, gallery, picture_rows
-from lit_adv.files import atomic_path, read_json
+from lit_adv.files import atomic_path
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet, first_of_each_class
 
 
@@ -36,7 +36,7 @@ def report(sets: list[Path], out: Path) -> None:
             raise InputError(f"{folder} and {sets[0]} are of different images; a gallery needs the same ones")
     for folder, evaluation in zip(sets[1:], evaluations[1:], strict=True):
         for key in ("epsilon", "seed"):
-            if evaluation[key] != evaluations[0][key]:
+            if getattr(evaluation, key) != getattr(evaluations[0], key):
                 raise InputError(f"{folder} and {sets[0]} were tested with different {key}; test them alike")
     tables = [recognizability(evaluations), strength(evaluations)]
     pictures = {"one_of_each": one_of_each(loaded), "all": everything(loaded)}
@@ -46,13 +46,13 @@ def report(sets: list[Path], out: Path) -> None:
     page = Environment(loader=PackageLoader("lit_adv.figures"), autoescape=True, undefined=StrictUndefined)
     html = page.get_template("report.html").render(
         tables=tables,
-        rule=judge_input_in_words(DATA_SETS[evaluations[0]["data"]]),
+        rule=judge_input_in_words(DATA_SETS[evaluations[0].data]),
         evaluation=evaluations[0],
         manifests=[(one.name, one.manifest) for one in loaded],
         targeted=any(one.target is not None for one in loaded),
         untargeted=any(one.target is None for one in loaded),
         clipped=any(one.manifest.attack.parameters.get("clip") for one in loaded),
-        white_box=any(judge["white_box"] for e in evaluations for judge in e["judges"].values()),
+        white_box=any(judge.white_box for e in evaluations for judge in e.judges.values()),
         pictures={name: b64encode(png).decode() for name, png in pictures.items()},
     )
     with atomic_path(out / "index.html") as temporary:
@@ -62,7 +62,7 @@ def report(sets: list[Path], out: Path) -> None:
     print(f"page: {out / 'index.html'}")
 
 
-def read_evaluation(folder: Path, evaluated: PerturbationSet) -> dict[str, Any]:
+def read_evaluation(folder: Path, evaluated: PerturbationSet) -> Evaluation:
     """The set's evaluation.
 
     Raises:
@@ -71,8 +71,8 @@ def read_evaluation(folder: Path, evaluated: PerturbationSet) -> dict[str, Any]:
     path = folder / EVALUATION
     if not path.is_file():
         raise InputError(f"no {path}; make it with lightning test --config DATA-test --zoo ZOO --out {folder}")
-    evaluation: dict[str, Any] = read_json(path)
-    if evaluation.get("sha256") != evaluated.manifest.sha256:
+    evaluation = Evaluation.load(path)
+    if evaluation.sha256 != evaluated.manifest.sha256:
         raise InputError(f"{path} is of another perturbation set; run lightning test on {folder} again")
     return evaluation
 

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lit_adv.errors import InputError
+from lit_adv.evaluation.evaluate import Rules, judge_logits, right
 from lit_adv.evaluation.intervals import crossed, crossed_change
 from lit_adv.evaluation.masking_effect import Judge
-from lit_adv.evaluation.strength import adversarial_example
+from lit_adv.evaluation.result import Measure
 from lit_adv.figures.plots import LABELS, STYLES, legend_below, panels, plain
 from lit_adv.perturbations.growth import Growth, levels
 from lit_adv.perturbations.perturbation_set import PerturbationSet
@@ -20,6 +21,8 @@ from lit_adv.reproduce.made import Made, Row
 from lit_adv.reproduce.material import BATCH, Material
 
 MEASURES: Final = {"recognized": "perturbations recognized (%)", "accuracy": "accuracy under attack (%)"}
+JUDGED: Final[tuple[Measure, ...]] = ("recognized", "attack")
+"""Measures of an evaluation that `MEASURES` are, in its order."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +101,12 @@ def _sizes(material: Material, name: str) -> list[Size]:
     judges = {judge: model for judge, model in material.judges.items() if not material.is_white_box(made, judge)}
     if not judges:
         raise InputError(f"every test model of zoo {material.zoo} is among the sources of {material.folder(name)}")
-    right = {}
+    shares = {}
     for m, n in kept.sizes():
         if averages := kept.averages(m, n):
             groups = [_right(material, replace(made, perturbation=average), judges) for average in averages]
-            right[m, n] = torch.stack(groups, 1)
-    *_, whole = right.values()
+            shares[m, n] = torch.stack(groups, 1)
+    *_, whole = shares.values()
     return [
         Size(
             m,
@@ -115,19 +118,19 @@ def _sizes(material: Material, name: str) -> list[Size]:
                 for key, x in zip(MEASURES, whole - of_groups, strict=True)
             },
         )
-        for (m, n), of_groups in right.items()
+        for (m, n), of_groups in shares.items()
     ]
 
 
 def _right(material: Material, made: PerturbationSet, judges: Mapping[str, Judge]) -> Tensor:
     """For each image the share of test models that recognize δ, and that see the image right under attack; `[2, N]`."""
-    answers = material.answers_to(made)
-    attacked = adversarial_example(made.image, made.perturbation, material.epsilon)
-    right = [
-        torch.cat([judge(part).argmax(1) for part in attacked.split(BATCH)]) == made.label for judge in judges.values()
-    ]
-    recognized = torch.stack([answers[name] == made.wanted for name in judges])
-    return torch.stack([recognized, torch.stack(right)]).double().mean(1)
+    rules = Rules.of(made, material.epsilon)
+
+    def answers(judge: Judge, measure: Measure) -> Tensor:
+        return rules.answer(measure, judge_logits(judge, made, measure, rules, BATCH))
+
+    found = [torch.stack([right(made, of, answers(judge, of)) for judge in judges.values()]) for of in JUDGED]
+    return torch.stack(found).double().mean(1)
 
 
 def _draw(axes: Axes, name: str, measure: str, sizes: Mapping[int, Size]) -> None:

@@ -12,7 +12,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from lit_adv.evaluation.intervals import wilson
-from lit_adv.evaluation.table import Figures
+from lit_adv.evaluation.table import Table
 from lit_adv.files import atomic_path, write_json
 
 Row = Mapping[str, Any]
@@ -34,7 +34,7 @@ class Made:
 
     plots: Mapping[str, Figure] = field(default_factory=dict)
     pictures: Mapping[str, bytes] = field(default_factory=dict)
-    tables: Sequence[Figures] = ()
+    tables: Sequence[Table] = ()
     numbers: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     note: str = ""
 

@@ -16,9 +16,11 @@ from torch import Tensor
 
 from lit_adv.data_sets import DATA_SETS, DataSet
 from lit_adv.errors import InputError
+from lit_adv.evaluation.evaluate import Rules, evaluate, judge_logits
 from lit_adv.evaluation.masking_effect import Judge
 from lit_adv.evaluation.masks import BACKGROUND, OBJECT, read_masks, stroke
-from lit_adv.evaluation.recognizability import judge_input, predicted_class
+from lit_adv.evaluation.result import Evaluation
+from lit_adv.evaluation.table import print_table
 from lit_adv.files import read_json
 from lit_adv.perturbations.perturbation_set import EVALUATION, MANIFEST, PerturbationSet
 from lit_adv.zoo.model_spec import ModelSpec
@@ -29,6 +31,7 @@ LENGTH: Final = {"bim": "steps", "cw": "steps", "deepfool": "steps", "square": "
 """The parameter that says how long an attack takes."""
 
 BATCH: Final = 50
+DEVICE: Final = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @dataclass(eq=False, kw_only=True)
@@ -148,23 +151,24 @@ class Material:
         """Several sets; see `set`."""
         return [self.set(name) for name in names]
 
-    def evaluation(self, name: str) -> dict[str, Any]:
+    def evaluation(self, name: str) -> Evaluation:
         """A set's evaluation by the zoo's test models; made if it is missing."""
         made, path = self.set(name), self.folder(name) / EVALUATION
-        if not path.is_file() or not self._fits(read_json(path), made):
-            from lit_adv.cli import main
-
-            main(["test", "--config", f"{self.data}-test", "--zoo", str(self.zoo), "--out", str(self.folder(name))])
-        evaluation: dict[str, Any] = read_json(path)
+        if path.is_file() and self._fits(found := Evaluation.load(path), made):
+            return found
+        checksums = {spec.name: spec.checksum for spec in self.models.judges}
+        evaluation = evaluate(made, self.judges, epsilon=self.epsilon, checksums=checksums, device=DEVICE)
+        evaluation.save(path)
+        print_table(evaluation)
         return evaluation
 
-    def _fits(self, evaluation: dict[str, Any], made: PerturbationSet) -> bool:
-        judges = {name: judge.get("checksum") for name, judge in evaluation["judges"].items()}
+    def _fits(self, evaluation: Evaluation, made: PerturbationSet) -> bool:
+        judges = {name: judge.checksum for name, judge in evaluation.judges.items()}
         return (
-            evaluation["sha256"] == made.manifest.sha256
-            and evaluation["epsilon"] == self.epsilon
+            evaluation.sha256 == made.manifest.sha256
+            and evaluation.epsilon == self.epsilon
             and judges == {spec.name: spec.checksum for spec in self.models.judges}
-            and "empty" in evaluation
+            and evaluation.empty is not None
         )
 
     @cached_property
@@ -200,15 +204,13 @@ class Material:
 
     def logits(self, made: PerturbationSet) -> dict[str, Tensor]:
         """What each test model says of a set's perturbations when it sees nothing else (Table 4.3): logits `[N, K]`."""
-        pictures = judge_input(made.perturbation, self.data_set, made.target is not None)
-        return {
-            judge: torch.cat([model(part) for part in pictures.split(BATCH)]) for judge, model in self.judges.items()
-        }
+        rules = Rules.of(made, self.epsilon)
+        return {judge: judge_logits(model, made, "recognized", rules, BATCH) for judge, model in self.judges.items()}
 
     def answers_to(self, made: PerturbationSet) -> dict[str, Tensor]:
         """The classes `[N]` that the test models give a set's perturbations, on ImageNet among those of the set."""
-        classes = made.classes if self.data_set.answers_among_its_classes else None
-        return {judge: predicted_class(found, classes) for judge, found in self.logits(made).items()}
+        rules = Rules.of(made, self.epsilon)
+        return {judge: rules.answer("recognized", found) for judge, found in self.logits(made).items()}
 
     def answers(self, name: str) -> dict[str, Tensor]:
         """`answers_to` a set, found once."""
@@ -317,12 +319,11 @@ def described(name: str, made: PerturbationSet) -> dict[str, Any]:
 
 
 def _judge(spec: ModelSpec) -> Judge:
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = spec.load().to(device)
+    model = spec.load().to(DEVICE)
 
     @torch.no_grad()
     def judge(images: Tensor) -> Tensor:
-        logits: Tensor = model(images.to(device))
+        logits: Tensor = model(images.to(DEVICE))
         return logits.cpu()
 
     return judge

@@ -1,48 +1,50 @@
 """The thesis's tables, its similarity matrices and its noise classes."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Final
 
 import torch
 
 from lit_adv.evaluation.masks import OBJECT
 from lit_adv.evaluation.noise_classes import noise_classes
 from lit_adv.evaluation.recognizability import by_class
+from lit_adv.evaluation.result import Evaluation, Measure
 from lit_adv.evaluation.similarity import similarity
-from lit_adv.evaluation.table import Figures
+from lit_adv.evaluation.table import Table
 from lit_adv.figures.plots import LABELS, matrix, panels
 from lit_adv.reproduce.made import Made, number_or_none, with_interval
 from lit_adv.reproduce.material import Material
 
-SHARES = ("clean", "noise", "attack", "recognized")
+SHARES: Final[tuple[Measure, ...]] = ("clean", "noise", "attack", "recognized")
+"""Columns of the CSV file, in its order."""
 
 
-def evaluated(material: Material, names: Sequence[str], table: Callable[[Sequence[dict[str, Any]]], Figures]) -> Made:
+def evaluated(material: Material, names: Sequence[str], table: Callable[[Sequence[Evaluation]], Table]) -> Made:
     """Table 4.3 or 4.4."""
     evaluations = [material.evaluation(name) for name in names]
     numbers = [
         {
-            "set": evaluation["set"], "averaged": evaluation["perturbations_per_image"], "images": evaluation["images"],
-            "test model": judge, "white box": found["white_box"],
+            "set": evaluation.set, "averaged": evaluation.perturbations_per_image, "images": evaluation.images,
+            "test model": judge, "white box": found.white_box,
             **{
                 heading: value
                 for key in SHARES
-                for heading, value in with_interval(key, found[key], evaluation["images"]).items()
+                for heading, value in with_interval(key, found.share(key), evaluation.images).items()
             },
-            "commonest answer": round(found["commonest"], 5),
+            "commonest answer": round(found.commonest or 0, 5),
         }
         for evaluation in evaluations
-        for judge, found in evaluation["judges"].items()
+        for judge, found in evaluation.judges.items()
     ]  # fmt: skip
     figures = table(evaluations)
     figures.print()
     sets = material.all_of(names)
     alike = all(torch.equal(one.image, sets[0].image) for one in sets)
-    largest = max(evaluations, key=lambda e: e["images"])
+    largest = max(evaluations, key=lambda e: e.images)
     images = (
-        f"{largest['images']} images."
+        f"{largest.images} images."
         if alike
-        else (f"Not all sets are of the same images; clean and random noise are those of {largest['set']}.")
+        else (f"Not all sets are of the same images; clean and random noise are those of {largest.set}.")
     )
     return Made(
         tables=[figures],

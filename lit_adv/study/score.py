@@ -11,7 +11,7 @@ import numpy as np
 
 from lit_adv.errors import InputError
 from lit_adv.evaluation.published import HUMANS
-from lit_adv.evaluation.table import Figures
+from lit_adv.evaluation.table import Table
 from lit_adv.files import read_json, write_json
 from lit_adv.study.design import Study
 
@@ -201,7 +201,7 @@ def confusion(
     }
 
 
-def tables(figures: dict[str, Any]) -> list[Figures]:
+def tables(figures: dict[str, Any]) -> list[Table]:
     """The figures for people: subjects, groups, classes, and the whole study last."""
     subjects = [
         [s["subject"], str(s["group"]), percent(s["accuracy"]), "" if s["kept"] else "dropped"]
@@ -228,10 +228,10 @@ def tables(figures: dict[str, Any]) -> list[Figures]:
     ]
     bracket = " (in brackets: section 4.8.2.2 of the thesis)" if published is not None else ""
     return [
-        Figures("subjects", ["subject", "group", "right", "best or worst of its group"], subjects),
-        Figures("groups", ["group", "subjects", "mean", "trimmed mean"], groups),
-        Figures("classes, answers of all subjects", ["class", "shown", "right", "most often mistaken for"], classes),
-        Figures(f"{about['name']} on {about['data']}, {figures['pictures']} pictures{bracket}", ["", "right"], whole),
+        Table("subjects", ["subject", "group", "right", "best or worst of its group"], subjects),
+        Table("groups", ["group", "subjects", "mean", "trimmed mean"], groups),
+        Table("classes, answers of all subjects", ["class", "shown", "right", "most often mistaken for"], classes),
+        Table(f"{about['name']} on {about['data']}, {figures['pictures']} pictures{bracket}", ["", "right"], whole),
     ]
 
 

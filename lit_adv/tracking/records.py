@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lit_adv.errors import InputError
+from lit_adv.evaluation.result import MEASURES, Evaluation
 from lit_adv.evaluation.strength import adversarial_example
 from lit_adv.perturbations.manifest import Manifest
 from lit_adv.perturbations.perturbation_set import PerturbationSet, first_of_each_class
@@ -23,7 +24,7 @@ MOST_PICTURES: Final = 20
 """The most pictures under one key; the thesis's ImageNet has so many classes."""
 TABLE: Final = "metrics"
 """Key of a test run's table, a row for each judge."""
-FIGURES: Final = ("recognized", "clean", "noise", "attack")
+FIGURES: Final = tuple(MEASURES)
 """Figures of a test run's summary and table; `FIGURE/JUDGE` is that of one judge."""
 PREDICT_FIGURES: Final = (
     "images", "perturbations", "perturbations_made", "seconds", "perturbations_per_second", "delta_mean_abs",
@@ -145,21 +146,21 @@ def predict_figures(found: PerturbationSet, made: int, seconds: float) -> dict[s
     return dict(zip(PREDICT_FIGURES, values, strict=True))
 
 
-def judged_figures(evaluation: Mapping[str, Any]) -> dict[str, float]:
+def judged_figures(evaluation: Evaluation) -> dict[str, float]:
     """The figures of each judge, and their means over the judges that the attack did not use itself."""
-    judges = evaluation["judges"]
-    black = [judge for judge in judges.values() if not judge["white_box"]]
-    means = {key: mean(judge[key] for judge in black) for key in FIGURES} if black else {}
-    return {**means, **{f"{key}/{name}": judge[key] for name, judge in judges.items() for key in FIGURES}}
+    judges = evaluation.judges
+    black = [judge for judge in judges.values() if not judge.white_box]
+    means: dict[str, float] = {key: mean(judge.share(key) for judge in black) for key in MEASURES} if black else {}
+    return {**means, **{f"{key}/{name}": judge.share(key) for name, judge in judges.items() for key in MEASURES}}
 
 
-def table_rows(evaluation: Mapping[str, Any]) -> list[list[Any]]:
+def table_rows(evaluation: Evaluation) -> list[list[Any]]:
     """The rows of the table of `COLUMNS`, one for each judge."""
-    setting, attack = evaluation["set"].split(" ", 1)
-    shared = [evaluation["set"], setting, attack, evaluation["perturbations_per_image"], evaluation["epsilon"]]
+    setting, attack = evaluation.set.split(" ", 1)
+    shared = [evaluation.set, setting, attack, evaluation.perturbations_per_image, evaluation.epsilon]
     return [
-        [*shared, name, judge["white_box"], *(judge[key] for key in FIGURES)]
-        for name, judge in evaluation["judges"].items()
+        [*shared, name, judge.white_box, *(judge.share(key) for key in MEASURES)]
+        for name, judge in evaluation.judges.items()
     ]
 
 

@@ -19,7 +19,7 @@ from lit_adv.attack_module import AttackModule
 from lit_adv.cli import main, run_command
 from lit_adv.cli.main import underscored
 from lit_adv.data_sets import DATA_SETS
-from lit_adv.files import read_json
+from lit_adv.evaluation.result import Evaluation
 from lit_adv.perturbations.manifest import versions
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
 from lit_adv.perturbations.rendering import matched, show_targeted
@@ -134,23 +134,23 @@ def test_predict(zoo: Zoo, nmm: Path) -> None:
 
 def test_test(zoo: Zoo, nmm: Path) -> None:
     made, run = recorded(nmm)
-    found, evaluation = PerturbationSet.load(nmm), read_json(nmm / EVALUATION)
+    found, evaluation = PerturbationSet.load(nmm), Evaluation.load(nmm / EVALUATION)
     assert (run.project, run.group, run.job_type) == ("tests", made.group, "test")
     assert (run.name, run.exit_code) == (made.name, 0)
     assert run.id != made.id
     own = {"test_seed": 4, "judges": ["model-000", "model-001"]}
     assert run.config == {**expected_config(found, zoo), **own}
-    judges = evaluation["judges"]
-    assert judges["model-001"]["white_box"]
+    judges = evaluation.judges
+    assert judges["model-001"].white_box
     for key in FIGURES:
-        assert run.summary[key] == judges["model-000"][key]
-        assert [run.summary[f"{key}/{name}"] for name in judges] == [judge[key] for judge in judges.values()]
+        assert run.summary[key] == judges["model-000"].share(key)
+        assert [run.summary[f"{key}/{name}"] for name in judges] == [judge.share(key) for judge in judges.values()]
     check_pictures(run, found)
     table = json.loads((run.files / run.summary[f"{TABLE}.path"]).read_text())
     assert table["columns"] == list(COLUMNS)
     shared = ["NMM BIM", "NMM", "BIM", 9, 0.2]
     assert table["data"] == [
-        [*shared, name, judge["white_box"], *(judge[key] for key in FIGURES)] for name, judge in judges.items()
+        [*shared, name, judge.white_box, *(judge.share(key) for key in FIGURES)] for name, judge in judges.items()
     ]
 
 

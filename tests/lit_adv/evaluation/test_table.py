@@ -1,28 +1,29 @@
 """Tables 4.3 and 4.4: shape, means without white-box judges, intervals and published figures in brackets."""
 
-from typing import Any
+from dataclasses import replace
 
 from lit_adv.evaluation.published import RECOGNIZED, STRENGTH
+from lit_adv.evaluation.result import Evaluation, JudgeFigures
 from lit_adv.evaluation.table import recognizability, strength
 
 JUDGES = ("densenet40_k12_cifar10", "diaresnet164bn_cifar10", "pyramidnet110_a48_cifar10", "resnet56_cifar10")
 
 
-def evaluation(name: str, attack: list[float], white_box: str | None = None, data: str = "cifar10") -> dict[str, Any]:
+def evaluation(name: str, attack: list[float], white_box: str | None = None, data: str = "cifar10") -> Evaluation:
     """The four judges with given accuracies under attack."""
-    figures = {
-        judge: {"white_box": judge == white_box, "clean": 0.9, "noise": 0.8, "attack": a, "recognized": a / 2}
+    judges = {
+        judge: JudgeFigures(white_box=judge == white_box, clean=0.9, noise=0.8, attack=a, recognized=a / 2)
         for judge, a in zip(JUDGES, attack, strict=False)
     }
-    return {
-        "set": name,
-        "data": data,
-        "images": 100,
-        "answers": 10,
-        "perturbations_per_image": 7,
-        "epsilon": 0.03,
-        "judges": figures,
-    }
+    return Evaluation(
+        set=name, data=data, images=100, answers=10, perturbations_per_image=7, epsilon=0.03, judges=judges
+    )
+
+
+def with_commonest(given: Evaluation, *shares: float) -> Evaluation:
+    """The evaluation whose judges give so large a share of perturbations one answer."""
+    judges = zip(given.judges.items(), shares, strict=True)
+    return replace(given, judges={name: replace(judge, commonest=share) for (name, judge), share in judges})
 
 
 NINETY, EIGHTY, FORTY, TWENTY = "90.0 [83, 94]", "80.0 [71, 87]", "40.0 [31, 50]", "20.0 [13, 29]"
@@ -62,7 +63,7 @@ def test_other_judges_and_sets_have_no_published_mean() -> None:
 
 
 def test_sets_of_fewer_images_say_so() -> None:
-    few = {**evaluation("NMM CW", [0.25]), "images": 20}
+    few = replace(evaluation("NMM CW", [0.25]), images=20)
     table = strength([few, evaluation("NMM BIM", [0.3])])
     assert table.headings[1:] == [
         "clean (100 images)",
@@ -74,7 +75,7 @@ def test_sets_of_fewer_images_say_so() -> None:
 
 
 def test_sets_of_other_answers_say_so() -> None:
-    table = recognizability([evaluation("SM CW", [0.3]), {**evaluation("NMM CW", [0.3]), "answers": 5}])
+    table = recognizability([evaluation("SM CW", [0.3]), replace(evaluation("NMM CW", [0.3]), answers=5)])
     assert table.headings[1:] == ["SM CW (7, 10 answers)", "NMM CW (7, 5 answers)"]
 
 
@@ -94,17 +95,15 @@ def test_published_means_are_those_of_the_columns() -> None:
 
 
 def test_judges_that_give_one_answer_are_named() -> None:
-    same = evaluation("NMM BIM", [0.1, 0.2, 1.9])
-    for figures, commonest in zip(same["judges"].values(), (0.55, 0.45, 0.95), strict=True):
-        figures["commonest"] = commonest
+    same = with_commonest(evaluation("NMM BIM", [0.1, 0.2, 1.9]), 0.55, 0.45, 0.95)
     note = recognizability([same, SETS[0]]).note
     assert note == "densenet40_k12_cifar10 gives 55 % of NMM BIM the same answer."
-    list(same["judges"].values())[1]["commonest"] = 0.7
+    same = with_commonest(same, 0.55, 0.7, 0.95)
     assert recognizability([same]).note == "2 of 3 judges give 55 to 70 % of NMM BIM the same answer."
     assert recognizability(SETS).note == strength(SETS).note == ""
 
 
 def test_empty_perturbations_are_counted() -> None:
-    some = {**SETS[0], "empty": 14}
+    some = replace(SETS[0], empty=14)
     for table in (recognizability, strength):
-        assert table([some, {**SETS[1], "empty": 0}]).note == "14 of 100 perturbations of SM BIM are 0."
+        assert table([some, replace(SETS[1], empty=0)]).note == "14 of 100 perturbations of SM BIM are 0."

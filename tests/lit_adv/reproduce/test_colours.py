@@ -55,9 +55,9 @@ def test_all_that_has_a_meaning_is_made(cifar10: Material) -> None:
 
 def test_growth_is_judged_by_those_who_were_not_attacked(cifar10: Material) -> None:
     made = growth.curves(cifar10, ["nmm-bim"])
-    evaluation = cifar10.evaluation("nmm-bim")["judges"]["nin_cifar10"]
+    evaluation = cifar10.evaluation("nmm-bim").judges["nin_cifar10"]
     last = made.numbers["growth"][-1]
-    assert (last["recognized"], last["accuracy"]) == pytest.approx((evaluation["recognized"], evaluation["attack"]))
+    assert (last["recognized"], last["accuracy"]) == pytest.approx((evaluation.recognized, evaluation.attack))
 
 
 def test_judges_that_were_attacked_are_marked(cifar10: Material) -> None:

@@ -74,8 +74,8 @@ def test_sets_of_another_zoo_are_refused(material: Material, zoo: Zoo, tmp_path:
 def test_an_evaluation_by_other_judges_is_made_again(material: Material) -> None:
     path = material.folder("mm-bim") / "evaluation.json"
     first = material.evaluation("mm-bim")
-    judges = {"someone": {**first["judges"]["model-000"], "checksum": "sha256:1"}}
-    path.write_text(json.dumps({**first, "judges": judges}))
+    someone = replace(first.judges["model-000"], checksum="sha256:1")
+    replace(first, judges={"someone": someone}).save(path)
     assert material.evaluation("mm-bim") == first
 
 

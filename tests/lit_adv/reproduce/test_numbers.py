@@ -1,7 +1,5 @@
 """What the figures say, against the sets themselves."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -9,6 +7,7 @@ import torch
 from lit_adv.errors import InputError
 from lit_adv.evaluation.intervals import wilson
 from lit_adv.evaluation.masks import stroke
+from lit_adv.evaluation.result import Evaluation
 from lit_adv.perturbations.growth import Growth
 from lit_adv.reproduce import curves, galleries, growth, tables
 from lit_adv.reproduce.material import Material
@@ -94,12 +93,12 @@ def test_targets_are_counted(material: Material) -> None:
 def test_recognized_by_class_adds_up(material: Material) -> None:
     made = tables.noise(material, ["nmm-bim"])
     evaluation = material.evaluation("nmm-bim")
-    [judge] = evaluation["judges"].values()
+    [judge] = evaluation.judges.values()
     rows = made.numbers["recognized"]
     shares = [row["NMM BIM, model-000"] * row["images"] for row in rows]
-    assert sum(shares) == pytest.approx(20 * judge["recognized"], abs=1e-4)
+    assert sum(shares) == pytest.approx(20 * judge.recognized, abs=1e-4)
     answers = material.answers("nmm-bim")["model-000"]
-    assert judge["commonest"] == pytest.approx(float(answers.bincount().max()) / 20)
+    assert judge.commonest == pytest.approx(float(answers.bincount().max()) / 20)
     assert sum(row["share"] for row in made.numbers["noise"]) == pytest.approx(1)
 
 
@@ -109,8 +108,8 @@ def test_growth_ends_at_the_set_itself(material: Material) -> None:
     assert [(row["m"], row["n"], row["groups"]) for row in rows] == [
         (m, n, groups) for m, groups in ((1, 5), (2, 3), (5, 1), (6, 1)) for n in (1, 2)
     ]
-    [judge] = material.evaluation("nmm-cw")["judges"].values()
-    assert (rows[-1]["recognized"], rows[-1]["accuracy"]) == pytest.approx((judge["recognized"], judge["attack"]))
+    [judge] = material.evaluation("nmm-cw").judges.values()
+    assert (rows[-1]["recognized"], rows[-1]["accuracy"]) == pytest.approx((judge.recognized, judge.attack))
     one, kept = (
         material.set("nmm-cw"),
         Growth.load(material.folder("nmm-cw"), material.set("nmm-cw").manifest.growth),
@@ -135,7 +134,7 @@ def test_an_evaluation_is_made_once(material: Material) -> None:
     first = material.evaluation("sm-bim")
     path = material.folder("sm-bim") / "evaluation.json"
     before = path.stat().st_mtime_ns
-    assert material.evaluation("sm-bim") == first == json.loads(path.read_text())
+    assert material.evaluation("sm-bim") == first == Evaluation.load(path)
     assert path.stat().st_mtime_ns == before
 
 

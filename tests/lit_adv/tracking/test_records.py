@@ -1,9 +1,11 @@
 """Names, means and settings of recorded runs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from lit_adv.evaluation.result import Evaluation, JudgeFigures
 from lit_adv.tracking.records import default_group, identity, judged_figures, run_name
 
 
@@ -20,13 +22,16 @@ def test_names() -> None:
 
 def test_means_are_over_the_judges_that_were_not_attacked() -> None:
     judges = {
-        "a": {"white_box": False, "clean": 0.9, "noise": 0.8, "attack": 0.2, "recognized": 0.5},
-        "b": {"white_box": True, "clean": 0.1, "noise": 0.1, "attack": 0.1, "recognized": 0.1},
-        "c": {"white_box": False, "clean": 0.7, "noise": 0.6, "attack": 0.4, "recognized": 0.3},
+        "a": JudgeFigures(white_box=False, clean=0.9, noise=0.8, attack=0.2, recognized=0.5),
+        "b": JudgeFigures(white_box=True, clean=0.1, noise=0.1, attack=0.1, recognized=0.1),
+        "c": JudgeFigures(white_box=False, clean=0.7, noise=0.6, attack=0.4, recognized=0.3),
     }
-    found = judged_figures({"judges": judges})
+    evaluation = Evaluation(
+        set="SM BIM", data="mnist", images=1, answers=10, perturbations_per_image=1, epsilon=0.2, judges=judges
+    )
+    found = judged_figures(evaluation)
     assert [found[key] for key in ("clean", "noise", "attack", "recognized")] == pytest.approx([0.8, 0.7, 0.3, 0.4])
     assert [found[f"attack/{name}"] for name in judges] == [0.2, 0.1, 0.4]
-    only_white = judged_figures({"judges": {"b": judges["b"]}})
+    only_white = judged_figures(replace(evaluation, judges={"b": judges["b"]}))
     assert "attack" not in only_white
     assert only_white["attack/b"] == 0.1

@@ -1,0 +1,182 @@
+"""Judges of a perturbation set: pictures they see, answers they give, shares that are right (thesis 4.8.2, 4.8.3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self, assert_never
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lit_adv.attacks.attack import Model
+from lit_adv.data_sets import DATA_SETS, DataSet
+from lit_adv.evaluation.recognizability import judge_input, predicted_class
+from lit_adv.evaluation.result import MEASURES, Evaluation, JudgeFigures, Measure
+from lit_adv.evaluation.strength import adversarial_example, random_noise
+from lit_adv.perturbations.perturbation_set import PerturbationSet
+
+BATCH_SIZE = 256
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Rules by which judges look at one perturbation set and answer.
+
+    Attributes:
+        data: the data set.
+        targeted: whether the attack was targeted.
+        classes: classes `[k]` that may be answered to perturbations; None for all.
+        epsilon: ε of Eq. 4.3.
+        seed: of the random noise.
+    """
+
+    data: DataSet
+    targeted: bool
+    classes: Tensor | None
+    epsilon: float
+    seed: int = 0
+
+    @classmethod
+    def of(cls, perturbations: PerturbationSet, epsilon: float, seed: int = 0) -> Self:
+        """Returns the rules for a set: ImageNet's perturbations are classified among the classes of the set only."""
+        data = DATA_SETS[perturbations.manifest.data.name]
+        classes = perturbations.classes if data.answers_among_its_classes else None
+        return cls(data, perturbations.target is not None, classes, epsilon, seed)
+
+    def picture(self, measure: Measure, image: Tensor, perturbation: Tensor, first: int = 0) -> Tensor:
+        """Returns the pictures `[B, C, H, W]` that judges see.
+
+        Args:
+            measure: one of `MEASURES`.
+            image: x `[B, C, H, W]`.
+            perturbation: δ `[B, C, H, W]`.
+            first: position of `image[0]` in its set, from which its random noise follows.
+        """
+        if measure == "clean":
+            return image
+        if measure == "noise":
+            return random_noise(image, self.epsilon, self.seed, first)
+        if measure == "attack":
+            return adversarial_example(image, perturbation, self.epsilon)
+        if measure == "recognized":
+            return judge_input(perturbation, self.data, self.targeted)
+        assert_never(measure)
+
+    def answer(self, measure: Measure, logits: Tensor) -> Tensor:
+        """Returns the classes `[B]` that logits `[B, K]` stand for."""
+        classes = self.classes if measure == "recognized" else None
+        return predicted_class(logits, None if classes is None else classes.to(logits.device))
+
+
+@torch.no_grad()
+def judge_logits(
+    model: Model,
+    perturbations: PerturbationSet,
+    measure: Measure,
+    rules: Rules,
+    batch_size: int = BATCH_SIZE,
+    device: torch.device | None = None,
+) -> Tensor:
+    """Returns a judge's logits `[N, K]` for the images of a set.
+
+    Args:
+        model: the judge.
+        perturbations: the set.
+        measure: one of `MEASURES`.
+        rules: of the set.
+        batch_size: images in a batch.
+        device: that the pictures are made on; None for the set's.
+    """
+    found = []
+    for rows in torch.arange(len(perturbations.label)).split(batch_size):
+        image, perturbation = (x[rows].to(device) for x in (perturbations.image, perturbations.perturbation))
+        found.append(model(rules.picture(measure, image, perturbation, int(rows[0]))))
+    return torch.cat(found)
+
+
+def evaluate(
+    perturbations: PerturbationSet,
+    judges: Mapping[str, Model],
+    *,
+    epsilon: float,
+    seed: int = 0,
+    checksums: Mapping[str, str] | None = None,
+    batch_size: int = BATCH_SIZE,
+    device: torch.device | None = None,
+) -> Evaluation:
+    """Returns recognizability and attack strength of a set (Tables 4.3 and 4.4).
+
+    Args:
+        perturbations: the set.
+        judges: models by name; images `[B, C, H, W]` to logits `[B, K]`.
+        epsilon: ε of Eq. 4.3, in pixel values of [0, 1].
+        seed: of the random noise.
+        checksums: of the judges' weights, by name; a judge that has that of a source model is a white box.
+        batch_size: images in a batch.
+        device: that the pictures are made on; None for the set's.
+    """
+    rules = Rules.of(perturbations, epsilon, seed)
+    answers = {
+        name: {
+            measure: rules.answer(measure, judge_logits(model, perturbations, measure, rules, batch_size, device)).cpu()
+            for measure in MEASURES
+        }
+        for name, model in judges.items()
+    }
+    return evaluation_of(perturbations, rules, answers, checksums or {})
+
+
+def evaluation_of(
+    perturbations: PerturbationSet,
+    rules: Rules,
+    answers: Mapping[str, Mapping[Measure, Tensor]],
+    checksums: Mapping[str, str],
+) -> Evaluation:
+    """Returns the evaluation that judges' answers amount to.
+
+    Args:
+        perturbations: the set.
+        rules: of the set.
+        answers: classes `[N]` by judge and measure.
+        checksums: of the judges' weights, by judge.
+    """
+    used = {source.checksum for source in perturbations.manifest.sources}
+    return Evaluation(
+        set=perturbations.name,
+        data=rules.data.name,
+        sha256=perturbations.manifest.sha256,
+        images=len(perturbations.label),
+        empty=int((perturbations.perturbation == 0).flatten(1).all(1).sum()),
+        answers=rules.data.classes if rules.classes is None else len(rules.classes),
+        perturbations_per_image=int(perturbations.count[0]),
+        epsilon=rules.epsilon,
+        seed=rules.seed,
+        judges={
+            name: JudgeFigures(
+                checksum=checksums.get(name, ""),
+                white_box=checksums.get(name) in used,
+                **{measure: share(right(perturbations, measure, found)) for measure, found in by_measure.items()},
+                commonest=commonest(by_measure["recognized"]),
+            )
+            for name, by_measure in answers.items()
+        },
+    )
+
+
+def right(perturbations: PerturbationSet, measure: Measure, answers: Tensor) -> Tensor:
+    """Returns which answers `[N]` are right, `[N]` bool: the label, or the target of a perturbation that has one."""
+    return answers == (perturbations.wanted if measure == "recognized" else perturbations.label)
+
+
+def share(of: Tensor) -> float:
+    """Returns the share of `[N]` bool that is true, rounded to float32 as in every evaluation so far."""
+    return _ratio(int(of.sum()), len(of))
+
+
+def commonest(answers: Tensor) -> float:
+    """Returns the share of answers `[N]` that are the most frequent one, rounded to float32."""
+    return _ratio(int(answers.unique(return_counts=True)[1].max()), len(answers))
+
+
+def _ratio(part: int, whole: int) -> float:
+    return float(np.float32(part) / np.float32(whole))

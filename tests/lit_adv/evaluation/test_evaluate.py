@@ -1,0 +1,78 @@
+"""Evaluations against a plain computation, in any batches and for any judge."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from lit_adv.data_sets import DATA_SETS
+from lit_adv.evaluation.evaluate import Rules, commonest, evaluate
+from lit_adv.evaluation.strength import random_noise
+from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, SourceRecord
+from lit_adv.perturbations.perturbation_set import PerturbationSet
+
+
+def small_set(targeted: bool = False) -> PerturbationSet:
+    """Twelve images of cats, dogs and ships, perturbed by one source model; targeted, each towards frog."""
+    generator = torch.Generator().manual_seed(5)
+    return PerturbationSet(
+        perturbation=torch.randn(12, 3, 32, 32, generator=generator) * 0.01,
+        image=torch.rand(12, 3, 32, 32, generator=generator),
+        label=torch.tensor([3, 5, 8]).repeat_interleave(4),
+        target=torch.full((12,), 6) if targeted else None,
+        count=torch.full((12,), 6),
+        manifest=Manifest(
+            setting="NMM",
+            attack=AttackRecord("BIM"),
+            data=DataRecord("cifar10"),
+            sources=(SourceRecord("s", "sha256:source"),),
+        ),
+    )
+
+
+def judge(seed: int, classes: int = 10) -> Callable[[Tensor], Tensor]:
+    weight = torch.randn(3 * 32 * 32, classes, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return lambda x: x.double().flatten(1) @ weight
+
+
+@pytest.mark.parametrize("targeted", [False, True])
+@pytest.mark.parametrize("batch_size", [1, 5, 100])
+def test_every_share_is_that_of_a_plain_computation(targeted: bool, batch_size: int) -> None:
+    one = small_set(targeted)
+    found = evaluate(one, {"a": judge(0), "b": judge(1)}, epsilon=0.03, seed=4, batch_size=batch_size)
+    sign = 1 if targeted else -1
+    delta = sign * one.perturbation
+    std, mean = torch.std_mean(delta, (2, 3), keepdim=True, correction=0)
+    net = DATA_SETS["imagenet"]
+    matched = (delta - mean) / std * torch.tensor(net.std).view(-1, 1, 1) + torch.tensor(net.mean).view(-1, 1, 1)
+    pictures = {
+        "clean": (one.image, one.label),
+        "noise": (random_noise(one.image, 0.03, 4), one.label),
+        "attack": (one.image + 0.03 * one.perturbation.sign(), one.label),
+        "recognized": (0.05 * matched, one.wanted),
+    }
+    for name, model in {"a": judge(0), "b": judge(1)}.items():
+        for measure, (picture, wanted) in pictures.items():
+            expected = float((model(picture).argmax(1) == wanted).double().mean())
+            assert getattr(found.judges[name], measure) == pytest.approx(expected)
+    assert (found.set, found.images, found.answers) == ("NMM BIM" + " targeted" * targeted, 12, 10)
+
+
+def test_white_boxes_are_those_with_the_checksum_of_a_source() -> None:
+    models = {"a": judge(0), "b": judge(1)}
+    found = evaluate(small_set(), models, epsilon=0.03, checksums={"a": "sha256:other", "b": "sha256:source"})
+    assert {name: one.white_box for name, one in found.judges.items()} == {"a": False, "b": True}
+    assert not evaluate(small_set(), models, epsilon=0.03).judges["b"].white_box
+
+
+def test_answers_to_perturbations_are_among_the_classes_where_the_data_set_says_so() -> None:
+    logits = torch.eye(10)[[0, 4]] + torch.tensor([0, 0, 0, 0.3, 0, 0.2, 0, 0, 0, 0])
+    anything = Rules.of(small_set(), 0.03)
+    some = Rules(DATA_SETS["imagenet"], False, small_set().classes, 0.02)
+    assert anything.answer("recognized", logits).tolist() == some.answer("clean", logits).tolist() == [0, 4]
+    assert some.answer("recognized", logits).tolist() == [3, 3]
+
+
+def test_the_commonest_answer() -> None:
+    assert commonest(torch.tensor([3, 3, 1, 3])) == 0.75
