@@ -4,7 +4,7 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(abspath $(VENV))/bin
-DOCS := $(abspath $(VENV))-docs
+DOCS := $(abspath $(VENV))/docs
 RUN := runs/demo
 SEED ?= 0
 export PYTHONPATH := $(CURDIR)

@@ -1,0 +1,118 @@
+"""README and docs/: every command in them parses, some of them run, every link leads somewhere."""
+
+import re
+import runpy
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lit_adv.cli import main
+from lit_adv.zoo.zoo import Zoo
+from lit_adv.zoo.zoo_file import MODEL_FIELDS, ZOO_FIELDS
+from tests.helpers import REPOSITORY
+
+PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+OTHERS = {".", "npm", "pip", "python3", "wandb"}
+"""Programs that are not ours."""
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    """The words of each command in the page's shell blocks, and of those with options in its text."""
+    for block in blocks(page, "bash"):
+        for line in block.replace("\\\n", " ").splitlines():
+            if words := shlex.split(line, comments=True):
+                yield words
+    for code in re.findall(r"`((?:lit-adv|python scripts)[^`\n]* --[^`\n]*)`", page.read_text()):
+        yield shlex.split(code)
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(REPOSITORY))
+
+
+def ours(words: list[str]) -> list[str] | None:
+    """The words after `lit-adv`, which torchrun and srun start too."""
+    if words[0] in ("lit-adv", "torchrun", "srun"):
+        return words[words.index("lit_adv" if words[0] == "torchrun" else "lit-adv") + 1 :]
+    return None
+
+
+def check(words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verb of Lightning's parses as a whole; of other commands and scripts each option is in their help."""
+    arguments = ours(words)
+    if whole := arguments is not None and arguments[0] in ("predict", "test"):
+        asked = [*arguments, *(["--print_config"] if "--model.help" not in arguments else [])]
+    else:
+        verbs = [word for word in (arguments or []) if re.fullmatch("build|score|report|reproduce|study|zoo", word)]
+        asked = [*verbs, "--help"]
+    monkeypatch.setattr(sys, "argv", [words[1], *asked])
+    with pytest.raises(SystemExit) as end:
+        main(asked) if arguments is not None else runpy.run_path(str(REPOSITORY / words[1]), run_name="__main__")
+    printed = capsys.readouterr()
+    assert not end.value.code, f"{shlex.join(words)}: {printed.err}"
+    for word in [] if whole else words[: words.index("--") if "--" in words else None]:
+        if word.startswith("--"):
+            option = re.escape(word.partition("=")[0]).replace(r"\-", "[-_]")
+            assert re.search(rf"{option}\b", printed.out), f"{shlex.join(words)}: {word} is no option"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_command_parses(
+    page: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    targets = re.findall(r"^(\w+):", (REPOSITORY / "Makefile").read_text(), flags=re.MULTILINE)
+    for words in commands(page):
+        if words[0] == "make":
+            assert words[1] in targets
+        elif ours(words) is not None or words[:1] == ["python"]:
+            check(words, capsys, monkeypatch)
+        else:
+            assert words[0] in OTHERS, words
+
+
+def test_the_ten_lines_of_the_readme_run(zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("zoo").mkdir()
+    Path("zoo/digits").symlink_to(zoo.path)
+    tiny = ["--data.per_class", "1", "--data.copies", "1", "--model.attack.steps", "1"]
+    for words in commands(REPOSITORY / "README.md"):
+        if words[0] == "lit-adv":
+            main(words[1:] + (tiny if words[1] == "predict" else []))
+    assert Path("runs/report/index.html").is_file()
+    for block in blocks(REPOSITORY / "docs/how-to/python.md", "python"):
+        exec(block, {})
+
+
+@pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "RESULTS.md", REPOSITORY / "CHANGELOG.md"], ids=name)
+def test_every_relative_link_leads_to_a_file(page: Path) -> None:
+    text = re.sub(r"^```.*?^```|`[^`\n]*`", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not re.match(r"https?:|#", target):
+            assert (page.parent / target.partition("#")[0]).is_file(), target
+
+
+def test_the_readme_is_short_and_names_the_tests() -> None:
+    readme = (REPOSITORY / "README.md").read_bytes()
+    assert len(readme) <= 8 * 1024
+    assert b"make test" in readme
+    assert "make test" in (REPOSITORY / ".ci/run").read_text()
+
+
+def test_zoo_files_have_the_fields_that_are_read() -> None:
+    for page in PAGES:
+        for block in blocks(page, "yaml"):
+            content = yaml.safe_load(block)
+            assert content.keys() <= ZOO_FIELDS
+            assert all(isinstance(model, str) or model.keys() <= MODEL_FIELDS for model in content["sources"])
+    fields = re.findall(r"`(\w+)`", (REPOSITORY / "docs/reference/files.md").read_text())
+    assert set(fields) >= ZOO_FIELDS | MODEL_FIELDS
