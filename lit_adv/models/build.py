@@ -57,13 +57,19 @@ def maker_of(architecture: str) -> Callable[..., Any]:
         if module.count(".") != 2 or not function.startswith("get_") or getattr(maker, "__module__", "") != module:
             raise InputError(f"{architecture} is none of pytorchcv's architectures (pytorchcv.models.FAMILY.get_NAME)")
         return maker  # type: ignore[no-any-return]
-    from pytorchcv.model_provider import _models as makers
-
+    makers = pytorchcv_makers()
     if architecture not in makers:
         near = get_close_matches(architecture, makers, n=3, cutoff=0.5)
         hint = f"did you mean {', '.join(near)}?" if near else "lit-adv zoo lists the names"
         raise InputError(f"pytorchcv has no model {architecture!r}; {hint}")
-    return makers[architecture]  # type: ignore[no-any-return]
+    return makers[architecture]
+
+
+def pytorchcv_makers() -> Mapping[str, Callable[..., Any]]:
+    """pytorchcv's own table behind `get_model`, private to it: the function that makes each network, by name."""
+    from pytorchcv.model_provider import _models as makers
+
+    return makers  # type: ignore[no-any-return]
 
 
 def prepare(network: nn.Module, mean: Sequence[float], std: Sequence[float], size: int | None = None) -> nn.Module:

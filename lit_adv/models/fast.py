@@ -1,5 +1,6 @@
 """Faster forms of models: folded, channels last, in reduced precision."""
 
+from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -7,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
-from torch.fx import GraphModule, symbolic_trace
-from torch.fx.experimental.optimization import fuse
+from torch.fx import GraphModule, Node, symbolic_trace
 from torch.fx.proxy import TraceError
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def fast_form(model: nn.Module) -> nn.Module:
@@ -39,19 +40,33 @@ def fast_form(model: nn.Module) -> nn.Module:
 
 
 def folded(traced: GraphModule) -> GraphModule:
-    """Folds batch normalisation into convolutions, and swaps each ReLU with the maximum that follows it."""
-    merged = fuse(traced, no_trace=True)
-    assert isinstance(merged, GraphModule)
+    """Folds batch normalisation into convolutions, and swaps each ReLU with the maximum that follows it.
+
+    Args:
+        traced: in evaluation mode; it is not changed.
+    """
+    merged = deepcopy(traced)
     modules = dict(merged.named_modules())
+
+    def pairs() -> Iterator[tuple[Node, Node, nn.Module | None, nn.Module | None]]:
+        """Each layer whose output only one other sees, with that one."""
+        for node in merged.graph.nodes:
+            if len(node.users) == 1:
+                (after,) = node.users
+                yield node, after, modules.get(str(node.target)), modules.get(str(after.target))
+
+    for node, after, conv, norm in pairs():
+        if type(conv) is nn.Conv2d and type(norm) is nn.BatchNorm2d and norm.track_running_stats:
+            merged.set_submodule(str(node.target), fuse_conv_bn_eval(conv, norm))
+            after.replace_all_uses_with(node)
+            merged.graph.erase_node(after)
+    for node, after, relu, pool in pairs():
+        if type(relu) is nn.ReLU and type(pool) is nn.MaxPool2d:
+            node.target, after.target = after.target, node.target
     for node in merged.graph.nodes:
-        after = next(iter(node.users), node)
         if node.op == "call_method" and node.target == "view":
             node.target = "reshape"  # a view of channels that come last need not exist
-        kinds = [type(modules.get(str(n.target))) for n in (node, after)]
-        if kinds == [nn.ReLU, nn.MaxPool2d] and len(node.users) == 1:
-            node.target, after.target = after.target, node.target
-    merged.recompile()
-    return merged
+    return GraphModule(merged, merged.graph)
 
 
 class SingleChannelConv(nn.Module):
@@ -113,7 +128,11 @@ class BFloat16Model(nn.Module):
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether a device computes in bfloat16 by itself; others do so slower than in float32."""
+    """Whether a device computes in bfloat16 natively; others do so slower than in float32.
+
+    For the CPU it asks two private functions of torch: the public `torch.cpu.get_capabilities` is newer than the oldest
+    torch that this project runs with.
+    """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

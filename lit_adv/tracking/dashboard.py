@@ -49,17 +49,18 @@ def wandb_dashboard(project: str, entity: str | None = None, dry_run: Path | Non
 
 def specification(entity: str, project: str) -> dict[str, Any]:
     """Workspace and report as the JSON values that are sent, but for the project's number, which W&B knows."""
-    view, page = workspace(entity, project)._to_model(), report(entity, project, runs_of=("", ""))._to_model()
-    models = {"workspace": view, "report": page}
-    return {
-        name: {
-            "entity": entity,
-            "project": project,
-            "name": model.display_name,
-            "spec": json.loads(model.spec.model_dump_json(by_alias=True, exclude_none=True)),
-        }
-        for name, model in models.items()
+    pages: dict[str, workspaces.Workspace | reports.Report] = {
+        "workspace": workspace(entity, project),
+        "report": report(entity, project, runs_of=("", "")),
     }
+    return {name: {"entity": entity, "project": project, **as_sent(page)} for name, page in pages.items()}
+
+
+def as_sent(page: workspaces.Workspace | reports.Report) -> dict[str, Any]:
+    """Name and specification that W&B gets, by `_to_model`, which is private to wandb_workspaces."""
+    model = page._to_model()
+    spec = json.loads(model.spec.model_dump_json(by_alias=True, exclude_none=True))
+    return {"name": model.display_name, "spec": spec}
 
 
 def workspace(entity: str, project: str) -> workspaces.Workspace:

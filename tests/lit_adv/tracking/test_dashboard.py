@@ -9,7 +9,7 @@ import pytest
 
 from lit_adv.cli import run_command
 from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest
-from lit_adv.tracking.dashboard import SHOWN_SETTINGS, specification, wandb_dashboard
+from lit_adv.tracking.dashboard import NAME, SHOWN_SETTINGS, as_sent, report, specification, wandb_dashboard, workspace
 from lit_adv.tracking.records import FIGURES, PICTURES, PREDICT_FIGURES, TABLE, settings
 
 FIT = {"train_loss", "train_accuracy", "accuracy"}
@@ -85,3 +85,11 @@ def test_without_a_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 def test_the_pages_are_of_the_project_that_is_named() -> None:
     found = specification("team", "other")
     assert {(part["entity"], part["project"]) for part in found.values()} == {("team", "other")}
+
+
+def test_a_page_as_it_is_sent() -> None:
+    """Fails where wandb_workspaces no longer has `_to_model`; `--dry-run` breaks then, sending does not."""
+    for page in (workspace("me", "tests"), report("me", "tests", runs_of=("", ""))):
+        sent = as_sent(page)
+        assert sent["name"] == NAME
+        assert list(find(sent["spec"], "mediaKeys")) == [list(PICTURES)]
