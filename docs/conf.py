@@ -6,8 +6,10 @@ AutoAPI parses the source without importing it: the documentation needs no torch
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.ext.napoleon import Config, GoogleDocstring
 
 ROOT = Path(__file__).parent.parent
 
@@ -15,31 +17,45 @@ project = "lit-adv"
 author = "The lit-adv developers"
 release = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
-extensions = ["myst_parser", "sphinx.ext.napoleon", "autoapi.extension"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "autoapi.extension"]
 exclude_patterns = ["results/*"]
 myst_heading_anchors = 3
 html_theme = "furo"
-napoleon_use_ivar = True
+html_static_path = ["style"]
+html_css_files = ["wide.css"]
 html_title = "lit-adv"
 html_show_copyright = False
 
 autoapi_dirs = [str(ROOT / package) for package in ("lit_adv", "callbacks", "datamodules", "trainers")]
 autoapi_root = "reference/api"
-autoapi_options = ["members"]
+autoapi_options = ["members", "show-inheritance"]
 autoapi_member_order = "bysource"
 autoapi_add_toctree_entry = False
 autoapi_keep_files = False
 
 
-def literal(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
-    """Turns a docstring's plain text into reStructuredText: `code` is literal, |, * and _ mean themselves."""
+def translate(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+    """Turns a docstring into reStructuredText: `code` is literal, |, * and _ mean themselves, Args: is a list."""
+    example = False
     for index, line in enumerate(lines):
+        example = bool(line.strip()) and (example or line.lstrip().startswith(">>>"))
+        if example:
+            continue
         parts = re.split(r"(?<!`)`([^`]+)`(?!`)", line)
         parts[::2] = [re.sub(r"([|*_])", r"\\\1", part) for part in parts[::2]]
         parts[1::2] = [f"``{part}``" for part in parts[1::2]]
         lines[index] = "".join(parts)
+    if what not in ("attribute", "data", "property"):  # where Napoleon takes the words before a colon for a type
+        sections = Config(napoleon_custom_sections=[("Attributes", "params_style")])
+        lines[:] = str(GoogleDocstring(lines, sections, app, what, name)).splitlines()
+
+
+def skip(app: Sphinx, what: str, name: str, thing: Any, skipped: bool, options: object) -> bool:
+    """Whether to leave a member out: shows the fields of dataclasses, with types and defaults."""
+    return skipped and not (what == "attribute" and thing.annotation and not name.rpartition(".")[2].startswith("_"))
 
 
 def setup(app: Sphinx) -> None:
-    """Runs `literal` before napoleon."""
-    app.connect("autodoc-process-docstring", literal, priority=400)
+    """Connects both."""
+    app.connect("autodoc-process-docstring", translate)
+    app.connect("autoapi-skip-member", skip)
