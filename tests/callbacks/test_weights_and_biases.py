@@ -3,8 +3,9 @@
 import json
 import os
 import signal
+import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from datamodules.labelled import Labelled
 from datamodules.mnist import embedded_digits
 from lit_adv.attack_module import AttackModule
 from lit_adv.cli import main, run_command
@@ -24,12 +26,12 @@ from lit_adv.perturbations.manifest import versions
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
 from lit_adv.perturbations.rendering import matched, show_targeted
 from lit_adv.tracking.records import COLUMNS, FIGURES, PICTURES, PREDICT_FIGURES, TABLE, Experiment
+from lit_adv.tracking.wandb_run import say_where
 from lit_adv.zoo.zoo import Zoo
-from tests.helpers import BIM, Run
-from tests.helpers import TINY_RECIPE as RECIPE
+from tests.helpers import BIM, TINY_RECIPE, Run
 from tests.wandb_records import Recorded, recorded
 from trainers.mnist_zoo import mnist_models, train_mnist_zoo
-from trainers.zoo_runner import train_zoo
+from trainers.train_model import train_model
 
 WANDB = ["--wandb", "tests"]
 
@@ -52,24 +54,12 @@ def words(zoo: Zoo, out: Path, *more: str, name: str = "mnist-nmm-bim") -> list[
 
 
 @pytest.fixture(scope="module")
-def nmm(zoo: Zoo, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tracked(zoo: Zoo, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A set that was made in one process, and tested by two models, of which the attack used one."""
-    out = tmp_path_factory.mktemp("nmm")
+    out = tmp_path_factory.mktemp("tracked")
     main([*words(zoo, out), *WANDB])
     judges = ["--model.judges", "[model-000, model-001]", "--model.seed", "4"]
     main(["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(out), *judges, *WANDB])
-    return out
-
-
-@pytest.fixture(scope="module")
-def targeted(zoo: Zoo, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A targeted set that was made in two processes."""
-    out = tmp_path_factory.mktemp("targeted")
-    more = ["--trainer.devices", "2", *WANDB, "--wandb-group", "digits that look alike"]
-    done = run("-m", "lit_adv", *words(zoo, out, *more, name="mnist-nmm-bim-targeted"))
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("W&B: offline, recorded in ") == 1
-    assert f"wandb sync {out}/wandb/offline-run-*" in done.stderr
     return out
 
 
@@ -116,9 +106,9 @@ def check_pictures(run: Recorded, found: PerturbationSet) -> None:
         assert (got.std((1, 2)) > 10).all()
 
 
-def test_predict(zoo: Zoo, nmm: Path) -> None:
-    run = recorded(nmm)[0]
-    found = PerturbationSet.load(nmm)
+def test_predict(zoo: Zoo, tracked: Path) -> None:
+    run = recorded(tracked)[0]
+    found = PerturbationSet.load(tracked)
     assert (run.project, run.group, run.job_type) == ("tests", f"mnist-{zoo.path.name}", "predict")
     assert (run.name, run.exit_code) == ("mnist-nmm-bim", 0)
     assert run.config == expected_config(found, zoo)
@@ -132,9 +122,9 @@ def test_predict(zoo: Zoo, nmm: Path) -> None:
     check_pictures(run, found)
 
 
-def test_test(zoo: Zoo, nmm: Path) -> None:
-    made, run = recorded(nmm)
-    found, evaluation = PerturbationSet.load(nmm), Evaluation.load(nmm / EVALUATION)
+def test_test(zoo: Zoo, tracked: Path) -> None:
+    made, run = recorded(tracked)
+    found, evaluation = PerturbationSet.load(tracked), Evaluation.load(tracked / EVALUATION)
     assert (run.project, run.group, run.job_type) == ("tests", made.group, "test")
     assert (run.name, run.exit_code) == (made.name, 0)
     assert run.id != made.id
@@ -154,9 +144,9 @@ def test_test(zoo: Zoo, nmm: Path) -> None:
     ]
 
 
-def test_two_processes_are_one_run(zoo: Zoo, targeted: Path) -> None:
-    (run,) = recorded(targeted)
-    found = PerturbationSet.load(targeted)
+def check_targeted(zoo: Zoo, out: Path) -> None:
+    (run,) = recorded(out)
+    found = PerturbationSet.load(out)
     assert (run.group, run.job_type, run.name) == ("digits that look alike", "predict", "mnist-nmm-bim-targeted")
     assert run.exit_code == 0
     assert run.config == expected_config(found, zoo)
@@ -165,16 +155,34 @@ def test_two_processes_are_one_run(zoo: Zoo, targeted: Path) -> None:
     check_pictures(run, found)
 
 
-def test_a_finished_set_opens_no_run(zoo: Zoo, nmm: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main([*words(zoo, nmm), *WANDB])
+TARGETED = [*WANDB, "--wandb-group", "digits that look alike"]
+
+
+def test_a_targeted_run(zoo: Zoo, tmp_path: Path) -> None:
+    main(words(zoo, tmp_path, *TARGETED, name="mnist-nmm-bim-targeted"))
+    check_targeted(zoo, tmp_path)
+
+
+@pytest.mark.soak
+def test_two_processes_are_one_run(zoo: Zoo, run: Run, tmp_path: Path) -> None:
+    more = ["--trainer.devices", "2", *TARGETED]
+    done = run("-m", "lit_adv", *words(zoo, tmp_path, *more, name="mnist-nmm-bim-targeted"))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("W&B: offline, recorded in ") == 1
+    assert f"wandb sync {tmp_path}/wandb/offline-run-*" in done.stderr
+    check_targeted(zoo, tmp_path)
+
+
+def test_a_finished_set_opens_no_run(zoo: Zoo, tracked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([*words(zoo, tracked), *WANDB])
     captured = capsys.readouterr()
     assert "holds this perturbation set already" in captured.out
     assert captured.err == ""
-    assert len(recorded(nmm)) == 2
+    assert len(recorded(tracked)) == 2
 
 
 def test_a_run_that_is_signalled_and_continued_is_the_same(
-    zoo: Zoo, nmm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    zoo: Zoo, tracked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     perturb = AttackModule.perturb
     calls: list[int] = []
@@ -197,26 +205,33 @@ def test_a_run_that_is_signalled_and_continued_is_the_same(
     assert "perturbations" not in first.summary
     assert first.config == second.config
     assert [second.summary[key] for key in ("perturbations", "perturbations_made")] == [90, 60]
-    assert torch.equal(PerturbationSet.load(tmp_path).perturbation, PerturbationSet.load(nmm).perturbation)
+    assert torch.equal(PerturbationSet.load(tmp_path).perturbation, PerturbationSet.load(tracked).perturbation)
 
 
-def test_fit(zoo: Zoo, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """The same two models as without W&B, bit for bit."""
-    out = tmp_path / "small"
-    models = mnist_models(2, width=2)
-    trained = train_zoo(RECIPE, models, embedded_digits, out, processes=2, experiment=Experiment("tests"))
-    assert [spec.checksum for spec in trained.models] == [spec.checksum for spec in zoo.models[:2]]
-    assert capfd.readouterr().err.count("W&B: offline, recorded in ") == 1
-    runs = sorted(recorded(out), key=lambda run: run.name)
-    assert [run.name for run in runs] == ["model-000", "model-001"]
-    for run, spec, role in zip(runs, trained.models, ("test", "source"), strict=True):
-        assert (run.project, run.group, run.job_type, run.exit_code) == ("tests", "mnist-small", "fit", 0)
-        wanted = {**asdict(RECIPE), "name": spec.name, "role": role, "architecture": "vgg16_like", "width": 2}
-        assert {**run.config, **wanted, "zoo": "small"} == run.config
-        assert run.summary["accuracy"] == pytest.approx(spec.training["accuracy"])
-        curve = [entry["train_loss"] for entry in run.history if "train_loss" in entry]
-        assert 0 < curve[-1] < 2.5
-        assert 0.1 < run.summary["train_accuracy"] < 1
+def test_fit(tmp_path: Path) -> None:
+    """The model is the same as without W&B, bit for bit."""
+    digits = embedded_digits()
+    few = Labelled(*(part[::16] for part in astuple(digits)))
+    recipe = replace(TINY_RECIPE, batch_size=4)
+    model = mnist_models(2, width=2)[1]
+    spec = train_model(recipe, model, few, tmp_path / "small", experiment=Experiment("tests"))
+    assert spec.checksum == train_model(recipe, model, few, tmp_path / "plain").checksum
+    (run,) = recorded(tmp_path / "small")
+    assert (run.project, run.group, run.job_type, run.exit_code) == ("tests", "mnist-small", "fit", 0)
+    wanted = {**asdict(recipe), "name": "model-001", "role": "source", "architecture": "vgg16_like", "width": 2}
+    assert {**run.config, **wanted, "zoo": "small", "train_images": 250} == run.config
+    assert (run.name, run.summary["accuracy"]) == ("model-001", pytest.approx(spec.training["accuracy"]))
+    curve = [entry["train_loss"] for entry in run.history if "train_loss" in entry]
+    assert len(curve) == 1  # every 50 steps, of 62
+    assert curve[0] > 0
+    assert 0 <= run.summary["train_accuracy"] <= 1
+
+
+def test_where_the_records_are_is_said_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    say_where(tmp_path)
+    assert capsys.readouterr().err.splitlines() == [
+        f"W&B: offline, recorded in {tmp_path}/wandb; to upload: wandb sync {tmp_path}/wandb/offline-run-*"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -230,9 +245,9 @@ def test_fit(zoo: Zoo, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Non
     ],
 )
 def test_bad_names(
-    zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str
+    zoo: Zoo, tracked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str
 ) -> None:
-    test = ["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(nmm)]
+    test = ["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(tracked)]
     for command in (words(zoo, tmp_path / "out"), test):
         with pytest.raises(SystemExit, match="2"):
             main([*command, *more])
@@ -240,7 +255,7 @@ def test_bad_names(
         assert line.startswith("lit-adv: ")
         assert message in line
     assert not (tmp_path / "out").exists()
-    assert len(recorded(nmm)) == 2
+    assert len(recorded(tracked)) == 2
 
 
 def test_scripts_take_the_same_options(
@@ -254,11 +269,19 @@ def test_scripts_take_the_same_options(
     assert underscored(["--wandb-group=a-b", "--out", "c-d", "--e-f"]) == ["--wandb_group=a-b", "--out", "c-d", "--e_f"]
 
 
-def test_without_the_option_wandb_is_not_even_imported(zoo: Zoo, run: Run, tmp_path: Path) -> None:
+def test_without_the_option_wandb_is_not_imported(zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)  # importing it now raises ImportError
+    main(words(zoo, tmp_path, "--data.copies", "1", name="mnist-sm-bim"))
+    assert not (tmp_path / "wandb").exists()
+
+
+@pytest.mark.soak
+def test_no_module_of_a_run_imports_wandb_by_itself_and_a_login_is_seen(zoo: Zoo, run: Run, tmp_path: Path) -> None:
     program = """
 import os, sys
 from lit_adv.cli import main
 main(sys.argv[1:])
+import callbacks.weights_and_biases, trainers.mnist_zoo
 print("imported:", "wandb" in sys.modules)
 from lit_adv.tracking.wandb_run import is_offline
 print("offline:", is_offline())
@@ -267,4 +290,3 @@ print("with a login:", is_offline())
 """
     done = run("-c", program, *words(zoo, tmp_path, "--data.copies", "1", name="mnist-sm-bim"))
     assert done.stdout.splitlines() == ["imported: False", "offline: True", "with a login: False"], done.stderr
-    assert not (tmp_path / "wandb").exists()

@@ -1,25 +1,35 @@
 """A zoo grows, leaves finished models alone, and refuses another recipe."""
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from torch import multiprocessing
 
+from datamodules.labelled import Labelled
 from datamodules.mnist import embedded_digits
 from lit_adv.errors import InputError
 from lit_adv.zoo.zoo import Zoo
-from tests.helpers import TINY_RECIPE as TINY
+from tests.helpers import TINY_RECIPE
+from trainers import zoo_runner
 from trainers.mnist_zoo import mnist_models
 from trainers.zoo_runner import train_zoo
 
 
+def few_digits() -> Labelled:
+    data = embedded_digits()
+    return Labelled(data.train_images[::20], data.train_labels[::20], data.test_images[::20], data.test_labels[::20])
+
+
 def test_an_interrupted_zoo_is_finished_and_nothing_is_trained_twice(zoo: Zoo, tmp_path: Path) -> None:
+    """By a process of its own, as a user's zoo is."""
     shutil.copytree(zoo.path, tmp_path / "zoo")
     out = tmp_path / "zoo"
     (out / "model-002.json").unlink()  # as if the run was stopped between weights and manifest
     before = {path.name: path.stat().st_mtime_ns for path in out.glob("*.json")}
-    again = train_zoo(TINY, mnist_models(4, width=2), embedded_digits, out, processes=1)
+    again = train_zoo(TINY_RECIPE, mnist_models(4, width=2), few_digits, out, processes=1)
     assert {path.name: path.stat().st_mtime_ns for path in out.glob("*.json") if path.name in before} == before
     assert [m.training["seed"] for m in again.models] == [m.training["seed"] for m in zoo.models]
     again.models[2].load()
@@ -27,18 +37,40 @@ def test_an_interrupted_zoo_is_finished_and_nothing_is_trained_twice(zoo: Zoo, t
 
 def test_another_recipe_is_refused(zoo: Zoo) -> None:
     with pytest.raises(InputError, match="model-000 was trained with width 2, asked is 3"):
-        train_zoo(TINY, mnist_models(4, width=3), embedded_digits, zoo.path)
+        train_zoo(TINY_RECIPE, mnist_models(4, width=3), embedded_digits, zoo.path)
     with pytest.raises(InputError, match="model-000 was trained with epochs 1, asked is 2"):
-        train_zoo(replace(TINY, epochs=2), mnist_models(4, width=2), embedded_digits, zoo.path)
+        train_zoo(replace(TINY_RECIPE, epochs=2), mnist_models(4, width=2), embedded_digits, zoo.path)
+
+
+@pytest.mark.soak
+def test_what_a_process_refuses_is_one_line(tmp_path: Path) -> None:
+    out = tmp_path / "zoo"
+    (out / "model-001.safetensors" / "in the way").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"^cannot write .*model-001\.safetensors: Is a directory; make room"):
+        train_zoo(TINY_RECIPE, mnist_models(2, width=2), few_digits, out, processes=2)
+
+
+def test_a_process_hands_on_what_it_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole message, whatever words are in it."""
+    message = "no file a.InputError: b; give another"
+
+    def refuse(*_: object) -> None:
+        raise InputError(message)
+
+    monkeypatch.setattr(zoo_runner, "_work", refuse)
+    refused = multiprocessing.get_context("spawn").SimpleQueue()
+    with pytest.raises(InputError):
+        zoo_runner._report_input_errors(0, refused, os.getppid())
+    assert refused.get() == message
 
 
 @pytest.mark.parametrize("name", ["epochs", "batch_size"])
 def test_bad_recipes(name: str) -> None:
     with pytest.raises(InputError, match=f"{name} is 0"):
-        replace(TINY, **{name: 0})
+        replace(TINY_RECIPE, **{name: 0})
     with pytest.raises(InputError, match="count is 0"):
         mnist_models(0, width=2)
     with pytest.raises(InputError, match="width is 0"):
         mnist_models(4, width=0)
     with pytest.raises(InputError, match="learning_rate is 0"):
-        replace(TINY, learning_rate=0)
+        replace(TINY_RECIPE, learning_rate=0)
