@@ -1,5 +1,6 @@
 """The command line: the only room that knows every other."""
 
-from lit_adv.cli.main import main, run_command
+from lit_adv.cli.main import main
+from lit_adv.cli.options import run_command
 
 __all__ = ["main", "run_command"]

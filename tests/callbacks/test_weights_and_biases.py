@@ -19,7 +19,7 @@ from datamodules.labelled import Labelled
 from datamodules.mnist import embedded_digits
 from lit_adv.attack_module import AttackModule
 from lit_adv.cli import main, run_command
-from lit_adv.cli.main import underscored
+from lit_adv.cli.options import underscored
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.evaluation.result import Evaluation
 from lit_adv.perturbations.manifest import versions

@@ -1,0 +1,133 @@
+"""`lit-adv predict` and `lit-adv test`: Lightning's command line, with packaged configurations by name."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any, Literal
+
+from pytorch_lightning import LightningDataModule, LightningModule
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+
+from callbacks.perturbation_average import PerturbationAverage
+from lit_adv.attack_module import AttackModule
+from lit_adv.configs import expand
+from lit_adv.errors import InputError
+from lit_adv.processes import process_number
+
+
+def lightning(words: list[str]) -> None:
+    """Runs Lightning's `predict` or `test`.
+
+    Args:
+        words: the command and its options.
+
+    Raises:
+        InputError: an option makes no sense, or the run cannot be made.
+        AlreadyDone: the run is finished already.
+    """
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # the batches are made in memory
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch
+    warnings.filterwarnings("ignore", message="Total length of .* is zero")  # all was done before, and is summed now
+    Command(
+        LightningModule,
+        LightningDataModule,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        save_config_callback=None,
+        seed_everything_default=False,
+        auto_configure_optimizers=False,
+        load_from_checkpoint_support=False,
+        parser_kwargs={verb: {"exit_on_error": False} for verb in ("predict", "test")} | {"exit_on_error": False},
+        args=expand(words),
+    )
+
+
+class Command(LightningCLI):
+    """Lightning's command line with the options of a run."""
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        return {verb: LightningCLI.subcommands()[verb] for verb in ("predict", "test")}
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument("--zoo", required=True, help="the folder of trained models, or a zoo file or its name")
+        parser.add_argument("--out", required=True, help="the run's folder: its perturbation set and evaluation")
+        parser.add_argument(
+            "--restart", action="store_true", help="predict: delete what the run's folder holds, and begin anew"
+        )
+        parser.add_argument(
+            "--skip-failed",
+            action="store_true",
+            help="predict: go on without source models that cannot be loaded or attacked",
+        )
+        parser.add_argument(
+            "--growth",
+            action="store_true",
+            help="predict: keep sums that tell how the averages grow with the numbers of models and copies",
+        )
+        parser.add_argument(
+            "--plan",
+            type=int | Literal["run"],
+            nargs="?",
+            const="run",
+            metavar="PROCESSES",
+            help="predict: only say what would be done, how long it would take, and what each of PROCESSES processes "
+            "would do (the images are downloaded if they are missing)",
+        )
+        parser.add_argument("--wandb", metavar="PROJECT", help="record the run in this Weights & Biases project")
+        parser.add_argument(
+            "--wandb-group", metavar="EXPERIMENT", help="its group there (default: the data set and the zoo's name)"
+        )
+        parser.link_arguments("zoo", "model.init_args.zoo")
+        parser.link_arguments("out", "trainer.default_root_dir")
+        parser.link_arguments("model", "data.init_args.costs", compute_fn=_costs, apply_on="instantiate")
+        parser.link_arguments("model", "data.init_args.stackable", compute_fn=_stackable, apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        self.config = parser.parse_args(args)
+
+    def before_instantiate_classes(self) -> None:
+        chosen = self.config[self.subcommand]
+        if self.subcommand == "predict":
+            chosen.model.init_args.skip_failed |= chosen.skip_failed
+        elif chosen.restart or chosen.skip_failed or chosen.growth or chosen.plan is not None:
+            raise InputError("--restart, --skip-failed, --growth and --plan are for predict")
+
+    def before_predict(self) -> None:
+        chosen = self.config["predict"]
+        growth = False
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, PerturbationAverage):
+                callback.restart |= chosen.restart
+                growth = callback.growth = callback.growth or chosen.growth
+        if chosen.plan is not None:
+            if process_number() == 0:
+                from lit_adv.cli.plan import dry_run
+
+                processes = None if chosen.plan == "run" else chosen.plan
+                dry_run(self.model, self.datamodule, self.trainer, processes, growth)
+            raise SystemExit(0)
+        self._record("PredictRun")
+
+    def before_test(self) -> None:
+        self._record("TestRun")
+
+    def _record(self, callback: Literal["PredictRun", "TestRun"]) -> None:
+        chosen = self.config[self.subcommand]
+        if chosen.wandb is None and chosen.wandb_group is None:
+            return
+        from callbacks import weights_and_biases
+        from lit_adv.tracking.records import Experiment
+
+        if (experiment := Experiment.asked(chosen.wandb, chosen.wandb_group)) is not None:
+            recorded = getattr(weights_and_biases, callback)(experiment, Path(chosen.zoo))
+            self.trainer.callbacks.append(recorded)  # type: ignore[attr-defined]
+
+
+def _costs(model: LightningModule) -> list[float]:
+    return [spec.macs for spec in model.sources] if isinstance(model, AttackModule) else []
+
+
+def _stackable(model: LightningModule) -> bool:
+    return isinstance(model, AttackModule) and model.stackable
