@@ -1,7 +1,7 @@
 """A progress line for perturbations: done, rate, time left."""
 
 import time
-from typing import Any
+from typing import Any, Final
 
 import pytorch_lightning as pl
 from rich.console import Console
@@ -15,12 +15,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from datamodules.replicas import ReplicaDataModule
+from callbacks.run_description import attack_and_data
 from lit_adv.perturbations.batch import ReplicaBatch
 from lit_adv.processes import shared_store
 
-LINE_EVERY = 10.0
-"""Seconds between lines where the output is no terminal."""
+LINE_EVERY: Final = 10.0
+"""Seconds between lines if the output is no terminal."""
 
 
 class PerturbationProgress(pl.Callback):
@@ -31,8 +31,7 @@ class PerturbationProgress(pl.Callback):
         self._bar: Progress | None = None
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        assert isinstance(data, ReplicaDataModule)
+        _, data = attack_and_data(trainer, pl_module)
         self._total = data.plan.models * data.plan.pairs
         self._before = sum(data.plan.rows(i) for i in data.done.nonzero()[:, 0].tolist())
         self._started = self._said = time.monotonic()

@@ -3,12 +3,27 @@
 import hashlib
 import json
 
+import pytorch_lightning as pl
 import torch
 
 from datamodules.replicas import ReplicaDataModule
 from lit_adv.attack_module import AttackModule
 from lit_adv.errors import InputError
 from lit_adv.perturbations.manifest import Manifest, setting
+
+
+def attack_and_data(trainer: pl.Trainer, module: pl.LightningModule) -> tuple[AttackModule, ReplicaDataModule]:
+    """Returns a run's module and data module.
+
+    Raises:
+        InputError: they are of other classes.
+    """
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    if not isinstance(module, AttackModule):
+        raise InputError(f"perturbations are averaged for an AttackModule; derive {type(module).__name__} from it")
+    if not isinstance(data, ReplicaDataModule):
+        raise InputError(f"perturbations are averaged over a ReplicaDataModule; derive {type(data).__name__} from it")
+    return module, data
 
 
 def refuse_misfits(module: AttackModule, data: ReplicaDataModule) -> None:

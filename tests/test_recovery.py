@@ -18,7 +18,6 @@ from filelock import FileLock
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from callbacks.perturbation_average import PerturbationAverage
 from lit_adv.attack_module import AttackModule
 from lit_adv.cli import main
 from lit_adv.errors import InputError
@@ -26,6 +25,7 @@ from lit_adv.files import sha256
 from lit_adv.perturbations.exact_mean import ExactMean
 from lit_adv.perturbations.partial_sums import State, load_state, save_state
 from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.processes import Peers
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import Zoo
 from tests.helpers import BIM, REPOSITORY, TINY, Run, kept, predict, same
@@ -178,7 +178,7 @@ def test_a_signal_saves_what_is_done(
     zoo: Zoo, nmm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     """In an attack, amid an addition (which is finished first), and while waiting at the end."""
-    add, perturb, wait = ExactMean.add, AttackModule.perturb, PerturbationAverage._wait_for_the_others
+    add, perturb, wait = ExactMean.add, AttackModule.perturb, Peers.wait_for_all
     expected = iter((4, 9, 12))
 
     def after(times: int, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -195,7 +195,7 @@ def test_a_signal_saves_what_is_done(
     for owner, name, replacement in (
         (AttackModule, "perturb", staticmethod(after(5, perturb))),
         (ExactMean, "add", after(5, add)),
-        (PerturbationAverage, "_wait_for_the_others", after(1, wait)),
+        (Peers, "wait_for_all", after(1, wait)),
     ):
         monkeypatch.setattr(owner, name, replacement)
         with pytest.raises(SystemExit, match=str(128 + number)):

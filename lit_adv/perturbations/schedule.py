@@ -1,4 +1,4 @@
-"""Which process would do what, and when it would end."""
+"""The work of each process: as a simulation predicts it, and as it was."""
 
 import heapq
 from collections.abc import Sequence
@@ -49,3 +49,36 @@ def simulate(pieces: Sequence[npt.NDArray[np.int64]], seconds: npt.NDArray[np.fl
 def imbalance(seconds: Sequence[float]) -> float:
     """By how much of it the slowest process exceeds the mean."""
     return max(seconds) / (sum(seconds) / len(seconds)) - 1
+
+
+@dataclass
+class Work:
+    """The work that one process has done.
+
+    Attributes:
+        process: the process's number.
+        batches: number of batches.
+        perturbations: number of perturbations in them.
+        seconds: from its first batch to its last.
+        in_attacks: seconds of these spent in attacks.
+    """
+
+    process: int
+    batches: int
+    perturbations: int
+    seconds: float
+    in_attacks: float
+
+
+def describe_work(everyone: Sequence[Work]) -> list[str]:
+    """Lines for the user on the work of each process that had any, and its imbalance if more than one had."""
+    busy = [work for work in everyone if work.batches]
+    lines = [
+        f"process {work.process}: {work.batches} batches, {work.perturbations} perturbations, "
+        f"{work.seconds:.0f} s, {100 * work.in_attacks / work.seconds:.1f} % of them in attacks"
+        for work in busy
+    ]
+    if len(busy) > 1:
+        excess = imbalance([work.seconds for work in everyone])
+        lines.append(f"imbalance: the slowest took {100 * excess:.0f} % longer than the mean")
+    return lines

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lit_adv.perturbations.plan import WorkPlan, cut
-from lit_adv.perturbations.schedule import imbalance, simulate
+from lit_adv.perturbations.schedule import Work, describe_work, imbalance, simulate
 
 
 def test_whoever_is_free_takes_the_next() -> None:
@@ -29,3 +29,14 @@ def test_no_process_ends_later_than_the_mean_and_its_last_piece(processes: int, 
     assert sorted(number for share in shares for number in share.batches) == list(range(len(plan)))
     longest = max(seconds[piece].sum() for piece in pieces)
     assert max(share.seconds for share in shares) <= seconds.sum() / processes + longest + 1e-9
+
+
+def test_what_each_process_did_and_how_unevenly() -> None:
+    first, second, idle = Work(0, 3, 30, 12.0, 9.0), Work(1, 2, 20, 8.0, 8.0), Work(1, 0, 0, 0.0, 0.0)
+    assert describe_work([first, second]) == [
+        "process 0: 3 batches, 30 perturbations, 12 s, 75.0 % of them in attacks",
+        "process 1: 2 batches, 20 perturbations, 8 s, 100.0 % of them in attacks",
+        "imbalance: the slowest took 20 % longer than the mean",
+    ]
+    assert describe_work([first, idle]) == ["process 0: 3 batches, 30 perturbations, 12 s, 75.0 % of them in attacks"]
+    assert describe_work([idle]) == []

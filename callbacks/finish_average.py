@@ -1,0 +1,117 @@
+"""The end of a run: failed models are taken off the sums, and the perturbation set is written."""
+
+from dataclasses import replace
+
+import pytorch_lightning as pl
+import torch
+
+from datamodules.claims import BatchClaim
+from datamodules.replicas import ReplicaDataModule
+from lit_adv.attack_module import AttackModule
+from lit_adv.errors import InputError
+from lit_adv.perturbations.batch import ReplicaBatch
+from lit_adv.perturbations.growth import GROWTH, Growth
+from lit_adv.perturbations.manifest import Manifest, versions
+from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.perturbations.run_folder import RunFolder
+from lit_adv.perturbations.run_sums import RunSums
+
+
+def refuse_none_left(module: AttackModule) -> None:
+    """Stops a run all of whose source models have failed.
+
+    Raises:
+        InputError: they have.
+    """
+    if len(module.failed) == len(module.sources):
+        raise InputError(f"no source model is left; the last: {[*module.failed.values()][-1]}")
+
+
+def finish(
+    trainer: pl.Trainer,
+    module: AttackModule,
+    data: ReplicaDataModule,
+    sums: RunSums,
+    manifest: Manifest,
+    folder: RunFolder,
+) -> None:
+    """Writes the perturbation set of a run, and deletes what only the unfinished run needs.
+
+    Args:
+        trainer: the trainer.
+        module: the attack, which knows what models failed.
+        data: the images and the plan.
+        sums: of all starts and processes.
+        manifest: the run's.
+        folder: the run's.
+
+    Raises:
+        InputError: batches are missing, no model is left, or a failed model's perturbations cannot be taken off.
+    """
+    plan = data.plan
+    done = sums.done.bool()
+    fails = torch.tensor([bool(module.failed.keys() & plan.models_of(i)) for i in range(len(plan))])
+    if not (done | fails).all():
+        raise InputError(
+            f"{folder.path}: {int(done.sum())} of {len(done)} batches are done and kept; "
+            "start the same command again to do the rest"
+        )
+    module.to(trainer.strategy.root_device)
+    for number in fails.nonzero()[:, 0].tolist():
+        batch = trainer.strategy.batch_to_device(data.dataset()[BatchClaim(number, None)])
+        if done[number]:
+            take_out(sums, module, batch)
+        else:
+            add_healthy(sums, module, batch)
+    refuse_none_left(module)
+    manifest = replace(manifest.without(module.failed), versions=versions())
+    mean = sums.mean
+    if sums.cells is None:
+        (folder.path / GROWTH).unlink(missing_ok=True)
+    else:
+        growth = Growth.of(sums.cells, mean)
+        manifest = replace(manifest, growth=growth.save(folder.path))
+        mean = growth.whole()
+    expected = (plan.models - len(module.failed)) * plan.copies
+    if (mean.count != expected).any():
+        raise RuntimeError(f"counts are {mean.count.tolist()}, {expected} were to be averaged")
+    PerturbationSet(
+        perturbation=mean.mean(),
+        image=data.selection.images,
+        label=data.selection.labels,
+        target=data.selection.targets,
+        count=mean.count,
+        manifest=manifest,
+    ).save(folder.path)
+    folder.remove_partial()
+
+
+def take_out(sums: RunSums, module: AttackModule, batch: ReplicaBatch) -> None:
+    """Takes a batch off the sums whose model has failed at another one, by making its perturbations again.
+
+    Raises:
+        InputError: they cannot be made again, or not to the same bits.
+    """
+    reason = module.failed.pop(batch.model)
+    perturbation = module.predict_step(batch)
+    problem = module.failed.get(batch.model)
+    if problem is None:
+        try:
+            sums.subtract(batch, perturbation)
+        except ValueError as error:
+            problem = str(error)
+    if problem is not None:
+        name = module.sources[batch.model].name
+        raise InputError(
+            f"source model {name} has failed, and what it gave before cannot be taken off the averages: {problem}; "
+            f"mend it, or begin anew with --restart and --model.sources without {name}"
+        )
+    module.failed[batch.model] = reason
+
+
+def add_healthy(sums: RunSums, module: AttackModule, batch: ReplicaBatch) -> None:
+    """Adds the perturbations of those models of a stack that have not failed, one model after the other."""
+    for part in batch.parts():
+        perturbation = module.predict_step(part)
+        if len(perturbation):
+            sums.mean.add(sums.rows(part), perturbation)

@@ -1,0 +1,136 @@
+"""The folder of a run: who may work in it, and what is there already."""
+
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from filelock import FileLock, Timeout
+from torch import Tensor
+
+from lit_adv.errors import AlreadyDone, InputError
+from lit_adv.files import check_writable, read_json, write_json
+from lit_adv.perturbations.growth import GROWTH
+from lit_adv.perturbations.manifest import Manifest, compare
+from lit_adv.perturbations.partial_sums import State, added_up, holds_work, load_state, merge_states, number_of
+from lit_adv.perturbations.perturbation_set import EVALUATION, MANIFEST, TENSORS, PerturbationSet
+
+
+class Start(NamedTuple):
+    """One start of a run.
+
+    Attributes:
+        number: its number, from 1.
+        done: `[batches]` bool, batches that earlier starts have finished.
+    """
+
+    number: int
+    done: Tensor
+
+
+class RunFolder:
+    """The folder of a run, from its first start to the finished set.
+
+    Until the set is complete the folder holds `partial/`: `run.json` (the run's manifest so far, and whether it keeps
+    growth), a lock, and sums with the list of batches in them: a file for each process of the present start, and a
+    merged one for all earlier starts.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.partial = path / "partial"
+        self._run = self.partial / "run.json"
+        self._lock = FileLock(self.partial / "lock")
+
+    @property
+    def kept(self) -> str:
+        """Where the work done so far is, in words."""
+        return f"what is done is kept in {self.partial}"
+
+    def keeps_growth(self) -> bool:
+        """Whether an unfinished run is here that keeps growth; it can only go on so."""
+        return self._run.exists() and bool(read_json(self._run).get("growth"))
+
+    def open(self, manifest: Manifest, growth: bool, empty: State, restart: bool = False) -> Start:
+        """Begins or continues a run, on its first process; the folder is locked until `close`.
+
+        Args:
+            manifest: the run's.
+            growth: whether it keeps growth.
+            empty: sums of the right shapes; their values do not count.
+            restart: delete whatever is here, finished or not.
+
+        Raises:
+            AlreadyDone: the folder holds this very set.
+            InputError: it holds another run, another start is at work here, a file is damaged or cannot be written.
+        """
+        run = {**manifest.to_json(), "growth": growth}
+        if (self.path / MANIFEST).exists() and not restart:
+            self._refuse_finished(run)
+        check_writable(self.partial)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise InputError(f"{self.path}: another start of this run is at work; wait for it, or stop it") from error
+        try:
+            keep = not restart and self._continues(run)
+            if restart:
+                for name in (MANIFEST, TENSORS, GROWTH, EVALUATION):
+                    (self.path / name).unlink(missing_ok=True)
+            merged = merge_states(self.partial, empty, keep)
+            write_json(self._run, run)
+            return Start(number_of(merged), load_state(merged)["done"].bool())
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Unlocks the folder, if it is locked by this object."""
+        self._lock.release()
+
+    def state_file(self, start: int, process: int) -> Path:
+        """The file of a process's sums."""
+        return self.partial / f"start-{start}-process-{process}.safetensors"
+
+    def added_up(self, start: int, processes: int, empty: State) -> State:
+        """The sums of all starts and processes.
+
+        Args:
+            start: number of the present start.
+            processes: how many processes it has.
+            empty: as in `open`.
+
+        Raises:
+            InputError: a file is missing, damaged, of another run, or repeats batches.
+        """
+        return added_up(self.partial, empty, [self.state_file(start, process) for process in range(processes)])
+
+    def remove_partial(self) -> None:
+        """Deletes what only an unfinished run needs."""
+        shutil.rmtree(self.partial, ignore_errors=True)
+
+    def _refuse_finished(self, run: dict[str, Any]) -> None:
+        asked = {name: value for name, value in run.items() if name not in ("device", "torch", "growth")}
+        there = Manifest.load(self.path / MANIFEST).with_missing()
+        if run["growth"] and there.growth is None:
+            asked["growth"] = True
+        if differences := compare(there.to_json(), asked):
+            raise InputError(
+                f"{self.path} holds a different finished run ({differences}); choose another --out, or --restart"
+            )
+        missing = [model.name for model in PerturbationSet.load(self.path).manifest.missing]
+        self.remove_partial()
+        but = f", without {', '.join(missing)}, which failed; --restart tries again" if missing else "; nothing to do"
+        raise AlreadyDone(f"{self.path} holds this perturbation set already{but}")
+
+    def _continues(self, run: dict[str, Any]) -> bool:
+        """Whether the sums in the folder are of this run; those of another are refused, unless they are empty."""
+        if not self._run.exists() or not (differences := compare({"growth": False, **read_json(self._run)}, run)):
+            return True
+        if holds_work(self.partial):
+            raise InputError(
+                f"{self.path} holds a different unfinished run ({differences}); choose another --out, or --restart"
+            )
+        return False
