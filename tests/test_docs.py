@@ -5,17 +5,21 @@ import runpy
 import shlex
 import sys
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
 import yaml
 
 from lit_adv.cli import main
+from lit_adv.configs import ATTACKS, FOLDER
+from lit_adv.data_sets import DATA_SETS
 from lit_adv.zoo.zoo import Zoo
 from lit_adv.zoo.zoo_file import MODEL_FIELDS, ZOO_FIELDS
 from tests.helpers import REPOSITORY
 
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+CONFIGURATIONS = REPOSITORY / "docs/reference/configurations.md"
 OTHERS = {".", "npm", "pip", "python3", "wandb"}
 """Programs that are not ours."""
 
@@ -116,3 +120,26 @@ def test_zoo_files_have_the_fields_that_are_read() -> None:
             assert all(isinstance(model, str) or model.keys() <= MODEL_FIELDS for model in content["sources"])
     fields = re.findall(r"`(\w+)`", (REPOSITORY / "docs/reference/files.md").read_text())
     assert set(fields) >= ZOO_FIELDS | MODEL_FIELDS
+
+
+def test_the_table_of_configurations_is_that_of_the_files() -> None:
+    data, attacks = "", []
+    rows = re.findall(
+        r"^\|([^|]*)\| `(\w+)` \|([^|]*)\|([^|]*)\|([^|]*)\|$", CONFIGURATIONS.read_text(), flags=re.MULTILINE
+    )
+    for first, attack, parameters, copies, sigma in rows:
+        data = first.strip(" `") or data
+        attacks.append((data, attack))
+        content = yaml.safe_load((FOLDER / f"{data}-{attack}.yaml").read_text())
+        assert (int(copies), float(sigma)) == (
+            content["data"]["init_args"]["copies"],
+            content["data"]["init_args"]["sigma"],
+        )
+        settings = content["model"]["init_args"]["attack"].get("init_args", {})
+        for sign, name in {"ε": "epsilon", "c": "c", "κ": "confidence", "lr": "lr", "p_init": "p_init"}.items():
+            given = re.search(rf"(?:^|\W){sign} = ([\d.]+)", parameters)
+            assert (given and float(given[1])) == settings.get(name), (data, attack, name)
+        for unit in ("steps", "queries"):
+            given = re.search(rf"(\d+) {unit}", parameters)
+            assert (given and int(given[1])) == settings.get(unit), (data, attack, unit)
+    assert attacks == list(product(DATA_SETS, ATTACKS))
