@@ -1,8 +1,70 @@
 """`lit-adv reproduce`: figures and tables by name."""
 
+from argparse import ArgumentTypeError
+from collections.abc import Sequence
+from pathlib import Path
 
-def reproduce(words: list[str]) -> None:
-    """Makes what is named, or lists what there is."""
-    from lit_adv.reproduce import make
+from lit_adv.cli.options import option_parser
+from lit_adv.configs import STEPS_PARAMETERS
+from lit_adv.data_sets import DATA_SETS
 
-    make.reproduce(words)
+
+def reproduce(words: Sequence[str]) -> None:
+    """Runs `lit-adv reproduce`; errors as those of `make_figures`.
+
+    Args:
+        words: after `reproduce` on the command line; those after `--` go to each `predict`.
+    """
+    mark = words.index("--") if "--" in words else len(words)
+    parser = option_parser(
+        "lit-adv reproduce",
+        "Makes tables and figures of the thesis: the perturbation sets that are missing, pictures, "
+        "numbers, and a section in one page.",
+        "What follows -- is given to every `lightning predict`: -- --data.root PHOTOGRAPHS --data.per_class 5",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="figures and tables (see --list), or all")
+    parser.add_argument("--data", choices=tuple(DATA_SETS), default="mnist", help="the data set (default: mnist)")
+    parser.add_argument(
+        "--zoo", type=Path, help="folder of trained models, zoo file or its name (default: the packaged one)"
+    )
+    parser.add_argument("--out", type=Path, help="where all is kept (default: runs/reproduce/DATA)")
+    parser.add_argument("--masks", type=Path, help="folder of the images' masks, WNID/NAME.png; not needed for mnist")
+    parser.add_argument(
+        "--steps",
+        type=_steps,
+        nargs="+",
+        default=[],
+        metavar="ATTACK=N",
+        help="shorter attacks, such as cw=100 square=500",
+    )
+    parser.add_argument(
+        "--fast",
+        action="store_true",
+        help="few steps and copies; mnist without --zoo: on ten models of the embedded digits",
+    )
+    parser.add_argument("--devices", type=int, default=1, help="processes of every predict (default: 1)")
+    parser.add_argument(
+        "--list", action="store_true", help="say what there is, what it needs and whether that is at hand"
+    )
+    chosen = parser.parse_args(words[:mark])
+    from lit_adv.cli.figures import make_figures
+
+    make_figures(
+        chosen.names,
+        data=chosen.data,
+        zoo=chosen.zoo,
+        out=chosen.out,
+        masks=chosen.masks,
+        steps=dict(chosen.steps),
+        fast=chosen.fast,
+        devices=chosen.devices,
+        only_list=chosen.list,
+        words_for_predict=words[mark + 1 :],
+    )
+
+
+def _steps(word: str) -> tuple[str, int]:
+    attack, _, number = word.partition("=")
+    if attack not in STEPS_PARAMETERS or not number.isdecimal():
+        raise ArgumentTypeError(f"{word} is not ATTACK=N with one of {', '.join(STEPS_PARAMETERS)}")
+    return attack, int(number)

@@ -1,15 +1,21 @@
 """`lit-adv study`: the page for a study with people, and its figures."""
 
-from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 
+from lit_adv.cli.options import option_parser
 
-def study(words: list[str]) -> None:
-    """Runs `lit-adv study build` or `lit-adv study score`; errors as those of `build` and `score`."""
-    parser = ArgumentParser("lit-adv study", description="Asks people what they see in perturbations.")
-    verbs = parser.add_subparsers(dest="verb", required=True)
 
-    making = verbs.add_parser("build", help="write the page for a browser, and the key with the right answers")
+def study(words: Sequence[str]) -> None:
+    """Runs `lit-adv study build` or `lit-adv study score`; errors as those of `build` and `score`.
+
+    Args:
+        words: after `study` on the command line.
+    """
+    parser = option_parser("lit-adv study", "Asks people what they see in perturbations.")
+    verbs = parser.add_subcommands(dest="verb")
+
+    making = option_parser("lit-adv study build", "Writes the page for a browser, and the key with the right answers.")
     making.add_argument("set", type=Path, help="the folder of a perturbation set")
     making.add_argument("--out", required=True, type=Path, help="folder for page/ (publish it) and key.json (keep it)")
     making.add_argument("--group-size", type=int, default=50, help="most pictures that a subject is shown (50)")
@@ -24,31 +30,59 @@ def study(words: list[str]) -> None:
         metavar="NODE_MODULES",
         help="copy jsPsych from this folder into the page, which else loads it from the internet",
     )
+    verbs.add_subcommand("build", making, help="write the page for a browser, and the key with the right answers")
 
-    scoring = verbs.add_parser("score", help="figures of the answers that the page saved")
+    scoring = option_parser("lit-adv study score", "Prints the figures of the answers that the page saved.")
     scoring.add_argument("answers", nargs="+", type=Path, help="files that the page saved; incomplete ones are refused")
     scoring.add_argument("--key", required=True, type=Path, help="the study's key.json")
     scoring.add_argument("--out", type=Path, help="also write the figures to this JSON file")
     scoring.add_argument("--seed", type=int, default=0, help="of the bootstrap (0)")
+    verbs.add_subcommand("score", scoring, help="figures of the answers that the page saved")
 
     chosen = parser.parse_args(words)
     if chosen.verb == "build":
-        from lit_adv.study.build import build
-
-        made = build(
-            chosen.set,
-            chosen.out,
-            group_size=chosen.group_size,
-            choices=chosen.choices,
-            seed=chosen.seed,
-            title=chosen.title,
-            offline=chosen.offline,
-        )
-        sizes = ", ".join(str(len(group)) for group in made.groups)
-        print(f"study {made.id}: {len(made.groups)} groups of {sizes} pictures, chance {100 * made.chance:.1f} %")
-        print(f"page (publish it): {chosen.out / 'page' / 'index.html'}")
-        print(f"key (keep it): {chosen.out / 'key.json'}")
+        made = chosen.build
+        build_page(made.set, made.out, made.group_size, made.choices, made.seed, made.title, made.offline)
     else:
-        from lit_adv.study.score import score
+        print_score(chosen.score.answers, chosen.score.key, chosen.score.out, chosen.score.seed)
 
-        score(chosen.answers, chosen.key, chosen.out, chosen.seed)
+
+def build_page(
+    folder: Path,
+    out: Path,
+    group_size: int = 50,
+    choices: int | None = None,
+    seed: int = 0,
+    title: str = "What do you see?",
+    offline: Path | None = None,
+) -> None:
+    """Writes the page of a study, and says where it is; arguments and errors as those of `build`."""
+    from lit_adv.study.build import build
+
+    made = build(folder, out, group_size=group_size, choices=choices, seed=seed, title=title, offline=offline)
+    sizes = ", ".join(str(len(group)) for group in made.groups)
+    print(f"study {made.id}: {len(made.groups)} groups of {sizes} pictures, chance {100 * made.chance:.1f} %")
+    print(f"page (publish it): {out / 'page' / 'index.html'}")
+    print(f"key (keep it): {out / 'key.json'}")
+
+
+def print_score(answers: Sequence[Path], key: Path, out: Path | None = None, seed: int = 0) -> None:
+    """Prints the figures of a study's answers.
+
+    Args:
+        answers: files that the page saved.
+        key: the study's `key.json`.
+        out: JSON file for the figures; None for none.
+        seed: of the bootstrap.
+
+    Raises:
+        InputError: as those of `score`.
+    """
+    from lit_adv.files import write_json
+    from lit_adv.study.score import score, tables
+
+    figures = score(answers, key, seed)
+    for table in tables(figures):
+        table.print()
+    if out is not None:
+        write_json(out, figures)

@@ -19,6 +19,8 @@ FOLDER: Final = Path(__file__).parent
 SETTINGS: Final = ("sm", "nsm", "mm", "nmm")
 ATTACKS: Final = ("bim", "cw", "deepfool", "square", "gradient")
 TARGETED: Final = ("bim", "cw", "square", "gradient")
+STEPS_PARAMETERS: Final = {"bim": "steps", "cw": "steps", "deepfool": "steps", "square": "queries"}
+"""Attack to its parameter for the number of steps or queries, which bounds the run time."""
 
 
 def packaged() -> dict[str, list[Path]]:

@@ -23,7 +23,7 @@ def wilson(share: float, count: float) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def crossed(right: Tensor) -> tuple[float, float]:
+def two_way_interval(right: Tensor) -> tuple[float, float]:
     """Interval of the mean where both groups of models and images are samples.
 
     Wilson's, with as many trials as would give the variance found, that of the groups' means plus that of the images',
@@ -49,8 +49,8 @@ def crossed(right: Tensor) -> tuple[float, float]:
     return wilson(share, trials * (Z / t.ppf(0.975, freedom)) ** 2 if groups > 2 else trials)
 
 
-def crossed_change(change: Tensor) -> tuple[float, float]:
-    """Interval of the mean change of a share, as `crossed` gives it for shares.
+def two_way_change_interval(change: Tensor) -> tuple[float, float]:
+    """Interval of the mean change of a share, as `two_way_interval` gives it for shares.
 
     Where no image changes, as far either way as so many images can hide a change that goes one way only.
 
@@ -60,5 +60,5 @@ def crossed_change(change: Tensor) -> tuple[float, float]:
     if not change.any():
         _, most = wilson(0, change.shape[1])
         return -most, most
-    low, high = crossed((change + 1) / 2)
+    low, high = two_way_interval((change + 1) / 2)
     return 2 * low - 1, 2 * high - 1

@@ -1,19 +1,17 @@
 """What the object's part of a perturbation does, and what the background's does (thesis 4.8.4, Figures 4.8 to 4.10)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count, pairwise
 
 import torch
 from torch import Tensor
 
-from lit_adv.evaluation.masks import BACKGROUND, OBJECT, grown
+from lit_adv.attacks.attack import Model
+from lit_adv.evaluation.masks import BACKGROUND, OBJECT, dilated
 from lit_adv.evaluation.strength import adversarial_example
 
 PARTS = {"contour": OBJECT, "background": BACKGROUND}
-
-Judge = Callable[[Tensor], Tensor]
-"""Images `[B, C, H, W]` to logits `[B, K]`."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Masked:
     perturbation: Tensor
     label: Tensor
     mask: Tensor
-    judges: Sequence[Judge]
+    judges: Sequence[Model]
     batch_size: int = 50
 
     def part(self, name: str) -> Tensor:
@@ -92,7 +90,7 @@ def by_area(masked: Masked, part: str, epsilon: float, points: int = 20) -> list
     for sign in (-1, 1):
         before = start
         for step in count(1):
-            region = grown(start, sign * step)
+            region = dilated(start, sign * step)
             if torch.equal(region, before):
                 break
             shares[sign * step] = float((region & allowed).float().mean())
@@ -102,7 +100,7 @@ def by_area(masked: Masked, part: str, epsilon: float, points: int = 20) -> list
     wanted = [shares[first] + place * spacing for place in range(1, points - 1)]
     nearest = {min(shares, key=lambda step: abs(shares[step] - share)) for share in wanted}
     kept = sorted({first, 0, last} | {step for step in nearest if abs(shares[step] - shares[0]) >= spacing / 2})
-    return [Point(shares[step], masked.attacked(grown(start, step) & allowed, epsilon)) for step in kept]
+    return [Point(shares[step], masked.attacked(dilated(start, step) & allowed, epsilon)) for step in kept]
 
 
 def derivative(curve: Sequence[Point]) -> list[Point]:

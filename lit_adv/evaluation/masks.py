@@ -95,12 +95,12 @@ def read_masks(files: Sequence[str], root: Path, folder: Path) -> dict[int, Tens
     return masks
 
 
-def stroke(image: Tensor) -> Tensor:
+def ink_mask(image: Tensor) -> Tensor:
     """The mask of a grey digit: wherever there is ink. `[N, 1, H, W]` in [0, 1] to `[N, H, W]` int8."""
     return torch.where(image[:, 0] > 0, OBJECT, BACKGROUND).to(torch.int8)
 
 
-def grown(part: Tensor, steps: int) -> Tensor:
+def dilated(part: Tensor, steps: int) -> Tensor:
     """A region dilated, or with negative steps eroded, so many times by a square of 3 × 3 pixels.
 
     The image's edge neither adds to a region nor takes from it.

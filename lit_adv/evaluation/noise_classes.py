@@ -1,18 +1,18 @@
 """Which classes models see in pure noise (thesis 5.4, the vanishing cat)."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
+from lit_adv.attacks.attack import Model
 from lit_adv.perturbations.noise import Stream, gaussian_noise
 
 BATCH = 100
 
 
 def noise_classes(
-    model: Callable[[Tensor], Tensor],
+    model: Model,
     image_shape: tuple[int, int, int],
     mean: Sequence[float],
     std: Sequence[float],

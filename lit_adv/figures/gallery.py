@@ -20,7 +20,7 @@ def picture_rows(sets: Sequence[PerturbationSet], index: Tensor) -> list[tuple[s
     return [("image", sets[0].image[index]), *((one.name, as_picture(one, index)) for one in sets)]
 
 
-def band(rows: Sequence[tuple[str, Tensor]]) -> bytes:
+def gallery_row(rows: Sequence[tuple[str, Tensor]]) -> bytes:
     """A gallery of up to ten pictures side by side, in a size that suits them."""
     pictures = rows[0][1]
     return gallery(rows, min(MOST_COLUMNS, len(pictures)), 0.75 if pictures.shape[-1] <= 64 else 1.3)

@@ -12,7 +12,7 @@ from lit_adv.errors import InputError
 from lit_adv.evaluation.recognizability import judge_input_in_words
 from lit_adv.evaluation.result import Evaluation
 from lit_adv.evaluation.table import recognizability, strength
-from lit_adv.figures.gallery import MOST_COLUMNS, band, gallery, picture_rows
+from lit_adv.figures.gallery import MOST_COLUMNS, gallery, gallery_row, picture_rows
 from lit_adv.files import atomic_path
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet, first_of_each_class
 
@@ -79,7 +79,7 @@ def read_evaluation(folder: Path, evaluated: PerturbationSet) -> Evaluation:
 
 def one_of_each(sets: Sequence[PerturbationSet]) -> bytes:
     """The gallery of the first image of each class."""
-    return band(picture_rows(sets, first_of_each_class(sets[0].label)))
+    return gallery_row(picture_rows(sets, first_of_each_class(sets[0].label)))
 
 
 def everything(sets: Sequence[PerturbationSet]) -> bytes:

@@ -8,12 +8,13 @@ from typing import Final
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.evaluation.table import recognizability, strength
 from lit_adv.reproduce import curves, galleries, growth, study, tables
-from lit_adv.reproduce.made import Made
-from lit_adv.reproduce.material import Material
+from lit_adv.reproduce.inputs import FigureInputs
+from lit_adv.reproduce.result import FigureResult
+from lit_adv.reproduce.set_name import SetName, set_names
 
-ATTACKS: Final = ("bim", "cw", "deepfool")
-UNTARGETED: Final = tuple(f"{setting}-{attack}" for setting in ("sm", "nmm") for attack in ATTACKS)
-MANY: Final = tuple(f"{setting}-{attack}" for setting in ("mm", "nmm") for attack in ATTACKS)
+MAIN_ATTACKS: Final = ("bim", "cw", "deepfool")
+UNTARGETED: Final = set_names(*(f"{setting}-{attack}" for setting in ("sm", "nmm") for attack in MAIN_ATTACKS))
+MANY: Final = set_names(*(f"{setting}-{attack}" for setting in ("mm", "nmm") for attack in MAIN_ATTACKS))
 SIGMAS: Final = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 
@@ -23,21 +24,21 @@ class Entry:
 
     Attributes:
         name: on the command line.
-        title: its number and what it shows.
-        published: what the thesis has there, in words and numbers.
-        sets: the perturbation sets that it is made from.
-        make: makes it from these.
+        title: its number and subject.
+        published: the thesis's result, in words and numbers.
+        sets: names of the perturbation sets that it is made from.
+        make: makes it from inputs and these names.
         masks: whether it needs masks of the objects.
         judges: whether it needs test models.
         growth: whether it needs sets that were made with `--growth`.
-        any_images: whether its sets may be of different images; else it is made of those that they have in common.
+        any_images: whether its sets may be of different images; else it is made of the images that they share.
     """
 
     name: str
     title: str
     published: str
-    sets: tuple[str, ...]
-    make: Callable[[Material, Sequence[str]], Made]
+    sets: tuple[SetName, ...]
+    make: Callable[[FigureInputs, Sequence[SetName]], FigureResult]
     masks: bool = False
     judges: bool = True
     growth: bool = False
@@ -45,7 +46,7 @@ class Entry:
 
     @property
     def data(self) -> tuple[str, ...]:
-        """The data sets for which it has a meaning: those whose objects are known."""
+        """Names of the data sets for which it has a meaning: with `masks`, those whose objects are known."""
         return tuple(name for name, data in DATA_SETS.items() if data.object_from or not self.masks)
 
 
@@ -55,7 +56,7 @@ CATALOGUE: Final = (
         title="Figure 4.3: clipping",
         published="Clipped to [0, 1], a lemon's perturbation has livelier colours and an outline closer to the image: "
         "the image leaks into it.",
-        sets=("nmm-bim-clipped", "nmm-bim"),
+        sets=set_names("nmm-bim-clipped", "nmm-bim"),
         make=galleries.clipping,
         judges=False,
     ),
@@ -82,7 +83,7 @@ CATALOGUE: Final = (
         title="Section 4.8.2.2: perturbations recognized by people",
         published="80.7 % of 200 ImageNet perturbations (NMM BIM) by 48 people, 12 in each of 4 groups, the best and "
         "the worst of each group left out; 20 choices, chance 5 %.",
-        sets=("nmm-bim",),
+        sets=set_names("nmm-bim"),
         make=study.study,
         judges=False,
     ),
@@ -101,7 +102,7 @@ CATALOGUE: Final = (
         title="Figure 4.6: images and adversarial examples",
         published="Of NMM BIM: the test model takes a digit for an 8, CIFAR-10's take an image for a ship, ImageNet's "
         "a cab for an ambulance. MNIST needs a more visible perturbation, perhaps for its few pixels.",
-        sets=("nmm-bim",),
+        sets=set_names("nmm-bim"),
         make=galleries.adversarial_examples,
     ),
     Entry(
@@ -109,7 +110,7 @@ CATALOGUE: Final = (
         title="Figure 4.7: perturbations and their contours",
         published="What lies inside the object's contour counts as the recognizable information, the rest as "
         "background.",
-        sets=("nmm-bim",),
+        sets=set_names("nmm-bim"),
         make=galleries.contours,
         masks=True,
         judges=False,
@@ -119,7 +120,7 @@ CATALOGUE: Final = (
         title="Section 4.8.4: contour against background",
         published="ImageNet, NMM, mean accuracy of four test models, % (BIM, CW, DeepFool): contour alone 32.3, 37.0, "
         "33.5; background alone 62.1, 69.0, 60.6; area of the contours to that of the backgrounds 0.83.",
-        sets=tuple(f"nmm-{attack}" for attack in ATTACKS),
+        sets=set_names(*(f"nmm-{attack}" for attack in MAIN_ATTACKS)),
         make=curves.contour_and_background,
         masks=True,
     ),
@@ -153,7 +154,7 @@ CATALOGUE: Final = (
         title="Figure 4.11: from one perturbation to the adversarial example",
         published="One perturbation is noise; averaged and cut to the contour it shows the tree frog; a little of it "
         "taken off the image, and the test model is wrong.",
-        sets=("sm-bim", "nmm-bim"),
+        sets=set_names("sm-bim", "nmm-bim"),
         make=galleries.whole_story,
         masks=True,
     ),
@@ -162,14 +163,14 @@ CATALOGUE: Final = (
         title="Figure 4.12: targeted attacks",
         published="Siamese cat → tiger: fur turns orange, with stripes; hen → cock: a larger, redder comb; slug → "
         "snail: a shell's spiral. Less plain than the masking effect, and not in every image.",
-        sets=tuple(f"{setting}-{attack}-targeted" for attack in ("bim", "cw") for setting in ("sm", "nmm")),
+        sets=set_names(*(f"{setting}-{attack}-targeted" for attack in ("bim", "cw") for setting in ("sm", "nmm"))),
         make=galleries.targeted,
     ),
     Entry(
         name="figure-5.1",
         title="Figure 5.1: the Square attack on one model",
         published="Perturbations of one model beside their images.",
-        sets=("sm-square",),
+        sets=set_names("sm-square"),
         make=galleries.of_sets,
         judges=False,
     ),
@@ -177,14 +178,14 @@ CATALOGUE: Final = (
         name="figure-5.2",
         title="Figure 5.2: averaged Square perturbations that show the object",
         published="About 27,000 averaged for each of 40 images: the object appears without any gradient.",
-        sets=("sm-square", "nmm-square"),
+        sets=set_names("sm-square", "nmm-square"),
         make=partial(galleries.square_examples, clear=True),
     ),
     Entry(
         name="figure-5.3",
         title="Figure 5.3: averaged Square perturbations that hardly show it",
         published="A tree frog without a clear outline; of a shark only head and fin.",
-        sets=("sm-square", "nmm-square"),
+        sets=set_names("sm-square", "nmm-square"),
         make=partial(galleries.square_examples, clear=False),
     ),
     Entry(
@@ -192,7 +193,7 @@ CATALOGUE: Final = (
         title="Figure 5.4: many models, no noise",
         published="Every attack shows the masking effect without noise too, less clearly, from a tenth of the "
         "perturbations.",
-        sets=tuple(f"mm-{attack}" for attack in ATTACKS),
+        sets=set_names(*(f"mm-{attack}" for attack in MAIN_ATTACKS)),
         make=galleries.of_sets,
         judges=False,
     ),
@@ -201,7 +202,7 @@ CATALOGUE: Final = (
         title="Figure 5.5: the noise's scale",
         published="One model, 1,000 copies, σ from 0.05 to 0.5: a grid appears whose period grows from 1 pixel at σ = "
         "0.1 to about 30 at 0.5 (7 in a row); detail fades, the outline stays.",
-        sets=tuple(f"nsm-bim-sigma-{sigma:g}" for sigma in SIGMAS),
+        sets=set_names(*(f"nsm-bim-sigma-{sigma:g}" for sigma in SIGMAS)),
         make=curves.noise_scale,
         judges=False,
     ),
@@ -209,7 +210,7 @@ CATALOGUE: Final = (
         name="figure-5.6",
         title="Figure 5.6: complementarity",
         published="A daisy under CW, MM and NMM: the petals are hardly perturbed, the background is.",
-        sets=("mm-cw", "nmm-cw"),
+        sets=set_names("mm-cw", "nmm-cw"),
         make=galleries.complementarity,
         masks=True,
         judges=False,
@@ -219,7 +220,7 @@ CATALOGUE: Final = (
         title="Figure 5.7: similarity of the attacks",
         published="NMM attacks (BIM, CW, DeepFool) reach about 0.5; SM far less, but SM gradient and DeepFool agree "
         "closely.",
-        sets=tuple(f"{setting}-{attack}" for setting in ("sm", "nmm") for attack in ("gradient", *ATTACKS)),
+        sets=set_names(*(f"{setting}-{attack}" for setting in ("sm", "nmm") for attack in ("gradient", *MAIN_ATTACKS))),
         make=tables.similarities,
         masks=True,
         judges=False,
@@ -228,7 +229,7 @@ CATALOGUE: Final = (
         name="figure-5.8",
         title="Figure 5.8: gradient beside CW",
         published="CW keeps to the panda's contour, with less noise and a clearer outline than the gradient.",
-        sets=("nmm-gradient", "nmm-cw"),
+        sets=set_names("nmm-gradient", "nmm-cw"),
         make=galleries.gradient_beside_cw,
     ),
     Entry(
@@ -236,7 +237,7 @@ CATALOGUE: Final = (
         title="Figure 5.9: the vanishing cat",
         published="The perturbations of CIFAR-10's cats have no clear outline, yet 92.5 % are recognized, of the "
         "other classes' 63.0 %.",
-        sets=tuple(f"nmm-{attack}" for attack in ATTACKS),
+        sets=set_names(*(f"nmm-{attack}" for attack in MAIN_ATTACKS)),
         make=galleries.vanishing_cat,
     ),
     Entry(
@@ -245,14 +246,14 @@ CATALOGUE: Final = (
         published="CIFAR-10: DenseNet-40 cat 100 %; DIA-ResNet-164 cat 77, bird 23; PyramidNet-110 cat 95, bird 5; "
         "ResNet-56 bird 100. ImageNet: BN-Inception chain mail 99.3; DenseNet-121 prayer rug 93.6, chain "
         "mail 6.0; VGG-16 doormat 98.9; ResNet-50 window screen 78.8, jean 13.7.",
-        sets=("nmm-bim",),
+        sets=set_names("nmm-bim"),
         make=tables.noise,
     ),
     Entry(
         name="growth",
         title="Beyond the thesis: growth with models and copies",
         published="Nothing: all averages of the thesis are over all models and copies.",
-        sets=tuple(f"nmm-{attack}" for attack in ATTACKS),
+        sets=set_names(*(f"nmm-{attack}" for attack in MAIN_ATTACKS)),
         make=growth.curves,
         growth=True,
         any_images=True,

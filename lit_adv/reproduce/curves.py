@@ -1,7 +1,8 @@
 """The thesis's curves: the masking effect (4.8.4) and the noise's scale (5.2)."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from dataclasses import replace
+from functools import lru_cache
 from math import isnan
 
 import torch
@@ -10,11 +11,12 @@ from matplotlib.ticker import LogLocator
 from lit_adv.evaluation.grid import grid_period, spectrum
 from lit_adv.evaluation.masking_effect import Masked, Point, area_ratio, by_area, by_epsilon, derivative
 from lit_adv.evaluation.masks import OBJECT
-from lit_adv.figures.gallery import band
-from lit_adv.figures.plots import LABELS, curves, legend_below, panels, plain
+from lit_adv.figures.gallery import gallery_row
+from lit_adv.figures.plots import LABELS, STYLES, curves, legend_below, panels, plain
 from lit_adv.perturbations.rendering import as_picture
-from lit_adv.reproduce.made import LOW_AND_HIGH, Made, Row, number_or_none, with_interval
-from lit_adv.reproduce.material import Material
+from lit_adv.reproduce.inputs import FigureInputs
+from lit_adv.reproduce.result import LOW_AND_HIGH, FigureResult, Row, number_or_none, with_interval
+from lit_adv.reproduce.set_name import SetName
 
 PARTS = ("contour", "background")
 MULTIPLES = tuple(step / 2 for step in range(1, 11))
@@ -22,57 +24,56 @@ MULTIPLES = tuple(step / 2 for step in range(1, 11))
 ACCURACY = "accuracy of the test models (%)"
 
 
-def contour_and_background(material: Material, names: Sequence[str]) -> Made:
+def contour_and_background(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """The numbers of 4.8.4: the object's part alone, and the background's."""
     numbers = []
     for name in names:
-        one = _masked(material, name)
-        clean = one.attacked(torch.zeros_like(one.mask, dtype=torch.bool), material.epsilon)
-        numbers += _rows(material, name, "nothing", "epsilon", [Point(0.0, clean)])
+        one = _masked(inputs, name)
+        clean = one.attacked(torch.zeros_like(one.mask, dtype=torch.bool), inputs.data.epsilon)
+        numbers += _rows(inputs, name, "nothing", "epsilon", [Point(0.0, clean)])
         for part in PARTS:
-            point = Point(material.epsilon, one.attacked(one.part(part), material.epsilon))
-            numbers += _rows(material, name, part, "epsilon", [point])
+            point = Point(inputs.data.epsilon, one.attacked(one.part(part), inputs.data.epsilon))
+            numbers += _rows(inputs, name, part, "epsilon", [point])
     ratio, images = area_ratio(one.mask), len(one.image)
-    return Made(
+    return FigureResult(
         numbers={"accuracy": numbers},
         note=f"The area ratio is {ratio:.2f} here, over {images} images with masks. {LOW_AND_HIGH}",
     )
 
 
-def by_area_curves(material: Material, names: Sequence[str]) -> Made:
+def by_area_curves(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Figure 4.8."""
     return _two_panels(
-        material, names, PARTS, lambda name, part: _area_curve(material, name, part), "share perturbed",
+        inputs, names, PARTS, lambda name, part: _area_curve(inputs, name, part), "share perturbed",
         "share of the image perturbed (%)", ACCURACY,
     )  # fmt: skip
 
 
-def derivative_curves(material: Material, names: Sequence[str]) -> Made:
+def derivative_curves(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Figure 4.9; an accuracy lost, as a share, for a share of area is points for percent."""
-    made = _two_panels(
-        material, names, PARTS[:1], lambda name, part: derivative(_area_curve(material, name, part)), "share perturbed",
+    result = _two_panels(
+        inputs, names, PARTS[:1], lambda name, part: derivative(_area_curve(inputs, name, part)), "share perturbed",
         "share of the image perturbed (%)", "points of accuracy lost\nfor +1 % of area", y_scale=1, interval=False,
     )  # fmt: skip
-    border = float((_masked(material, names[0]).mask == OBJECT).float().mean())
-    for axes in made.plots["curves"].axes:
+    border = float((_masked(inputs, names[0]).mask == OBJECT).float().mean())
+    for axes in result.plots["curves"].axes:
         axes.axvline(100 * border, color="grey", linestyle="--", linewidth=1)
     where = f"Grey line: the contour's border, at {100 * border:.0f} % of the image."
-    made.note += f" The numbers are points for each percent of area. {where}"
-    return made
+    return replace(result, note=f"{result.note} The numbers are points for each percent of area. {where}")
 
 
-def by_epsilon_curves(material: Material, names: Sequence[str]) -> Made:
+def by_epsilon_curves(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Figure 4.10."""
-    epsilons = [round(multiple * material.epsilon, 4) for multiple in MULTIPLES]
+    epsilons = [round(multiple * inputs.data.epsilon, 4) for multiple in MULTIPLES]
     return _two_panels(
-        material, names, PARTS, lambda name, part: by_epsilon(_masked(material, name), part, epsilons), "epsilon",
+        inputs, names, PARTS, lambda name, part: by_epsilon(_masked(inputs, name), part, epsilons), "epsilon",
         "ε (pixel values in [0, 1])", ACCURACY, x_scale=1,
     )  # fmt: skip
 
 
-def noise_scale(material: Material, names: Sequence[str]) -> Made:
+def noise_scale(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Figure 5.5: one model's averages as σ grows, and the period of their grid."""
-    sets = material.all_of(names)
+    sets = inputs.all_of(names)
     index = torch.arange(min(10, len(sets[0].label)))
     size = sets[0].image.shape[-1]
     sigmas = [one.manifest.sigma for one in sets]
@@ -98,9 +99,9 @@ def noise_scale(material: Material, names: Sequence[str]) -> Made:
         plain(axes)
     rows = [(f"σ = {sigma:g}", as_picture(one, index)) for sigma, one in zip(sigmas, sets, strict=True)]
     source = sets[0].manifest.sources[0].name
-    return Made(
+    return FigureResult(
         plots={"period": figure},
-        pictures={"gallery": band([("image", sets[0].image[index]), *rows])},
+        pictures={"gallery": gallery_row([("image", sets[0].image[index]), *rows])},
         numbers={
             "period": [
                 {"sigma": sigma, "period (pixels)": number_or_none(period)}
@@ -114,32 +115,32 @@ def noise_scale(material: Material, names: Sequence[str]) -> Made:
 
 
 def _two_panels(
-    material: Material,
-    names: Sequence[str],
+    inputs: FigureInputs,
+    names: Sequence[SetName],
     parts: Sequence[str],
-    curve: Callable[[str, str], Sequence[Point]],
+    curve: Callable[[SetName, str], Sequence[Point]],
     x: str,
     x_label: str,
     y_label: str,
     x_scale: float = 100,
     y_scale: float = 100,
     interval: bool = True,
-) -> Made:
+) -> FigureResult:
     """A panel for each setting, in it a curve for each attack and part; shown with the scales, which make percent.
 
     With `interval` the means are shares of the images, and their numbers have intervals.
     """
-    settings = list(dict.fromkeys(name.split("-")[0] for name in names))
+    settings = list(dict.fromkeys(name.setting for name in names))
     figure, axes = panels(len(settings))
     numbers: list[Row] = []
     for axis, setting in zip(axes, settings, strict=True):
         lines = {}
         for name in names:
-            if name.split("-")[0] == setting:
+            if name.setting == setting:
                 for part in parts:
                     points = curve(name, part)
-                    numbers += _rows(material, name, part, x, points, interval)
-                    lines[name.split("-")[1], part] = [
+                    numbers += _rows(inputs, name, part, x, points, interval)
+                    lines[name.attack, part] = [
                         Point(p.x * x_scale, tuple(y * y_scale for y in p.accuracy)) for p in points
                     ]
         curves(axis, lines)
@@ -150,15 +151,15 @@ def _two_panels(
     for axis in axes:
         axis.set_ylim(low, high)
     legend_below(figure, axes[0], 3)
-    return Made(
+    return FigureResult(
         plots={"curves": figure},
         numbers={"curves": numbers},
-        note=f"{_who(material)} {LOW_AND_HIGH}" if interval else _who(material),
+        note=f"{_who(inputs)} {LOW_AND_HIGH}" if interval else _who(inputs),
     )
 
 
-def _who(material: Material) -> str:
-    count = len(material.judges)
+def _who(inputs: FigureInputs) -> str:
+    count = len(inputs.judges.models)
     return (
         f"Mean of {count} test models; the bands reach from the lowest to the highest."
         if count > 1
@@ -167,30 +168,31 @@ def _who(material: Material) -> str:
 
 
 def _rows(
-    material: Material, name: str, part: str, x: str, points: Sequence[Point], interval: bool = True
+    inputs: FigureInputs, name: SetName, part: str, x: str, points: Sequence[Point], interval: bool = True
 ) -> list[Row]:
-    setting, attack = name.split("-")[:2]
-    images = len(_masked(material, name).image)
-    about = {"setting": setting.upper(), "attack": LABELS[attack], "part": part, "images": images}
+    images = len(_masked(inputs, name).image)
+    about = {"setting": name.setting.upper(), "attack": LABELS[name.attack], "part": part, "images": images}
     return [
         {
             **about,
             x: round(point.x, 5),
             **(with_interval("mean", point.mean, images) if interval else {"mean": round(point.mean, 5)}),
-            **{judge: round(share, 5) for judge, share in zip(material.judges, point.accuracy, strict=True)},
+            **{judge: round(share, 5) for judge, share in zip(inputs.judges.models, point.accuracy, strict=True)},
         }
         for point in points
     ]
 
 
-@cache
-def _masked(material: Material, name: str) -> Masked:
-    made = material.set(name)
-    place, mask = material.masked(made)
-    judges = list(material.judges.values())
-    return Masked(made.image[place], made.perturbation[place], made.label[place], mask, judges)
+@lru_cache(maxsize=len(STYLES))
+def _masked(inputs: FigureInputs, name: SetName) -> Masked:
+    perturbations = inputs.perturbations(name)
+    index, mask = inputs.masked(perturbations)
+    judges = list(inputs.judges.models.values())
+    return Masked(
+        perturbations.image[index], perturbations.perturbation[index], perturbations.label[index], mask, judges
+    )
 
 
-@cache
-def _area_curve(material: Material, name: str, part: str) -> list[Point]:
-    return by_area(_masked(material, name), part, material.epsilon)
+@lru_cache(maxsize=64)
+def _area_curve(inputs: FigureInputs, name: SetName, part: str) -> list[Point]:
+    return by_area(_masked(inputs, name), part, inputs.data.epsilon)

@@ -9,27 +9,28 @@ from lit_adv.errors import InputError
 from lit_adv.evaluation.masks import BACKGROUND, OBJECT
 from lit_adv.evaluation.similarity import correlation
 from lit_adv.evaluation.strength import adversarial_example
-from lit_adv.figures.gallery import MOST_COLUMNS, band, picture_rows
+from lit_adv.figures.gallery import MOST_COLUMNS, gallery_row, picture_rows
 from lit_adv.perturbations.perturbation_set import PerturbationSet, first_of_each_class
 from lit_adv.perturbations.rendering import as_picture, show_targeted, strongest
-from lit_adv.reproduce.made import LOW_AND_HIGH, Made, Row, number_or_none, with_interval
-from lit_adv.reproduce.material import Material
+from lit_adv.reproduce.inputs import FigureInputs
+from lit_adv.reproduce.result import LOW_AND_HIGH, FigureResult, Row, number_or_none, with_interval
+from lit_adv.reproduce.set_name import SetName
 
 GREY = 0.5
 
 
-def of_sets(material: Material, names: Sequence[str]) -> Made:
+def of_sets(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """The first image of each class and what each set has for it."""
-    sets = material.all_of(names)
+    sets = inputs.all_of(names)
     index = first_of_each_class(sets[0].label)
     empty = any(not one.perturbation[i].any() for one in sets for i in index)
     why = "Where a picture is empty every source model has the image wrong from the start, so that the attack gives 0."
-    return Made(pictures={"gallery": band(picture_rows(sets, index))}, note=why if empty else "")
+    return FigureResult(pictures={"gallery": gallery_row(picture_rows(sets, index))}, note=why if empty else "")
 
 
-def clipping(material: Material, names: Sequence[str]) -> Made:
+def clipping(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Figure 4.3."""
-    sets = material.all_of(names)
+    sets = inputs.all_of(names)
     index = first_of_each_class(sets[0].label)
     titles = ("clipped", "not clipped")
     rows = [(title, as_picture(one, index)) for title, one in zip(titles, sets, strict=True)]
@@ -40,32 +41,38 @@ def clipping(material: Material, names: Sequence[str]) -> Made:
         }
         for title, one in zip(titles, sets, strict=True)
     ]
-    return Made(pictures={"gallery": band([("image", sets[0].image[index]), *rows])}, numbers={"correlation": numbers})
+    return FigureResult(
+        pictures={"gallery": gallery_row([("image", sets[0].image[index]), *rows])}, numbers={"correlation": numbers}
+    )
 
 
-def adversarial_examples(material: Material, names: Sequence[str]) -> Made:
+def adversarial_examples(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Figure 4.6."""
-    [made] = material.all_of(names)
-    index = first_of_each_class(made.label)
-    example = _example(material, made, index)
-    rows = [("image", made.image[index]), (f"x + {material.epsilon:g} · sign δ", example)]
-    return Made(pictures={"gallery": band(rows)}, numbers={"answers": _seen(material, made, index, example)})
+    [perturbations] = inputs.all_of(names)
+    index = first_of_each_class(perturbations.label)
+    example = _example(inputs, perturbations, index)
+    rows = [("image", perturbations.image[index]), (f"x + {inputs.data.epsilon:g} · sign δ", example)]
+    return FigureResult(
+        pictures={"gallery": gallery_row(rows)}, numbers={"answers": _seen(inputs, perturbations, index, example)}
+    )
 
 
-def contours(material: Material, names: Sequence[str]) -> Made:
+def contours(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Figure 4.7: perturbations and their parts inside the object."""
-    [made] = material.all_of(names)
-    index, mask = _first_masked(material, made)
-    picture = as_picture(made, index)
-    return Made(pictures={"gallery": band([(made.name, picture), ("its contour", _inside(picture, mask))])})
+    [perturbations] = inputs.all_of(names)
+    index, mask = _first_masked(inputs, perturbations)
+    picture = as_picture(perturbations, index)
+    return FigureResult(
+        pictures={"gallery": gallery_row([(perturbations.name, picture), ("its contour", _inside(picture, mask))])}
+    )
 
 
-def whole_story(material: Material, names: Sequence[str]) -> Made:
+def whole_story(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Figure 4.11: image, one perturbation, the average, its contour, the adversarial example."""
-    one, averaged = material.all_of(names)
-    index, mask = _first_masked(material, averaged)
+    one, averaged = inputs.all_of(names)
+    index, mask = _first_masked(inputs, averaged)
     picture = as_picture(averaged, index)
-    example = _example(material, averaged, index)
+    example = _example(inputs, averaged, index)
     rows = [
         ("image", averaged.image[index]),
         (f"one perturbation ({one.name})", as_picture(one, index)),
@@ -73,64 +80,70 @@ def whole_story(material: Material, names: Sequence[str]) -> Made:
         ("its contour", _inside(picture, mask)),
         ("adversarial example", example),
     ]
-    return Made(pictures={"gallery": band(rows)}, numbers={"answers": _seen(material, averaged, index, example)})
+    return FigureResult(
+        pictures={"gallery": gallery_row(rows)}, numbers={"answers": _seen(inputs, averaged, index, example)}
+    )
 
 
-def targeted(material: Material, names: Sequence[str]) -> Made:
+def targeted(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Figure 4.12: perturbations towards a target, and images with them."""
-    sets = material.all_of(names)
+    sets = inputs.all_of(names)
     label, target = sets[0].label, sets[0].target
     assert target is not None
-    index, largest = _spread(label), material.data_set.targeted_peak
+    index, largest = _spread(label), inputs.data.targeted_peak
     rows = [("image", sets[0].image[index])]
     for one in sets:
         rows += [
             (one.name.replace(" targeted", ""), as_picture(one, index)),
             ("image + it", one.image[index] + show_targeted(one.perturbation[index], largest)),
         ]
-    called = material.data_set.class_names()
+    called = inputs.data.class_names()
     pairs = dict.fromkeys(f"{called[a]} → {called[b]}" for a, b in zip(label[index], target[index], strict=True))
-    return Made(
-        pictures={"gallery": band(rows)},
-        numbers={"recognized": _recognized(material, names, "given the target")},
+    return FigureResult(
+        pictures={"gallery": gallery_row(rows)},
+        numbers={"recognized": _recognized(inputs, names, "given the target")},
         note=f"From left to right: {', '.join(pairs)}. Beside each perturbation stands its image with the "
         f"perturbation added, scaled so that its largest magnitude is {largest:g}. {LOW_AND_HIGH}",
     )
 
 
-def square_examples(material: Material, names: Sequence[str], clear: bool) -> Made:
+def square_examples(inputs: FigureInputs, names: Sequence[SetName], clear: bool) -> FigureResult:
     """Figures 5.2 and 5.3: images whose averaged perturbations show the masking effect most, and least."""
-    sets = material.all_of(names)
-    made, classes = sets[-1], sets[-1].label.unique()
-    place = torch.searchsorted(classes, made.label)[:, None]
-    chances = [torch.take_along_dim(x[:, classes].softmax(1), place, 1)[:, 0] for x in material.logits(made).values()]
+    sets = inputs.all_of(names)
+    perturbations, classes = sets[-1], sets[-1].label.unique()
+    place = torch.searchsorted(classes, perturbations.label)[:, None]
+    chances = [
+        torch.take_along_dim(x[:, classes].softmax(1), place, 1)[:, 0]
+        for x in inputs.judges.logits(perturbations).values()
+    ]
     sure = torch.stack(chances).mean(0)
     index = sure.argsort(descending=clear, stable=True)[:MOST_COLUMNS]
-    called = material.data_set.class_names()
+    called = inputs.data.class_names()
     numbers = [
-        {"image": int(i), "class": called[int(made.label[i])], "probability": round(float(sure[i]), 6)} for i in index
+        {"image": int(i), "class": called[int(perturbations.label[i])], "probability": round(float(sure[i]), 6)}
+        for i in index
     ]
     which = "most" if clear else "least"
-    return Made(
-        pictures={"gallery": band(picture_rows(sets, index))},
+    return FigureResult(
+        pictures={"gallery": gallery_row(picture_rows(sets, index))},
         numbers={"probability": numbers},
         note=f"Those of {len(sure)} images to whose averaged perturbations, shown alone, the test models give the "
-        f"{which} probability of the image's class, of the classes of the set. {int(made.count[0])} perturbations "
-        "were averaged for each.",
+        f"{which} probability of the image's class, of the classes of the set. {int(perturbations.count[0])} "
+        "perturbations were averaged for each.",
     )
 
 
-def complementarity(material: Material, names: Sequence[str]) -> Made:
+def complementarity(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Figure 5.6: where perturbations are strong, the images first whose background is so and their object is not."""
-    sets = material.all_of(names)
-    place, mask = material.masked(sets[0])
+    sets = inputs.all_of(names)
+    place, mask = inputs.masked(sets[0])
     there = torch.stack([one.perturbation[place].flatten(1).any(1) for one in sets]).all(0)
     place, mask = place[there], mask[there]
     kept = [(strongest(one.perturbation[place]) != 0).double().mean(1) for one in sets]
     inside, outside = mask == OBJECT, mask == BACKGROUND
     surplus = [_share(one, outside) - _share(one, inside) for one in kept]
     order = surplus[-1].argsort(descending=True, stable=True)
-    called = material.data_set.class_names()
+    called = inputs.data.class_names()
     numbers = [
         {
             "image": int(place[i]), "class": called[int(sets[0].label[place[i]])], "set": one.name,
@@ -143,36 +156,35 @@ def complementarity(material: Material, names: Sequence[str]) -> Made:
     index = place[order[:MOST_COLUMNS]]
     rows = [("image", sets[0].image[index])]
     rows += [(one.name, GREY - show_targeted(strongest(one.perturbation[index]), GREY)) for one in sets]
-    return Made(
-        pictures={"gallery": band(rows)},
+    return FigureResult(
+        pictures={"gallery": gallery_row(rows)},
         numbers={"complementarity": numbers},
         note="Grey where |δ| is below its mean. The images come first whose background is more often strong than "
         "their object.",
     )
 
 
-def vanishing_cat(material: Material, names: Sequence[str]) -> Made:
+def vanishing_cat(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Figure 5.9: CIFAR-10's cats; of other data sets the class whose perturbations the test models recognize most."""
-    sets = material.all_of(names)
+    sets = inputs.all_of(names)
     label = sets[0].label
     right = [
-        torch.stack([answers == label for answers in material.answers(name).values()]).double().mean(0)
-        for name in names
+        torch.stack([answers == label for answers in inputs.answers(name).values()]).double().mean(0) for name in names
     ]
     classes = label.unique()
     best = torch.stack([right[0][label == c].mean() for c in classes]).argmax()
-    names, known = material.data_set.class_names(), material.data_set.vanishing_class
-    chosen = int(classes[best]) if known is None else names.index(known)
-    called = names[chosen]
+    called, known = inputs.data.class_names(), inputs.data.vanishing_class
+    chosen = int(classes[best]) if known is None else called.index(known)
+    shown = called[chosen]
     index = (label == chosen).nonzero()[:MOST_COLUMNS, 0]
     if not len(index):
-        raise InputError(f"the sets have no image of class {called}")
+        raise InputError(f"the sets have no image of class {shown}")
     numbers = [
         {
             "set": one.name,
             **{
                 heading: value
-                for who, there in {called: label == chosen, "others": label != chosen}.items()
+                for who, there in {shown: label == chosen, "others": label != chosen}.items()
                 if there.any()
                 for heading, value in with_interval(
                     f"{who} recognized", float(found[there].mean()), int(there.sum())
@@ -181,64 +193,64 @@ def vanishing_cat(material: Material, names: Sequence[str]) -> Made:
         }
         for one, found in zip(sets, right, strict=True)
     ]
-    judges = "one test model" if len(material.judges) == 1 else f"mean of {len(material.judges)} test models"
+    judges = "one test model" if len(inputs.judges.models) == 1 else f"mean of {len(inputs.judges.models)} test models"
     why = "" if known is not None else f", the class of {sets[0].name} that is recognized most"
-    return Made(
-        pictures={"gallery": band(picture_rows(sets, index))},
+    return FigureResult(
+        pictures={"gallery": gallery_row(picture_rows(sets, index))},
         numbers={"recognized": numbers},
-        note=f"The class shown is {called}{why}; {judges}. {LOW_AND_HIGH}",
+        note=f"The class shown is {shown}{why}; {judges}. {LOW_AND_HIGH}",
     )
 
 
-def gradient_beside_cw(material: Material, names: Sequence[str]) -> Made:
+def gradient_beside_cw(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Figure 5.8."""
-    sets = material.all_of(names)
+    sets = inputs.all_of(names)
     index = first_of_each_class(sets[0].label)
-    return Made(
-        pictures={"gallery": band(picture_rows(sets, index))},
-        numbers={"recognized": _recognized(material, names, "recognized")},
+    return FigureResult(
+        pictures={"gallery": gallery_row(picture_rows(sets, index))},
+        numbers={"recognized": _recognized(inputs, names, "recognized")},
         note=LOW_AND_HIGH,
     )
 
 
-def _recognized(material: Material, names: Sequence[str], heading: str) -> list[Row]:
+def _recognized(inputs: FigureInputs, names: Sequence[SetName], heading: str) -> list[Row]:
     """The share of each set's perturbations that get their label, or target, from each test model."""
     return [
         {
             "set": one.name,
             "test model": judge,
-            "white box": material.is_white_box(one, judge),
+            "white box": inputs.judges.is_white_box(one, judge),
             "images": len(answers),
             **with_interval(heading, float((answers == wanted).double().mean()), len(answers)),
         }
         for name in names
-        for one in [material.set(name)]
+        for one in [inputs.perturbations(name)]
         for wanted in [one.wanted]
-        for judge, answers in material.answers(name).items()
+        for judge, answers in inputs.answers(name).items()
     ]
 
 
-def _seen(material: Material, made: PerturbationSet, index: Tensor, example: Tensor) -> list[Row]:
+def _seen(inputs: FigureInputs, perturbations: PerturbationSet, index: Tensor, example: Tensor) -> list[Row]:
     """What the test models see in images and in adversarial examples."""
-    clean, attacked = material.seen(made.image[index]), material.seen(example)
-    called = material.data_set.class_names()
+    clean, attacked = inputs.judges.seen(perturbations.image[index]), inputs.judges.seen(example)
+    called = inputs.data.class_names()
     return [
         {
             "image": called[label],
             **{f"{judge} sees": f"{clean[judge][i]} → {attacked[judge][i]}" for judge in clean},
         }
-        for i, label in enumerate(made.label[index].tolist())
+        for i, label in enumerate(perturbations.label[index].tolist())
     ]
 
 
-def _example(material: Material, made: PerturbationSet, index: Tensor) -> Tensor:
-    return adversarial_example(made.image[index], made.perturbation[index], material.epsilon)
+def _example(inputs: FigureInputs, perturbations: PerturbationSet, index: Tensor) -> Tensor:
+    return adversarial_example(perturbations.image[index], perturbations.perturbation[index], inputs.data.epsilon)
 
 
-def _first_masked(material: Material, made: PerturbationSet) -> tuple[Tensor, Tensor]:
+def _first_masked(inputs: FigureInputs, perturbations: PerturbationSet) -> tuple[Tensor, Tensor]:
     """The first image with a mask of each class, and their masks."""
-    place, masks = material.masked(made)
-    first = first_of_each_class(made.label[place])
+    place, masks = inputs.masked(perturbations)
+    first = first_of_each_class(perturbations.label[place])
     return place[first], masks[first]
 
 

@@ -9,16 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from lit_adv.attacks.attack import Model
+from lit_adv.data_sets import DataSet
 from lit_adv.errors import InputError
 from lit_adv.evaluation.evaluate import Rules, judge_logits, right
-from lit_adv.evaluation.intervals import crossed, crossed_change
-from lit_adv.evaluation.masking_effect import Judge
+from lit_adv.evaluation.intervals import two_way_change_interval, two_way_interval
 from lit_adv.evaluation.result import Measure
 from lit_adv.figures.plots import LABELS, STYLES, legend_below, panels, plain
 from lit_adv.perturbations.growth import Growth, levels
 from lit_adv.perturbations.perturbation_set import PerturbationSet
-from lit_adv.reproduce.made import Made, Row
-from lit_adv.reproduce.material import BATCH, Material
+from lit_adv.reproduce.inputs import FigureInputs
+from lit_adv.reproduce.judges import BATCH_SIZE
+from lit_adv.reproduce.result import FigureResult, Row
+from lit_adv.reproduce.set_name import SetName
 
 MEASURES: Final = {"recognized": "perturbations recognized (%)", "accuracy": "accuracy under attack (%)"}
 JUDGED: Final[tuple[Measure, ...]] = ("recognized", "attack")
@@ -26,15 +29,15 @@ JUDGED: Final[tuple[Measure, ...]] = ("recognized", "attack")
 
 
 @dataclass(frozen=True)
-class Size:
-    """What averages over m models and n copies achieve.
+class GrowthPoint:
+    """Measures of averages over m models and n copies.
 
     Attributes:
         m: models.
         n: copies.
-        groups: how many groups of m models there are.
+        groups: number of groups of m models.
         measured: mean and both ends of the 95 % interval of each of `MEASURES`, as shares.
-        to_all: the same of the change from here to the average over all models and copies, image by image.
+        to_all: likewise, the change from here to the average over all models and copies, image by image.
     """
 
     m: int
@@ -44,9 +47,9 @@ class Size:
     to_all: Mapping[str, tuple[float, float, float]]
 
 
-def curves(material: Material, names: Sequence[str]) -> Made:
+def curves(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Curves against m with all copies, against n with all models, and against m·n for each n."""
-    found = {name: _sizes(material, name) for name in names}
+    found = {name: _sizes(inputs, name) for name in names}
     most = {name: (sizes[-1].m, sizes[-1].n) for name, sizes in found.items()}
     models, model_axes = panels(len(MEASURES))
     copies, copy_axes = panels(len(MEASURES))
@@ -61,7 +64,7 @@ def curves(material: Material, names: Sequence[str]) -> Made:
         legend_below(figure, axes[0], len(names))
     numbers: list[Row] = [
         {
-            "attack": LABELS[name.split("-")[1]], "m": size.m, "n": size.n, "groups": size.groups,
+            "attack": LABELS[name.attack], "m": size.m, "n": size.n, "groups": size.groups,
             **{
                 f"{measure}{what}{end}": round(value, 5)
                 for what, shares in (("", size.measured), (" to all", size.to_all))
@@ -72,8 +75,8 @@ def curves(material: Material, names: Sequence[str]) -> Made:
         for name, sizes in found.items()
         for size in sizes
     ]  # fmt: skip
-    about = [_about(material, name) for name in names]
-    return Made(
+    about = [_about(inputs, name) for name in names]
+    return FigureResult(
         plots={"models": models, "copies": copies, "both": _both(found)},
         numbers={"growth": numbers},
         note="From one run for each attack: the average over the first n copies, of up to five groups of m source "
@@ -84,37 +87,38 @@ def curves(material: Material, names: Sequence[str]) -> Made:
     )
 
 
-def _about(material: Material, name: str) -> str:
-    made = material.set(name)
+def _about(inputs: FigureInputs, name: SetName) -> str:
+    made = inputs.perturbations(name)
     failed = len(made.manifest.missing)
     return (
-        f"{LABELS[name.split('-')[1]]}: {len(made.label)} images, "
+        f"{LABELS[name.attack]}: {len(made.label)} images, "
         f"{len(made.manifest.sources)} models{f', without {failed} that failed' if failed else ''}"
     )
 
 
-def _sizes(material: Material, name: str) -> list[Size]:
-    made = material.set(name)
-    if made.manifest.growth is None:
-        raise InputError(f"{material.folder(name)} was made without --growth; delete it or choose another --out")
-    kept = Growth.load(material.folder(name), made.manifest.growth)
-    judges = {judge: model for judge, model in material.judges.items() if not material.is_white_box(made, judge)}
+def _sizes(inputs: FigureInputs, name: SetName) -> list[GrowthPoint]:
+    perturbations, folder = inputs.perturbations(name), inputs.sets.folder(name)
+    if perturbations.manifest.growth is None:
+        raise InputError(f"{folder} was made without --growth; delete it or choose another --out")
+    kept = Growth.load(folder, perturbations.manifest.growth)
+    known = inputs.judges
+    judges = {judge: model for judge, model in known.models.items() if not known.is_white_box(perturbations, judge)}
     if not judges:
-        raise InputError(f"every test model of zoo {material.zoo} is among the sources of {material.folder(name)}")
+        raise InputError(f"every test model of zoo {known.path} is among the sources of {folder}")
     shares = {}
     for m, n in kept.sizes():
         if averages := kept.averages(m, n):
-            groups = [_right(material, replace(made, perturbation=average), judges) for average in averages]
+            groups = [_right(replace(perturbations, perturbation=average), judges, inputs.data) for average in averages]
             shares[m, n] = torch.stack(groups, 1)
     *_, whole = shares.values()
     return [
-        Size(
+        GrowthPoint(
             m,
             n,
             of_groups.shape[1],
-            {key: (float(x.mean()), *crossed(x)) for key, x in zip(MEASURES, of_groups, strict=True)},
+            {key: (float(x.mean()), *two_way_interval(x)) for key, x in zip(MEASURES, of_groups, strict=True)},
             {
-                key: (0.0, 0.0, 0.0) if of_groups is whole else (float(x.mean()), *crossed_change(x))
+                key: (0.0, 0.0, 0.0) if of_groups is whole else (float(x.mean()), *two_way_change_interval(x))
                 for key, x in zip(MEASURES, whole - of_groups, strict=True)
             },
         )
@@ -122,19 +126,19 @@ def _sizes(material: Material, name: str) -> list[Size]:
     ]
 
 
-def _right(material: Material, made: PerturbationSet, judges: Mapping[str, Judge]) -> Tensor:
-    """For each image the share of test models that recognize δ, and that see the image right under attack; `[2, N]`."""
-    rules = Rules.of(made, material.epsilon)
+def _right(perturbations: PerturbationSet, judges: Mapping[str, Model], data: DataSet) -> Tensor:
+    """Returns for each image the share of judges that answer right, by `MEASURES`; `[2, N]`."""
+    rules = Rules.of(perturbations, data.epsilon)
 
-    def answers(judge: Judge, measure: Measure) -> Tensor:
-        return rules.answer(measure, judge_logits(judge, made, measure, rules, BATCH))
+    def answers(judge: Model, measure: Measure) -> Tensor:
+        return rules.answer(measure, judge_logits(judge, perturbations, measure, rules, BATCH_SIZE))
 
-    found = [torch.stack([right(made, of, answers(judge, of)) for judge in judges.values()]) for of in JUDGED]
+    found = [torch.stack([right(perturbations, of, answers(judge, of)) for judge in judges.values()]) for of in JUDGED]
     return torch.stack(found).double().mean(1)
 
 
-def _draw(axes: Axes, name: str, measure: str, sizes: Mapping[int, Size]) -> None:
-    attack = name.split("-")[1]
+def _draw(axes: Axes, name: SetName, measure: str, sizes: Mapping[int, GrowthPoint]) -> None:
+    attack = name.attack
     colour, marker, dash = STYLES[attack]
     mean, low, high = ([100 * size.measured[measure][place] for size in sizes.values()] for place in range(3))
     axes.plot(
@@ -154,7 +158,7 @@ def _label(axes: Axes, x: str, y: str, ticks: Sequence[int]) -> None:
     plain(axes)
 
 
-def _both(found: Mapping[str, Sequence[Size]]) -> Figure:
+def _both(found: Mapping[SetName, Sequence[GrowthPoint]]) -> Figure:
     """A panel for each attack: recognized against m·n, a line for each n."""
     figure, axes = panels(len(found))
     every = sorted({size.n for sizes in found.values() for size in sizes})
@@ -165,6 +169,6 @@ def _both(found: Mapping[str, Sequence[Size]]) -> Figure:
             axis.plot(list(line), list(line.values()), "o-", color=grey, markersize=3, linewidth=1, label=f"n = {n}")
         ticks = [10**place for place in range(len(str(sizes[-1].m * sizes[-1].n)))]
         _label(axis, "perturbations averaged m·n", MEASURES["recognized"], ticks)
-        axis.set_title(LABELS[name.split("-")[1]], fontsize=10)
+        axis.set_title(LABELS[name.attack], fontsize=10)
     legend_below(figure, axes[0], len(every))
     return figure

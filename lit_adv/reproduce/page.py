@@ -12,7 +12,7 @@ from lit_adv.files import atomic_path, read_json
 from lit_adv.perturbations.manifest import Manifest
 from lit_adv.perturbations.perturbation_set import MANIFEST
 from lit_adv.reproduce.catalogue import CATALOGUE
-from lit_adv.reproduce.made import FIGURE
+from lit_adv.reproduce.result import FIGURE
 
 MOST_ROWS = 48
 JPEG_QUALITY = 88

@@ -2,32 +2,35 @@
 
 from collections.abc import Sequence
 
-from lit_adv.figures.gallery import band, picture_rows
+from lit_adv.figures.gallery import gallery_row, picture_rows
+from lit_adv.files import write_json
 from lit_adv.perturbations.perturbation_set import first_of_each_class
-from lit_adv.reproduce.made import Made
-from lit_adv.reproduce.material import Material
+from lit_adv.reproduce.inputs import FigureInputs
+from lit_adv.reproduce.result import FigureResult
+from lit_adv.reproduce.set_name import SetName
 from lit_adv.study.build import build
 from lit_adv.study.score import score, tables
 
 
-def study(material: Material, names: Sequence[str]) -> Made:
+def study(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Builds the page in a folder for this very set, and scores the answers in its `answers/`."""
-    [made] = material.all_of(names)
-    folder = material.out / f"study-{made.manifest.sha256[:12]}"
-    built = build(material.folder(names[0]), folder)
-    index = first_of_each_class(made.label)
-    pictures = {"gallery": band(picture_rows([made], index))}
+    [perturbations] = inputs.all_of(names)
+    folder = inputs.sets.out / f"study-{perturbations.manifest.sha256[:12]}"
+    built = build(inputs.sets.folder(names[0]), folder)
+    index = first_of_each_class(perturbations.label)
+    pictures = {"gallery": gallery_row(picture_rows([perturbations], index))}
     page = f"The page for people is {folder / 'page' / 'index.html'}, with pictures such as these"
     sheets = sorted((folder / "answers").glob("*.json"))
     if not sheets:
-        return Made(
+        return FigureResult(
             pictures=pictures,
             note=f"{page}; nobody has answered yet. Put the files that it saves into {folder / 'answers'} and make "
             f"this again.",
         )
-    figures = score(sheets, folder / "key.json", folder / "figures.json")
+    figures = score(sheets, folder / "key.json")
+    write_json(folder / "figures.json", figures)
     low, high = figures["interval_95"]
-    return Made(
+    return FigureResult(
         pictures=pictures,
         tables=tables(figures),
         numbers={"subjects": figures["subjects"]},

@@ -12,16 +12,19 @@ from lit_adv.evaluation.result import Evaluation, Measure
 from lit_adv.evaluation.similarity import similarity
 from lit_adv.evaluation.table import Table
 from lit_adv.figures.plots import LABELS, matrix, panels
-from lit_adv.reproduce.made import Made, number_or_none, with_interval
-from lit_adv.reproduce.material import Material
+from lit_adv.reproduce.inputs import FigureInputs
+from lit_adv.reproduce.result import FigureResult, number_or_none, with_interval
+from lit_adv.reproduce.set_name import SetName
 
 SHARES: Final[tuple[Measure, ...]] = ("clean", "noise", "attack", "recognized")
 """Columns of the CSV file, in its order."""
 
 
-def evaluated(material: Material, names: Sequence[str], table: Callable[[Sequence[Evaluation]], Table]) -> Made:
+def evaluated(
+    inputs: FigureInputs, names: Sequence[SetName], table: Callable[[Sequence[Evaluation]], Table]
+) -> FigureResult:
     """Table 4.3 or 4.4."""
-    evaluations = [material.evaluation(name) for name in names]
+    evaluations = [inputs.evaluation(name) for name in names]
     numbers = [
         {
             "set": evaluation.set, "averaged": evaluation.perturbations_per_image, "images": evaluation.images,
@@ -36,9 +39,7 @@ def evaluated(material: Material, names: Sequence[str], table: Callable[[Sequenc
         for evaluation in evaluations
         for judge, found in evaluation.judges.items()
     ]  # fmt: skip
-    figures = table(evaluations)
-    figures.print()
-    sets = material.all_of(names)
+    sets = inputs.all_of(names)
     alike = all(torch.equal(one.image, sets[0].image) for one in sets)
     largest = max(evaluations, key=lambda e: e.images)
     images = (
@@ -46,8 +47,8 @@ def evaluated(material: Material, names: Sequence[str], table: Callable[[Sequenc
         if alike
         else (f"Not all sets are of the same images; clean and random noise are those of {largest.set}.")
     )
-    return Made(
-        tables=[figures],
+    return FigureResult(
+        tables=[table(evaluations)],
         numbers={"evaluation": numbers},
         note=f"{images} In square brackets the 95 % interval that follows from "
         "the number of images (Wilson), in round ones the thesis's figures, of its own models, copies and images. "
@@ -55,16 +56,16 @@ def evaluated(material: Material, names: Sequence[str], table: Callable[[Sequenc
     )
 
 
-def similarities(material: Material, names: Sequence[str]) -> Made:
+def similarities(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Figure 5.7."""
-    place, mask = material.masked(material.set(names[0]))
-    settings = list(dict.fromkeys(name.split("-")[0] for name in names))
+    place, mask = inputs.masked(inputs.perturbations(names[0]))
+    settings = list(dict.fromkeys(name.setting for name in names))
     figure, axes = panels(len(settings))
     numbers = []
     for axis, setting in zip(axes, settings, strict=True):
-        chosen = [name for name in names if name.split("-")[0] == setting]
-        values = similarity([material.set(name).perturbation[place] for name in chosen], mask == OBJECT)
-        labels = [LABELS[name.split("-")[1]] for name in chosen]
+        chosen = [name for name in names if name.setting == setting]
+        values = similarity([inputs.perturbations(name).perturbation[place] for name in chosen], mask == OBJECT)
+        labels = [LABELS[name.attack] for name in chosen]
         matrix(axis, values, labels, setting.upper())
         numbers += [
             {
@@ -74,7 +75,7 @@ def similarities(material: Material, names: Sequence[str]) -> Made:
             }
             for label, row in zip(labels, values, strict=True)
         ]
-    return Made(
+    return FigureResult(
         plots={"matrices": figure},
         numbers={"similarity": numbers},
         note=f"Cosine similarity within the contour, the mean over {len(place)} images; an image for which an "
@@ -82,24 +83,24 @@ def similarities(material: Material, names: Sequence[str]) -> Made:
     )
 
 
-def noise(material: Material, names: Sequence[str]) -> Made:
+def noise(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """5.4: which classes pure noise gets, and how well the perturbations of each class are recognized."""
-    data, called = material.data_set, material.data_set.class_names()
+    data, called = inputs.data, inputs.data.class_names()
     draws = data.noise_draws
     seen = [
         {"test model": name, "class": called[label], "share": share}
-        for name, judge in material.judges.items()
+        for name, judge in inputs.judges.models.items()
         for label, share in noise_classes(judge, data.image_shape, data.mean, data.std, draws)
     ]
     recognized: dict[str, dict[str, object]] = {}
     for name in names:
-        made = material.set(name)
-        for judge, answers in material.answers(name).items():
-            star = "*" if material.is_white_box(made, judge) else ""
-            for label, share, images in by_class(answers, made.label):
+        perturbations = inputs.perturbations(name)
+        for judge, answers in inputs.answers(name).items():
+            star = "*" if inputs.judges.is_white_box(perturbations, judge) else ""
+            for label, share, images in by_class(answers, perturbations.label):
                 row = recognized.setdefault(called[label], {"class": called[label], "images": images})
-                row[f"{made.name}, {judge}{star}"] = share
-    return Made(
+                row[f"{perturbations.name}, {judge}{star}"] = share
+    return FigureResult(
         numbers={"noise": seen, "recognized": list(recognized.values())},
         note=f"Each test model saw {draws} draws of Gaussian noise with the data set's mean and standard deviation. "
         "Below, the share of the perturbations of each class that a test model recognizes; with a star those it "

@@ -12,7 +12,7 @@ import numpy as np
 from lit_adv.errors import InputError
 from lit_adv.evaluation.published import HUMANS
 from lit_adv.evaluation.table import Table
-from lit_adv.files import read_json, write_json
+from lit_adv.files import read_json
 from lit_adv.study.design import Study
 
 DRAWS: Final = 10_000
@@ -29,17 +29,13 @@ class Sheet:
     answers: dict[str, str]
 
 
-def score(files: Sequence[Path], key: Path, out: Path | None = None, seed: int = 0) -> dict[str, Any]:
-    """Prints the figures of a study, and writes them as JSON.
+def score(files: Sequence[Path], key: Path, seed: int = 0) -> dict[str, Any]:
+    """Returns the figures of a study.
 
     Args:
-        files: what the page saved, of complete groups.
-        key: what `build` wrote.
-        out: the JSON file; None for none.
+        files: saved by the page, of complete groups.
+        key: written by `build`.
         seed: of the bootstrap.
-
-    Returns:
-        What is written.
 
     Raises:
         InputError: a file is not a complete one of this study, or a subject has answered a group twice.
@@ -53,12 +49,7 @@ def score(files: Sequence[Path], key: Path, out: Path | None = None, seed: int =
         if (sheet.group, sheet.subject) in sheets:
             raise InputError(f"{path}: subject {sheet.subject} has answered group {sheet.group} in another file too")
         sheets[sheet.group, sheet.subject] = sheet
-    figures = summarise(list(sheets.values()), study, seed)
-    for table in tables(figures):
-        table.print()
-    if out is not None:
-        write_json(out, figures)
-    return figures
+    return summarise(list(sheets.values()), study, seed)
 
 
 def read_sheet(path: Path, study: Study) -> Sheet:

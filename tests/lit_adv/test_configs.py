@@ -1,12 +1,14 @@
 """Packaged names stand for files that exist; others are refused with the near ones."""
 
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from lit_adv.configs import expand, packaged
+from lit_adv.attacks import BIM, CW, Attack, DeepFool, Gradient, Square
+from lit_adv.configs import STEPS_PARAMETERS, expand, packaged
 from lit_adv.data_sets import DATA_SETS, DataSet
 from lit_adv.errors import InputError
 
@@ -86,3 +88,10 @@ def test_files_agree_with_what_is_known_of_the_data_sets(data: DataSet) -> None:
     assert found["attack"]["epsilon"] == data.epsilon
     if data.photographs is not None:
         assert Path(found["data"]["root"]) == data.photographs
+
+
+@pytest.mark.parametrize("attack", [BIM, CW, DeepFool, Gradient, Square])
+def test_parameters_for_steps_are_those_of_the_attacks(attack: type[Attack]) -> None:
+    parameter = STEPS_PARAMETERS.get(attack.__name__.lower())
+    assert attack.cost_parameter in (None, parameter)
+    assert parameter is None or parameter in signature(attack).parameters

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, norm, ttest_rel
 
-from lit_adv.evaluation.intervals import crossed, crossed_change, wilson
+from lit_adv.evaluation.intervals import two_way_change_interval, two_way_interval, wilson
 
 
 @given(count=st.integers(1, 500), data=st.data())
@@ -19,10 +19,10 @@ def test_wilson_against_scipy(count: int, data: st.DataObject) -> None:
 
 def test_few_groups_count_as_given() -> None:
     right = (torch.arange(100) < 37).double()[None]
-    assert crossed(right) == pytest.approx(wilson(0.37, 100), abs=0.001)
-    assert crossed(right.expand(2, -1)) == crossed(right)
-    assert crossed(torch.ones(5, 10)) == wilson(1, 10)
-    assert crossed(torch.ones(5, 1)) == wilson(1, 1)
+    assert two_way_interval(right) == pytest.approx(wilson(0.37, 100), abs=0.001)
+    assert two_way_interval(right.expand(2, -1)) == two_way_interval(right)
+    assert two_way_interval(torch.ones(5, 10)) == wilson(1, 10)
+    assert two_way_interval(torch.ones(5, 1)) == wilson(1, 1)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.4, 0.9])
@@ -35,7 +35,7 @@ def test_intervals_hold_the_true_share(groups: int, images: int, spread: float, 
     for _ in range(400):
         of_group, of_image = spread * generator.standard_normal((groups, 1)), generator.standard_normal((1, images))
         right = generator.standard_normal((groups, images)) + of_group + of_image < score
-        low, high = crossed(torch.from_numpy(right))
+        low, high = two_way_interval(torch.from_numpy(right))
         held += low <= share <= high
         widths.append(high - low)
     assert held >= 0.92 * 400
@@ -49,15 +49,15 @@ def test_a_change_is_paired() -> None:
     before = (torch.rand(400, generator=generator) < 0.5).double()
     after = torch.where(torch.rand(400, generator=generator) < 0.1, 1.0, before)
     expected = ttest_rel(after, before).confidence_interval()
-    low, high = crossed_change((after - before)[None])
+    low, high = two_way_change_interval((after - before)[None])
     assert (low, high) == pytest.approx((expected.low, expected.high), abs=0.002)
     unpaired = wilson(float(after.mean()), 400)
     assert high - low < 0.5 * (unpaired[1] - unpaired[0])
-    assert crossed_change((before - after)[None]) == pytest.approx((-high, -low))
+    assert two_way_change_interval((before - after)[None]) == pytest.approx((-high, -low))
     assert low < 0.05 < high
 
 
 def test_no_change_of_many_images_is_a_small_one() -> None:
     for images in (1, 20):
         most = wilson(0, images)[1]
-        assert crossed_change(torch.zeros(1, images)) == (-most, most)
+        assert two_way_change_interval(torch.zeros(1, images)) == (-most, most)

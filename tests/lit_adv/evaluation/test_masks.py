@@ -9,7 +9,7 @@ from PIL import Image
 
 from datamodules.imagenet import read_image
 from lit_adv.errors import InputError
-from lit_adv.evaluation.masks import decode, grown, read_mask, read_masks, stroke
+from lit_adv.evaluation.masks import decode, dilated, ink_mask, read_mask, read_masks
 
 
 def test_both_encodings() -> None:
@@ -61,18 +61,18 @@ def test_masks_of_a_set(tmp_path: Path) -> None:
 def test_growth_by_hand() -> None:
     part = torch.zeros(1, 9, 9, dtype=torch.bool)
     part[0, 4, 4] = True
-    assert grown(part, 1).sum() == 9
-    assert grown(part, 2).sum() == 25
-    assert grown(part, 9).all()
-    assert not grown(part, -1).any()
-    assert torch.equal(grown(part, 0), part)
+    assert dilated(part, 1).sum() == 9
+    assert dilated(part, 2).sum() == 25
+    assert dilated(part, 9).all()
+    assert not dilated(part, -1).any()
+    assert torch.equal(dilated(part, 0), part)
     # Everything stays everything: the edge takes nothing.
-    assert grown(torch.ones(1, 9, 9, dtype=torch.bool), -2).all()
-    assert torch.equal(grown(grown(part, 2), -1), grown(part, 1))
+    assert dilated(torch.ones(1, 9, 9, dtype=torch.bool), -2).all()
+    assert torch.equal(dilated(dilated(part, 2), -1), dilated(part, 1))
 
 
 def test_the_stroke_of_a_digit() -> None:
-    assert stroke(torch.tensor([[[[0.0, 0.2, 1.0]]]])).tolist() == [[[0, 1, 1]]]
+    assert ink_mask(torch.tensor([[[[0.0, 0.2, 1.0]]]])).tolist() == [[[0, 1, 1]]]
 
 
 def test_sixteen_bits_are_refused(tmp_path: Path) -> None:

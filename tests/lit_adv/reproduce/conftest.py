@@ -1,43 +1,59 @@
 """Perturbation sets of every name, made up, so that figures are made in no time."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from datamodules.labelled import Labelled
+from lit_adv.data_sets import DATA_SETS
 from lit_adv.perturbations.exact_mean import ExactMean
 from lit_adv.perturbations.growth import Cells, Growth
 from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, SourceRecord
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.reproduce.catalogue import CATALOGUE
-from lit_adv.reproduce.material import Material
+from lit_adv.reproduce.inputs import FigureInputs
+from lit_adv.reproduce.judges import Judges
+from lit_adv.reproduce.set_name import SetName
+from lit_adv.reproduce.sets import Sets
 from lit_adv.zoo.zoo import Zoo
 
 CALLED = {"bim": "BIM", "cw": "CW", "deepfool": "DeepFool", "square": "Square", "gradient": "Gradient"}
 PER_CLASS = 2
 
 
+def no_set_is_made(words: Sequence[str]) -> None:
+    """Stands where missing sets are made."""
+    raise AssertionError(f"a set is missing: {words}")
+
+
+def inputs_of(data: str, zoo: Path, out: Path, masks: Path | None = None, **options: Any) -> FigureInputs:
+    """Inputs whose sets are all there; options as those of `Sets`."""
+    sets = Sets(data=DATA_SETS[data], zoo=zoo, out=out, make_set=no_set_is_made, **options)
+    return FigureInputs(sets=sets, judges=Judges(zoo, DATA_SETS[data]), masks=masks)
+
+
 def made_up(
-    name: str, images: Tensor, labels: Tensor, zoo: Zoo, place: int, data: DataRecord | None = None
+    name: SetName, images: Tensor, labels: Tensor, zoo: Zoo, seed: int, data: DataRecord | None = None
 ) -> PerturbationSet:
     """A set of two images a class, or of one for one noisy model; δ is noise."""
-    setting, attack, *more = name.split("-")
-    count = 1 if setting == "nsm" else PER_CLASS
+    count = 1 if name.setting == "nsm" else PER_CLASS
     index = torch.cat([(labels == c).nonzero()[:count, 0] for c in labels.unique()])
     image, label = images[index], labels[index]
-    delta = torch.randn(image.shape, generator=torch.Generator().manual_seed(place))
+    delta = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed))
     manifest = Manifest(
-        setting=setting.upper(),
-        attack=AttackRecord(CALLED[attack], {"steps": 1, "clip": [0, 1] if more == ["clipped"] else None}),
+        setting=name.setting.upper(),
+        attack=AttackRecord(CALLED[name.attack], {"steps": 1, "clip": [0, 1] if name.clipped else None}),
         sources=tuple(SourceRecord(spec.name, spec.checksum) for spec in zoo.sources[:1]),
         data=data or DataRecord("mnist"),
-        sigma=float(more[1]) if more[:1] == ["sigma"] else 0.0,
+        sigma=name.sigma or 0.0,
     )
     classes = label.unique()
-    target = classes[(torch.searchsorted(classes, label) + 1) % len(classes)] if more == ["targeted"] else None
+    target = classes[(torch.searchsorted(classes, label) + 1) % len(classes)] if name.targeted else None
     return PerturbationSet(
         perturbation=delta, image=image, label=label, count=torch.ones_like(label), manifest=manifest, target=target
     )
@@ -61,9 +77,9 @@ def save(made: PerturbationSet, folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def material(tmp_path_factory: pytest.TempPathFactory, zoo: Zoo, digits: Labelled) -> Material:
+def inputs(tmp_path_factory: pytest.TempPathFactory, zoo: Zoo, digits: Labelled) -> FigureInputs:
     out = tmp_path_factory.mktemp("reproduce")
     names = dict.fromkeys(name for entry in CATALOGUE for name in entry.sets)
-    for place, name in enumerate(names):
-        save(made_up(name, digits.test_images, digits.test_labels, zoo, place), out / "sets" / name)
-    return Material(data="mnist", zoo=zoo.path, out=out)
+    for seed, name in enumerate(names):
+        save(made_up(name, digits.test_images, digits.test_labels, zoo, seed), out / "sets" / str(name))
+    return inputs_of("mnist", zoo.path, out)

@@ -12,10 +12,12 @@ from PIL import Image
 
 from lit_adv.configs import packaged
 from lit_adv.reproduce.catalogue import CATALOGUE, Entry
-from lit_adv.reproduce.made import Made
+from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.make import make
-from lit_adv.reproduce.material import Material
 from lit_adv.reproduce.page import write_page
+from lit_adv.reproduce.result import FigureResult
+from lit_adv.reproduce.set_name import SetName
+from tests.lit_adv.reproduce.conftest import inputs_of
 
 THESIS = (
     *("table-4.3", "table-4.4", "figure-4.3", "figure-4.4"),
@@ -37,18 +39,18 @@ def test_every_table_and_figure_is_there_once_and_in_order() -> None:
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
 def test_every_set_has_a_packaged_configuration(entry: Entry) -> None:
     for data in entry.data:
-        material = Material(data=data, zoo=Path("zoo"), out=Path("out"))
+        sets = inputs_of(data, Path("zoo"), Path("out")).sets
         for name in entry.sets:
-            assert material.words_of(name)[1] in packaged()
+            assert sets.words_of(name)[1] in packaged()
 
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
-def test_it_is_made(entry: Entry, material: Material) -> None:
-    make(entry, material)
-    folder = material.out / "figures" / entry.name
+def test_it_is_made(entry: Entry, inputs: FigureInputs) -> None:
+    make(entry, inputs)
+    folder = inputs.sets.out / "figures" / entry.name
     figure = json.loads((folder / "figure.json").read_text())
     assert figure["title"] == entry.title
-    assert set(figure["sets"]) == set(entry.sets)
+    assert set(figure["sets"]) == set(map(str, entry.sets))
     assert figure["plots"] or figure["pictures"] or figure["tables"] or figure["numbers"]
     for name in (*figure["plots"], *figure["pictures"]):
         with Image.open(BytesIO((folder / f"{name}.png").read_bytes())) as image:
@@ -62,22 +64,22 @@ def test_it_is_made(entry: Entry, material: Material) -> None:
         assert shown == [list(row.values()) for row in found]
 
 
-def test_the_page_holds_all(material: Material, capsys: pytest.CaptureFixture[str]) -> None:
-    html = write_page(material.out, "mnist").read_text()
+def test_the_page_holds_all(inputs: FigureInputs, capsys: pytest.CaptureFixture[str]) -> None:
+    html = write_page(inputs.sets.out, "mnist").read_text()
     assert "left out" not in capsys.readouterr().out
     for entry in CATALOGUE:
         assert f'<section id="{entry.name}">' in html
-    assert html.count("data:image/") == len(list(material.out.glob("figures/*/*.png")))
+    assert html.count("data:image/") == len(list(inputs.sets.out.glob("figures/*/*.png")))
     assert len(html) < 20e6
     assert not re.search(r'(?:src|href)="https?:', html)
 
 
-def test_the_page_leaves_out_what_is_not_of_these_sets(material: Material, capsys: pytest.CaptureFixture[str]) -> None:
-    assert '<section id="figure' not in write_page(material.out, "cifar10").read_text()
-    manifest = material.folder("sm-square") / "manifest.json"
+def test_the_page_leaves_out_other_sets(inputs: FigureInputs, capsys: pytest.CaptureFixture[str]) -> None:
+    assert '<section id="figure' not in write_page(inputs.sets.out, "cifar10").read_text()
+    manifest = inputs.sets.folder(SetName.parse("sm-square")) / "manifest.json"
     before = manifest.read_text()
     manifest.write_text(json.dumps({**json.loads(before), "sha256": "another"}))
-    html = write_page(material.out, "mnist").read_text()
+    html = write_page(inputs.sets.out, "mnist").read_text()
     manifest.write_text(before)
     assert 'id="figure-5.1"' not in html
     assert 'id="figure-4.3"' in html
@@ -86,9 +88,9 @@ def test_the_page_leaves_out_what_is_not_of_these_sets(material: Material, capsy
 
 def test_an_interrupted_figure_is_none(tmp_path: Path) -> None:
     """What says that it is complete goes first and comes last."""
-    made = Made(pictures={"a": b"1"}, numbers={"n": [{"x": 1.0}]})
+    made = FigureResult(pictures={"a": b"1"}, numbers={"n": [{"x": 1.0}]})
     made.save(tmp_path, {"title": "t"})
     with pytest.raises(ValueError, match="JSON"):
-        Made(pictures={"a": b"2"}, numbers={"n": [{"x": float("nan")}]}).save(tmp_path, {"title": "t"})
+        FigureResult(pictures={"a": b"2"}, numbers={"n": [{"x": float("nan")}]}).save(tmp_path, {"title": "t"})
     assert (tmp_path / "a.png").read_bytes() == b"2"
     assert not (tmp_path / "figure.json").exists()

@@ -1,94 +1,16 @@
-"""`lit-adv reproduce` as a user meets it."""
+"""Entries are chosen by name; what cannot be made says why."""
 
-import json
 from pathlib import Path
 
-import pytest
-
-from lit_adv.cli import main
 from lit_adv.reproduce.catalogue import CATALOGUE
+from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.make import chosen_entries
-from lit_adv.reproduce.material import Material
-from lit_adv.zoo.zoo import Zoo
+from tests.lit_adv.reproduce.conftest import inputs_of
 
 
-def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line of an error."""
-    with pytest.raises(SystemExit) as ended:
-        main(["reproduce", *words])
-    assert ended.value.code == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    return error
-
-
-def test_a_set_is_made_and_used_again(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["figure-4.6", "--zoo", str(zoo.path), "--out", str(tmp_path), "--fast", "--steps", "bim=1"]
-    main(["reproduce", *words, "--", "--data.per_class", "1", "--data.copies", "1"])
-    manifest = json.loads((tmp_path / "sets/nmm-bim/manifest.json").read_text())
-    assert manifest["attack"]["steps"] == 1
-    assert (tmp_path / "figures/figure-4.6/gallery.png").is_file()
-    capsys.readouterr()
-    before = (tmp_path / "sets/nmm-bim/perturbations.safetensors").stat().st_mtime_ns
-    main(["reproduce", *words])
-    assert "predict" not in capsys.readouterr().err
-    assert (tmp_path / "sets/nmm-bim/perturbations.safetensors").stat().st_mtime_ns == before
-    assert "Figure 4.6" in (tmp_path / "index.html").read_text()
-
-
-def test_growth_by_the_command(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--zoo", str(zoo.path), "--out", str(tmp_path), "--steps", "bim=1", "cw=1", "deepfool=1", "--"]
-    few = ["--data.per_class", "1", "--data.copies", "2"]
-    main(["reproduce", "growth", *words, *few])
-    rows = json.loads((tmp_path / "figures/growth/figure.json").read_text())["numbers"]["growth"]
-    assert [(row["attack"], row["m"], row["n"]) for row in rows][:2] == [("BIM", 1, 1), ("BIM", 1, 2)]
-    assert len(rows) == 3 * 3 * 2
-    main(["predict", "--config", "mnist-nmm-cw", "--zoo", str(zoo.path), "--out", str(tmp_path / "sets/nmm-cw"), *few,
-          "--model.attack.steps", "1", "--restart"])  # fmt: skip
-    capsys.readouterr()
-    assert "sets/nmm-cw was made without --growth; delete it" in said(["growth", *words], capsys)
-
-
-def test_all_leaves_growth_out_where_it_takes_much_memory(zoo: Zoo, material: Material) -> None:
+def test_all_leaves_growth_out_where_it_takes_much_memory(inputs: FigureInputs) -> None:
     entry = next(entry for entry in CATALOGUE if entry.growth)
-    assert entry in chosen_entries(["all"], material)
-    photographs = Material(data="imagenet", zoo=Path("imagenet"), out=Path("nowhere"), words=["--data.root", "."])
+    assert entry in chosen_entries(["all"], inputs)
+    photographs = inputs_of("imagenet", Path("imagenet"), Path("nowhere"), words=["--data.root", "."])
     assert entry not in chosen_entries(["all"], photographs)
     assert entry in chosen_entries(["all", "growth"], photographs)
-
-
-def test_the_list(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["reproduce", "--list", "--data", "imagenet", "--out", str(tmp_path)])
-    out = capsys.readouterr().out
-    assert "figure-5.7" in out
-    assert "--masks" in out
-    assert "178 source" in " ".join(out.split())
-    main(["reproduce", "--list", "--zoo", str(zoo.path), "--out", str(tmp_path)])
-    assert "3 source models" in " ".join(capsys.readouterr().out.split())
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["figure-4.33"], "did you mean figure-4.3"),
-        ([], "--list"),
-        (["figure-4.8", "--data", "cifar10"], "no meaning on cifar10"),
-        (["figure-4.8", "--data", "imagenet"], "give --masks FOLDER"),
-        (["figure-4.6"], "no packaged zoo for mnist"),
-        (["figure-4.6", "--zoo", "nowhere"], "nowhere"),
-    ],
-)
-def test_bad_input_is_one_line(
-    words: list[str], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert expected in said([*words, "--out", str(tmp_path / "out")], capsys)
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_predict_that_fails_says_so(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["figure-4.6", "--zoo", str(zoo.path), "--out", str(tmp_path), "--", "--data.per_class", "0"]
-    with pytest.raises(SystemExit) as ended:
-        main(["reproduce", *words])
-    assert ended.value.code == 2
-    assert "ended with exit code 2" in capsys.readouterr().err
-    assert not (tmp_path / "figures").exists()

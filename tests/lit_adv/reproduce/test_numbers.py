@@ -1,21 +1,24 @@
 """What the figures say, against the sets themselves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from lit_adv.errors import InputError
 from lit_adv.evaluation.intervals import wilson
-from lit_adv.evaluation.masks import stroke
+from lit_adv.evaluation.masks import ink_mask
 from lit_adv.evaluation.result import Evaluation
 from lit_adv.perturbations.growth import Growth
 from lit_adv.reproduce import curves, galleries, growth, tables
-from lit_adv.reproduce.material import Material
+from lit_adv.reproduce.inputs import FigureInputs
+from lit_adv.reproduce.set_name import SetName, set_names
 
 
-def test_contour_and_background(material: Material) -> None:
-    made = curves.contour_and_background(material, ["nmm-bim"])
-    one, [judge] = material.set("nmm-bim"), material.judges.values()
+def test_contour_and_background(inputs: FigureInputs) -> None:
+    made = curves.contour_and_background(inputs, set_names("nmm-bim"))
+    one, [judge] = inputs.perturbations(SetName.parse("nmm-bim")), inputs.judges.models.values()
     ink = one.image > 0
     for row in made.numbers["accuracy"]:
         where = {"nothing": torch.zeros_like(ink), "contour": ink, "background": ~ink}[row["part"]]
@@ -26,22 +29,24 @@ def test_contour_and_background(material: Material) -> None:
     assert f"ratio is {ratio:.2f} here, over 20 images" in made.note
 
 
-def test_slopes_belong_to_the_areas(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slopes_belong_to_the_areas(inputs: FigureInputs) -> None:
     """Two judges, one of which is right on fewer images the more of them is perturbed."""
 
+    [name] = names = set_names("mm-deepfool")
+
     def judge(images: torch.Tensor) -> torch.Tensor:
-        name = "mm-deepfool"
-        made = material.set(name)
+        made = inputs.perturbations(name)
         changed = (images[:, None] - made.image[None]).abs().flatten(2)
         which = changed.sum(2).argmin(1)
         share = (changed[torch.arange(len(images)), which] > 0).double().mean(1)
         right = share <= (which + 0.5) / len(made.label)
         return torch.nn.functional.one_hot((made.label[which] + ~right) % 10, 10).double()
 
-    always = material.judges["model-000"]
-    monkeypatch.setitem(material.__dict__, "judges", {"one": judge, "two": always})
-    area = [r for r in curves.by_area_curves(material, ["mm-deepfool"]).numbers["curves"] if r["part"] == "contour"]
-    made = curves.derivative_curves(material, ["mm-deepfool"])
+    always = inputs.judges.models["model-000"]
+    inputs = replace(inputs, judges=replace(inputs.judges))
+    inputs.judges.__dict__["models"] = {"one": judge, "two": always}
+    area = [r for r in curves.by_area_curves(inputs, names).numbers["curves"] if r["part"] == "contour"]
+    made = curves.derivative_curves(inputs, names)
     slope = made.numbers["curves"]
     x, y = (np.array([row[key] for row in area]) for key in ("share perturbed", "one"))
     assert (x[0], x[-1], y[0], y[-1]) == (0, 1, 1, 0)
@@ -50,15 +55,15 @@ def test_slopes_belong_to_the_areas(material: Material, monkeypatch: pytest.Monk
     assert all(row["mean"] == pytest.approx((row["one"] + row["two"]) / 2, abs=1e-4) for row in slope)
     assert "mean low" not in slope[0], "a slope is no share"
     assert "Mean of 2 test models" in made.note
-    ink = 100 * float((material.set("mm-deepfool").image > 0).float().mean())
+    ink = 100 * float((inputs.perturbations(name).image > 0).float().mean())
     assert f"border, at {ink:.0f} % of the image." in made.note
     assert made.plots["curves"].axes[0].collections, "no band shows the spread"
 
 
-def test_strong_pixels_inside_and_outside(material: Material) -> None:
-    rows = galleries.complementarity(material, ["mm-cw", "nmm-cw"]).numbers["complementarity"]
-    one = material.set("nmm-cw")
-    mask = stroke(one.image)
+def test_strong_pixels_inside_and_outside(inputs: FigureInputs) -> None:
+    rows = galleries.complementarity(inputs, set_names("mm-cw", "nmm-cw")).numbers["complementarity"]
+    one = inputs.perturbations(SetName.parse("nmm-cw"))
+    mask = ink_mask(one.image)
     for row in rows:
         if row["set"] == "NMM CW":
             delta = one.perturbation[row["image"], 0].abs()
@@ -69,18 +74,18 @@ def test_strong_pixels_inside_and_outside(material: Material) -> None:
     assert surplus == sorted(surplus, reverse=True)
 
 
-def test_square_examples_are_the_surest_and_the_least_sure(material: Material) -> None:
-    one, [judge] = material.set("nmm-square"), material.judges.values()
+def test_square_examples_are_the_surest_and_the_least_sure(inputs: FigureInputs) -> None:
+    one, [judge] = inputs.perturbations(SetName.parse("nmm-square")), inputs.judges.models.values()
     chance = judge((one.perturbation < 0).float()).softmax(1)[torch.arange(20), one.label]
-    most = galleries.square_examples(material, ["nmm-square"], clear=True).numbers["probability"]
-    least = galleries.square_examples(material, ["nmm-square"], clear=False).numbers["probability"]
+    most = galleries.square_examples(inputs, set_names("nmm-square"), clear=True).numbers["probability"]
+    least = galleries.square_examples(inputs, set_names("nmm-square"), clear=False).numbers["probability"]
     assert [row["image"] for row in most] == chance.argsort(descending=True)[:10].tolist()
     assert [row["image"] for row in least] == chance.argsort()[:10].tolist()
 
 
-def test_targets_are_counted(material: Material) -> None:
-    made = galleries.targeted(material, ["nmm-bim-targeted"])
-    one, [judge] = material.set("nmm-bim-targeted"), material.judges.values()
+def test_targets_are_counted(inputs: FigureInputs) -> None:
+    made = galleries.targeted(inputs, set_names("nmm-bim-targeted"))
+    one, [judge] = inputs.perturbations(SetName.parse("nmm-bim-targeted")), inputs.judges.models.values()
     answers = judge((one.perturbation > 0).float()).argmax(1)
     [row] = made.numbers["recognized"]
     assert row["given the target"] == pytest.approx(float((answers == one.target).double().mean()))
@@ -90,31 +95,30 @@ def test_targets_are_counted(material: Material) -> None:
     assert "0 → 1, 1 → 2" in made.note
 
 
-def test_recognized_by_class_adds_up(material: Material) -> None:
-    made = tables.noise(material, ["nmm-bim"])
-    evaluation = material.evaluation("nmm-bim")
+def test_recognized_by_class_adds_up(inputs: FigureInputs) -> None:
+    made = tables.noise(inputs, set_names("nmm-bim"))
+    evaluation = inputs.evaluation(SetName.parse("nmm-bim"))
     [judge] = evaluation.judges.values()
     rows = made.numbers["recognized"]
     shares = [row["NMM BIM, model-000"] * row["images"] for row in rows]
     assert sum(shares) == pytest.approx(20 * judge.recognized, abs=1e-4)
-    answers = material.answers("nmm-bim")["model-000"]
+    answers = inputs.answers(SetName.parse("nmm-bim"))["model-000"]
     assert judge.commonest == pytest.approx(float(answers.bincount().max()) / 20)
     assert sum(row["share"] for row in made.numbers["noise"]) == pytest.approx(1)
 
 
-def test_growth_ends_at_the_set_itself(material: Material) -> None:
-    made = growth.curves(material, ["nmm-bim", "nmm-cw"])
+def test_growth_ends_at_the_set_itself(inputs: FigureInputs) -> None:
+    made = growth.curves(inputs, set_names("nmm-bim", "nmm-cw"))
     rows = [row for row in made.numbers["growth"] if row["attack"] == "CW"]
     assert [(row["m"], row["n"], row["groups"]) for row in rows] == [
         (m, n, groups) for m, groups in ((1, 5), (2, 3), (5, 1), (6, 1)) for n in (1, 2)
     ]
-    [judge] = material.evaluation("nmm-cw").judges.values()
+    [judge] = inputs.evaluation(SetName.parse("nmm-cw")).judges.values()
     assert (rows[-1]["recognized"], rows[-1]["accuracy"]) == pytest.approx((judge.recognized, judge.attack))
-    one, kept = (
-        material.set("nmm-cw"),
-        Growth.load(material.folder("nmm-cw"), material.set("nmm-cw").manifest.growth),
-    )
-    [test_model] = material.judges.values()
+    one = inputs.perturbations(SetName.parse("nmm-cw"))
+    assert one.manifest.growth is not None
+    kept = Growth.load(inputs.sets.folder(SetName.parse("nmm-cw")), one.manifest.growth)
+    [test_model] = inputs.judges.models.values()
     for row, n in zip(rows, (1, 2), strict=False):
         seen = torch.stack([test_model((delta < 0).float()).argmax(1) for delta in kept.averages(1, n)])
         assert row["recognized"] == pytest.approx(float((seen == one.label).double().mean()))
@@ -125,32 +129,33 @@ def test_growth_ends_at_the_set_itself(material: Material) -> None:
             assert row[f"{measure} to all low"] <= row[f"{measure} to all"] <= row[f"{measure} to all high"]
 
 
-def test_growth_needs_sets_that_keep_it(material: Material) -> None:
+def test_growth_needs_sets_that_keep_it(inputs: FigureInputs) -> None:
     with pytest.raises(InputError, match="without --growth"):
-        growth.curves(material, ["mm-bim"])
+        growth.curves(inputs, set_names("mm-bim"))
 
 
-def test_an_evaluation_is_made_once(material: Material) -> None:
-    first = material.evaluation("sm-bim")
-    path = material.folder("sm-bim") / "evaluation.json"
+def test_an_evaluation_is_made_once(inputs: FigureInputs) -> None:
+    first = inputs.evaluation(SetName.parse("sm-bim"))
+    path = inputs.sets.folder(SetName.parse("sm-bim")) / "evaluation.json"
     before = path.stat().st_mtime_ns
-    assert material.evaluation("sm-bim") == first == Evaluation.load(path)
+    assert inputs.evaluation(SetName.parse("sm-bim")) == first == Evaluation.load(path)
     assert path.stat().st_mtime_ns == before
 
 
-def test_what_the_judges_see(material: Material) -> None:
-    one, [judge] = material.set("nmm-bim"), material.judges.values()
-    rows = galleries.adversarial_examples(material, ["nmm-bim"]).numbers["answers"]
+def test_what_the_judges_see(inputs: FigureInputs) -> None:
+    one, [judge] = inputs.perturbations(SetName.parse("nmm-bim")), inputs.judges.models.values()
+    rows = galleries.adversarial_examples(inputs, set_names("nmm-bim")).numbers["answers"]
     index = torch.arange(0, 20, 2)
     clean = judge(one.image[index]).argmax(1).tolist()
     attacked = judge(one.image[index] + 0.2 * one.perturbation[index].sign()).argmax(1).tolist()
     assert [row["model-000 sees"] for row in rows] == [f"{a} → {b}" for a, b in zip(clean, attacked, strict=True)]
 
 
-def test_one_class_against_the_others(material: Material) -> None:
-    made = galleries.vanishing_cat(material, ["nmm-bim", "nmm-cw"])
-    right = {name: material.answers(name)["model-000"] == material.set(name).label for name in ("nmm-bim", "nmm-cw")}
-    shares = [float(right["nmm-bim"][2 * c : 2 * c + 2].double().mean()) for c in range(10)]
+def test_one_class_against_the_others(inputs: FigureInputs) -> None:
+    made = galleries.vanishing_cat(inputs, set_names("nmm-bim", "nmm-cw"))
+    names = set_names("nmm-bim", "nmm-cw")
+    right = {name: inputs.answers(name)["model-000"] == inputs.perturbations(name).label for name in names}
+    shares = [float(right[names[0]][2 * c : 2 * c + 2].double().mean()) for c in range(10)]
     best = int(np.argmax(shares))
     assert f"class shown is {best}," in made.note
     for row, name in zip(made.numbers["recognized"], right, strict=True):
@@ -160,9 +165,9 @@ def test_one_class_against_the_others(material: Material) -> None:
         assert row[f"{best} recognized low"] == pytest.approx(wilson(row[f"{best} recognized"], 2)[0], abs=1e-4)
 
 
-def test_accuracy_against_epsilon(material: Material) -> None:
-    one, [judge] = material.set("mm-bim"), material.judges.values()
-    rows = curves.by_epsilon_curves(material, ["mm-bim"]).numbers["curves"]
+def test_accuracy_against_epsilon(inputs: FigureInputs) -> None:
+    one, [judge] = inputs.perturbations(SetName.parse("mm-bim")), inputs.judges.models.values()
+    rows = curves.by_epsilon_curves(inputs, set_names("mm-bim")).numbers["curves"]
     assert [row["epsilon"] for row in rows[:10]] == pytest.approx([0.1 * step for step in range(1, 11)])
     for row in rows[:10]:
         seen = one.image + row["epsilon"] * one.perturbation.sign() * (one.image > 0)

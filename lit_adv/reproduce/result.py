@@ -1,4 +1,4 @@
-"""What was made for a figure or table, on disk."""
+"""The result of a figure or table, in memory and on disk."""
 
 import csv
 import io
@@ -20,16 +20,16 @@ FIGURE: Final = "figure.json"
 LOW_AND_HIGH: Final = "Low and high are the ends of 95 % intervals that follow from the number of images (Wilson)."
 
 
-@dataclass(kw_only=True)
-class Made:
+@dataclass(frozen=True, kw_only=True)
+class FigureResult:
     """Pictures and numbers of one figure or table.
 
     Attributes:
         plots: drawn by matplotlib, by name; written as PNG and PDF.
         pictures: PNG files, by name.
-        tables: to be printed and shown.
+        tables: for people.
         numbers: rows with the same keys, by name; written as CSV.
-        note: what a reader must know of these.
+        note: sentences that a reader needs to understand these.
     """
 
     plots: Mapping[str, Figure] = field(default_factory=dict)
@@ -39,7 +39,12 @@ class Made:
     note: str = ""
 
     def save(self, folder: Path, about: Row) -> None:
-        """Writes pictures, numbers and, last, `figure.json`, which also holds what is said `about` them."""
+        """Writes pictures, numbers and, last, `figure.json`.
+
+        Args:
+            folder: of the figure.
+            about: further content of `figure.json`.
+        """
         (folder / FIGURE).unlink(missing_ok=True)
         for name, plot in self.plots.items():
             for ending, metadata in (("png", None), ("pdf", {"CreationDate": None})):
@@ -63,18 +68,18 @@ class Made:
 
 
 def number_or_none(value: float) -> float | None:
-    """The value with four decimals; None for NaN, which JSON has not."""
+    """Returns the value with four decimals; None for NaN, which JSON has not."""
     return None if isnan(value) else round(value, 4)
 
 
 def with_interval(name: str, share: float, images: int) -> dict[str, float]:
-    """A share of images and both ends of its 95 % interval, by heading, with five decimals."""
+    """Returns a share of images and both ends of its 95 % interval, by heading, with five decimals."""
     low, high = wilson(share, images)
     return {name: round(share, 5), f"{name} low": round(low, 5), f"{name} high": round(high, 5)}
 
 
 def as_csv(rows: Sequence[Row]) -> str:
-    """Rows with the same keys as comma-separated values, the keys first."""
+    """Returns rows with the same keys as comma-separated values, the keys first."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

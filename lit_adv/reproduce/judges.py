@@ -1,0 +1,119 @@
+"""Test models of a zoo, and their answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from lit_adv.attacks.attack import Model
+from lit_adv.data_sets import DataSet
+from lit_adv.errors import InputError
+from lit_adv.evaluation.evaluate import Rules, evaluate, judge_logits
+from lit_adv.evaluation.result import Evaluation
+from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.zoo.model_spec import ModelSpec
+from lit_adv.zoo.zoo import ZOOS, Zoo
+
+BATCH_SIZE: Final = 50
+"""Images that a judge of figures sees at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judges:
+    """The test models of a zoo, which is opened, and loaded, when first asked for.
+
+    Attributes:
+        path: the zoo's folder, file or name.
+        data: the data set of its images.
+    """
+
+    path: Path
+    data: DataSet
+
+    @cached_property
+    def zoo(self) -> Zoo:
+        """The zoo.
+
+        Raises:
+            InputError: there is none, or it takes other images.
+        """
+        packaged = (ZOOS / f"{self.data.name}.yaml").is_file()
+        if self.path == Path(self.data.name) and not self.path.is_dir() and not packaged:
+            raise InputError(f"there is no packaged zoo for {self.data.name}; give --zoo, or --fast")
+        zoo = Zoo.open(self.path)
+        for spec in zoo.models:
+            if spec.image_shape != self.data.image_shape:
+                images = f"images {list(spec.image_shape)}, not those of {self.data.name}"
+                raise InputError(f"zoo {self.path} takes {images}")
+        return zoo
+
+    @cached_property
+    def models(self) -> Mapping[str, Model]:
+        """The models by name; they give logits on the CPU, wherever they are computed."""
+        return {spec.name: _loaded(spec) for spec in self.zoo.judges}
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """Checksums of the models' weights, by name."""
+        return {spec.name: spec.checksum for spec in self.zoo.judges}
+
+    def is_white_box(self, perturbations: PerturbationSet, judge: str) -> bool:
+        """Returns whether a test model is among the source models of a set."""
+        return self.checksums[judge] in {source.checksum for source in perturbations.manifest.sources}
+
+    def logits(self, perturbations: PerturbationSet) -> dict[str, Tensor]:
+        """Returns each model's logits `[N, K]` for a set's perturbations alone (Table 4.3)."""
+        rules = Rules.of(perturbations, self.data.epsilon)
+        return {
+            judge: judge_logits(model, perturbations, "recognized", rules, BATCH_SIZE)
+            for judge, model in self.models.items()
+        }
+
+    def answers(self, perturbations: PerturbationSet) -> dict[str, Tensor]:
+        """Returns the classes `[N]` that each model gives a set's perturbations, by the rules of Table 4.3."""
+        rules = Rules.of(perturbations, self.data.epsilon)
+        return {judge: rules.answer("recognized", found) for judge, found in self.logits(perturbations).items()}
+
+    def seen(self, images: Tensor) -> dict[str, list[str]]:
+        """Returns the names of the classes that each model gives images `[N, C, H, W]`."""
+        names = self.data.class_names()
+        return {
+            judge: [names[c] for part in images.split(BATCH_SIZE) for c in model(part).argmax(1).tolist()]
+            for judge, model in self.models.items()
+        }
+
+    def evaluate(self, perturbations: PerturbationSet) -> Evaluation:
+        """Returns a set's evaluation, the one that `lightning test` makes."""
+        return evaluate(
+            perturbations, self.models, epsilon=self.data.epsilon, checksums=self.checksums, device=device()
+        )
+
+    def made(self, evaluation: Evaluation, perturbations: PerturbationSet) -> bool:
+        """Returns whether a file's evaluation is of this set, by these judges, and complete."""
+        return (
+            evaluation.sha256 == perturbations.manifest.sha256
+            and evaluation.epsilon == self.data.epsilon
+            and {name: judge.checksum for name, judge in evaluation.judges.items()} == self.checksums
+            and evaluation.empty is not None
+        )
+
+
+def device() -> torch.device:
+    """Returns the device that judges compute on: the first GPU, if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _loaded(spec: ModelSpec) -> Model:
+    where = device()
+    model = spec.load().to(where)
+
+    @torch.no_grad()
+    def judge(images: Tensor) -> Tensor:
+        logits: Tensor = model(images.to(where))
+        return logits.cpu()
+
+    return judge
