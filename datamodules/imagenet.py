@@ -46,6 +46,8 @@ def read_image(path: Path, resize: int = 256, crop: int = 224, grey: bool = Fals
             if image.mode not in COLOUR + GREY:
                 raise InputError(f"{path} has pixels of kind {image.mode}, not of 8 bits; convert it to RGB")
             square = functional.center_crop(functional.resize(image.convert("RGB"), resize), [crop, crop])
+    except InputError:
+        raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} is no readable image: {error}; fetch it again") from error
     tensor: Tensor = functional.to_tensor(square)

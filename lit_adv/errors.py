@@ -1,8 +1,8 @@
 """Exceptions that the command line turns into one line."""
 
 
-class InputError(Exception):
-    """Bad input: the message is one line that says what is wrong, where, and what to do.
+class InputError(ValueError):
+    """Bad input: one line that says what is wrong, where, and what to do.
 
     The command line prints it and exits with code 2.
     """

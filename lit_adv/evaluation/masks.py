@@ -62,6 +62,8 @@ def read_mask(path: Path, size: tuple[int, int], resize: int = 256, crop: int = 
                 raise ValueError("its pixels have 16 bits; give 8 bits: 0 and 255, or R + 256·G in colours")
             grey = image.mode in ("L", "1")
             mask = torch.from_numpy(decode(np.asarray(image.convert("L" if grey else "RGB"))))
+    except InputError:
+        raise
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{path} is no mask: {error}") from error
     nearest = functional.InterpolationMode.NEAREST

@@ -29,8 +29,9 @@ def build(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
     """
     if "pretrained" in arguments:
         raise InputError(f"architecture {architecture}: give the weights by the zoo's own field, not by `pretrained`")
+    maker = maker_of(architecture)
     try:
-        network = maker_of(architecture)(**arguments)
+        network = maker(**arguments)
     except (TypeError, ValueError, KeyError, AssertionError) as error:
         reason = str(error) or type(error).__name__
         raise InputError(f"architecture {architecture} cannot be built with {dict(arguments)}: {reason}") from error
