@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded; tests run side by side
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,9 +16,7 @@ import torch
 from datamodules.labelled import Labelled
 from datamodules.mnist import embedded_digits
 from lit_adv.zoo.zoo import Zoo
-from tests.helpers import BIM, REPOSITORY, TINY_RECIPE, Run, predict
-from trainers.mnist_zoo import mnist_models
-from trainers.zoo_runner import train_zoo
+from tests.helpers import BIM, REPOSITORY, TINY_ZOO, Run, predict
 
 
 @pytest.fixture(scope="session")
@@ -27,8 +26,8 @@ def digits() -> Labelled:
 
 @pytest.fixture(scope="session")
 def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
-    """A test model and three sources, two channels wide, trained for one epoch."""
-    return train_zoo(TINY_RECIPE, mnist_models(4, width=2), embedded_digits, tmp_path_factory.mktemp("zoo"), 2)
+    """A test model and three sources, two channels wide."""
+    return Zoo.open(shutil.copytree(TINY_ZOO, tmp_path_factory.mktemp("zoo") / "zoo"))
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import torch
+from torch import Tensor, nn
 
 from lit_adv.cli import main
 from lit_adv.perturbations.growth import Growth
@@ -19,7 +20,10 @@ REPOSITORY: Final = Path(__file__).parent.parent
 TINY_RECIPE: Final = Recipe(
     data="mnist", source="digits", seed=0, epochs=1, batch_size=64, learning_rate=0.1, weight_decay=5e-4
 )
-"""The recipe of the zoo in `tests/data/zoo`."""
+TINY_ZOO: Final = Path(__file__).parent / "data" / "zoo"
+"""A test model and three sources, two channels wide, trained by this recipe; `python -m tests.data.make` makes them."""
+DIGITS_NETWORK: Final = TINY_ZOO.parent / "digits_network.safetensors"
+"""Weights of `digits_network`, made likewise."""
 TINY: Final = ["--trainer.accelerator", "cpu", "--data.per_class", "1", "--data.batch_size", "8"]
 BIM: Final = [*TINY, "--data.copies", "3", "--model.attack.steps", "4"]
 
@@ -38,3 +42,20 @@ def same(a: Path, b: Path) -> bool:
 def kept(out: Path) -> Growth:
     """What a run with `--growth` keeps beside its set."""
     return Growth.load(out, PerturbationSet.load(out).manifest.growth)
+
+
+def digits_network() -> nn.Sequential:
+    """Three convolutions with batch normalisation, two linear layers.
+
+    Without pooling: on the flat background of digits the largest of several equal values, and so the gradient, would
+    depend on the last bit.
+    """
+    layers: list[nn.Module] = []
+    for channels, out in ((1, 4), (4, 8), (8, 8)):
+        layers += [nn.Conv2d(channels, out, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(128, 16), nn.ReLU(), nn.Linear(16, 10))
+
+
+def shrunk(images: Tensor) -> Tensor:
+    """Digits in [0.25, 0.75], so that small perturbations stay within [0, 1]."""
+    return 0.25 + images / 2

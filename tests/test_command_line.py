@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shutil
 import signal
 import subprocess
@@ -100,16 +101,23 @@ def test_lightnings_default_inference_mode(zoo: Zoo, nmm: Path, tmp_path: Path) 
     assert same(tmp_path, nmm)
 
 
-def test_stacked_models_stopped_and_shared_give_the_same_bits(run: Run, zoo: Zoo, tmp_path: Path) -> None:
-    """Two batches, of two models and of one."""
-    words = [*TINY[:-2], "--data.batch_size", "20", "--model.attack.steps", "2"]
-    whole = predict("mnist-mm-bim", zoo, tmp_path / "whole", *words)
+STACKED = [*TINY[:-2], "--data.batch_size", "20", "--model.attack.steps", "2"]
+"""Two batches, of two models and of one."""
+
+
+def test_stacked_models_stopped_give_the_same_bits(zoo: Zoo, tmp_path: Path) -> None:
+    whole = predict("mnist-mm-bim", zoo, tmp_path / "whole", *STACKED)
     assert whole.manifest.stacked == 2
     with pytest.raises(SystemExit, match="2"):
-        predict("mnist-mm-bim", zoo, tmp_path / "stopped", *words, "--trainer.limit_predict_batches", "1")
-    predict("mnist-mm-bim", zoo, tmp_path / "stopped", *words)
+        predict("mnist-mm-bim", zoo, tmp_path / "stopped", *STACKED, "--trainer.limit_predict_batches", "1")
+    predict("mnist-mm-bim", zoo, tmp_path / "stopped", *STACKED)
     assert same(tmp_path / "stopped", tmp_path / "whole")
-    shared = ["--zoo", zoo.path, "--out", tmp_path / "shared", *words, "--trainer.devices", "2"]
+
+
+@pytest.mark.soak
+def test_stacked_models_shared_give_the_same_bits(run: Run, zoo: Zoo, tmp_path: Path) -> None:
+    predict("mnist-mm-bim", zoo, tmp_path / "whole", *STACKED)
+    shared = ["--zoo", zoo.path, "--out", tmp_path / "shared", *STACKED, "--trainer.devices", "2"]
     assert run("-m", "lit_adv", "predict", "--config", "mnist-mm-bim", *shared).returncode == 0
     assert same(tmp_path / "shared", tmp_path / "whole")
 
@@ -149,14 +157,23 @@ def test_two_processes_give_the_same_bits(run: Run, zoo: Zoo, nmm: Path, tmp_pat
     assert not (tmp_path / "few").exists()
 
 
+@pytest.mark.soak
+def test_growth_begun_by_one_process_and_finished_by_two(run: Run, zoo: Zoo, nmm: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--growth", "--trainer.limit_predict_batches", "5")
+    words = ["predict", "--config", "mnist-nmm-bim", "--zoo", zoo.path, "--out", tmp_path, *BIM]
+    assert run("-m", "lit_adv", *words, "--trainer.devices", "2").returncode == 0
+    assert same(tmp_path, nmm)
+    assert torch.equal(kept(tmp_path).averages(3, 3)[0], PerturbationSet.load(nmm).perturbation)
+
+
 def test_growth_keeps_the_averages_of_fewer_models_and_copies(
-    run: Run, zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     with pytest.raises(SystemExit, match="2"):
         predict("mnist-nmm-bim", zoo, out, *BIM, "--growth", "--trainer.limit_predict_batches", "5")
-    words = ["predict", "--config", "mnist-nmm-bim", "--zoo", zoo.path, "--out", out, *BIM]
-    assert run("-m", "lit_adv", *words, "--trainer.devices", "2").returncode == 0  # goes on as it was begun
+    predict("mnist-nmm-bim", zoo, out, *BIM)  # goes on as it was begun
     assert same(out, nmm)
     growth = kept(out)
     (whole,) = growth.averages(3, 3)
@@ -297,10 +314,15 @@ def test_reports_of_what_is_not_there(zoo: Zoo, tmp_path: Path, capsys: pytest.C
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_training_script_refuses_in_one_line(run: Run, tmp_path: Path) -> None:
-    done = run("scripts/train_mnist_zoo.py", "--out", tmp_path / "zoo", "--source", "folder", "--root", tmp_path)
-    assert done.returncode == 2
-    assert done.stderr.strip().splitlines()[-1].startswith("lit-adv: no file train-images-idx3-ubyte")
+def test_the_training_script_refuses_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = str(REPOSITORY / "scripts" / "train_mnist_zoo.py")
+    words = [script, "--out", tmp_path / "zoo", "--source", "folder", "--root", tmp_path]
+    monkeypatch.setattr(sys, "argv", list(map(str, words)))
+    with pytest.raises(SystemExit, match="2"):
+        runpy.run_path(script, run_name="__main__")
+    assert capsys.readouterr().err.strip().splitlines()[-1].startswith("lit-adv: no file train-images-idx3-ubyte")
     assert not list((tmp_path / "zoo").glob("*.json"))
 
 

@@ -113,6 +113,7 @@ def test_bad_input_is_one_line(
     assert not (tmp_path / "manifest.json").exists()
 
 
+@pytest.mark.soak
 def test_bad_weights_end_all_processes_with_one_line(cifar10: Path, tmp_path: Path, run: Run) -> None:
     bad = tmp_path / "bad"
     bad.mkdir()

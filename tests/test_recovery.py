@@ -59,6 +59,7 @@ def free_port() -> int:
         return port
 
 
+@pytest.mark.soak
 def test_killed_at_random_moments(run: Run, zoo: Zoo) -> None:
     done = run("scripts/kill_runs.py", "--zoo", zoo.path, "--kills", "3", "--steps", "100", "--longest", "3")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -66,6 +67,7 @@ def test_killed_at_random_moments(run: Run, zoo: Zoo) -> None:
     assert "all equal to the undisturbed one bit for bit" in done.stdout
 
 
+@pytest.mark.soak
 def test_two_hosts_under_torchrun(zoo: Zoo, nmm: Path, tmp_path: Path) -> None:
     port = str(free_port())
     launcher = ["-m", "torch.distributed.run", "--nnodes", "2", "--nproc_per_node", "1", "--master_addr", "127.0.0.1"]
@@ -75,6 +77,7 @@ def test_two_hosts_under_torchrun(zoo: Zoo, nmm: Path, tmp_path: Path) -> None:
     assert same(tmp_path, nmm)
 
 
+@pytest.mark.soak
 def test_two_hosts_under_slurm(zoo: Zoo, nmm: Path, tmp_path: Path) -> None:
     """What srun sets for two tasks on two nodes; both are this one."""
     job = {
@@ -87,12 +90,14 @@ def test_two_hosts_under_slurm(zoo: Zoo, nmm: Path, tmp_path: Path) -> None:
     assert same(tmp_path, nmm)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("processes", ["3", "4"])
 def test_more_processes_give_the_same_bits(zoo: Zoo, nmm: Path, tmp_path: Path, processes: str) -> None:
     together((words(zoo, tmp_path, "--trainer.devices", processes), {}))
     assert same(tmp_path, nmm)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_a_full_disk(zoo: Zoo, nmm: Path, tmp_path: Path, processes: str) -> None:
     command = words(zoo, tmp_path, "--trainer.devices", processes)
@@ -318,6 +323,7 @@ def test_no_model_is_left(
     assert not (tmp_path / "manifest.json").exists()
 
 
+@pytest.mark.soak
 def test_no_model_is_left_for_two_processes(zoo: Zoo, tmp_path: Path, run: Run) -> None:
     bad = tmp_path / "zoo"
     bad.mkdir()

@@ -1,6 +1,5 @@
-"""Every attack against torchattacks or foolbox: 32 digits, the same batch; CW in float64 too."""
+"""Every attack against torchattacks or foolbox: 32 digits, the same batch, float64."""
 
-import copy
 import functools
 from types import ModuleType
 
@@ -55,24 +54,20 @@ def test_bim(
     BIM(epsilon=EPSILON, steps=steps + 1, step_size=step_size)(spied, images, labels, **words)
     ours = seen[steps]
     delta = BIM(epsilon=EPSILON, steps=steps)(trained, images, labels, **words)
-    assert torch.allclose(images + delta, ours, atol=1e-6)  # δ is x' − x without the rounding errors of x'
-    assert delta.abs().max() <= EPSILON * (1 + 1e-6)
+    assert torch.allclose(images + delta, ours, atol=1e-12)  # δ is x' − x without the rounding errors of x'
+    assert delta.abs().max() <= EPSILON * (1 + 1e-12)
 
     attack = torchattacks.BIM(trained, eps=EPSILON, alpha=step_size, steps=steps)
     if targeted:
         attack.set_mode_targeted_by_label(quiet=True)
     theirs = attack(images, targets if targeted else labels)
-    assert equal_share(ours, theirs) >= 0.9
+    assert torch.allclose(ours, theirs, atol=1e-9)
 
     linf = foolbox.attacks.LinfBasicIterativeAttack(abs_stepsize=step_size, steps=steps)
     criterion = foolbox.criteria.TargetedMisclassification(targets) if targeted else labels
     model = foolbox.PyTorchModel(trained, bounds=(0, 1), device="cpu")
     theirs = linf.run(model, images, criterion, epsilon=EPSILON)
-    assert equal_share(ours, theirs) >= 0.9
-
-
-def equal_share(a: Tensor, b: Tensor) -> float:
-    return (a == b).flatten(1).all(1).float().mean().item()
+    assert torch.allclose(ours, theirs, atol=1e-9)
 
 
 def test_deepfool(trained: nn.Module, batch: Batch, foolbox: ModuleType) -> None:
@@ -82,14 +77,11 @@ def test_deepfool(trained: nn.Module, batch: Batch, foolbox: ModuleType) -> None
     model = foolbox.PyTorchModel(trained, bounds=(-1000, 1000), device="cpu")
     theirs = foolbox.attacks.L2DeepFoolAttack(steps=50, candidates=10, overshoot=0.02).run(model, images, labels)
     error = relative_l2(ours, theirs - images)
-    assert error.max() <= 1e-3
-    assert error.median() <= 1e-5
+    assert error.max() <= 1e-6
 
 
 @pytest.mark.parametrize("kind", ["untargeted", "targeted", "confident"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_cw(
-    dtype: torch.dtype,
     kind: str,
     trained: nn.Module,
     batch: Batch,
@@ -101,33 +93,30 @@ def test_cw(
     changes its whole perturbation by some percent, more or less often from one trained network to the next.
     """
     labels, targets = batch[1], shifted(batch[1])
-    images = 0.999999 * batch[0].to(dtype)
-    model = copy.deepcopy(trained).to(dtype)
+    images = 0.999999 * batch[0]
     c, confidence, lr = 20.0, 2.0 if kind == "confident" else 0.0, 0.03
     attack = CW(c=c, confidence=confidence, steps=20, lr=lr)
-    ours = attack(model, images, labels, targets=targets if kind == "targeted" else None)
+    ours = attack(trained, images, labels, targets=targets if kind == "targeted" else None)
 
-    width = 1e5 if dtype == torch.float64 else 1e3
+    width = 1e5
     adam = functools.partial(foolbox.attacks.carlini_wagner.AdamOptimizer, epsilon=1e-8 * width)
     monkeypatch.setattr(foolbox.attacks.carlini_wagner, "AdamOptimizer", adam)
     theirs = foolbox.attacks.L2CarliniWagnerAttack(
         binary_search_steps=1, steps=20, stepsize=lr / width, confidence=confidence, initial_const=c, abort_early=False
     ).run(
-        foolbox.PyTorchModel(model, bounds=(-width, width), device="cpu"),
-        batch[0].to(dtype),
+        foolbox.PyTorchModel(trained, bounds=(-width, width), device="cpu"),
+        batch[0],
         foolbox.criteria.TargetedMisclassification(targets) if kind == "targeted" else labels,
     )
     found = theirs.flatten(1).any(1)  # where foolbox finds nothing it returns black images
     assert found.float().mean() >= 0.9
     error = relative_l2(ours[found], (theirs - images)[found])
-    if dtype == torch.float64:
-        assert error.max() <= 1e-9
-    assert error.quantile(0.9) <= 1e-5
+    assert error.max() <= 1e-9
 
 
 def test_square(trained: nn.Module, batch: Batch, torchattacks: ModuleType) -> None:
     images, labels = batch
-    epsilon, queries = 0.05, 100
+    epsilon, queries = 0.02, 100
 
     def fooled(adversarial: Tensor) -> float:
         return (trained(adversarial).argmax(1) != labels).float().mean().item()
@@ -137,7 +126,7 @@ def test_square(trained: nn.Module, batch: Batch, torchattacks: ModuleType) -> N
         ours = Square(epsilon=epsilon, queries=queries, stripes=True, seed=seed)(trained, images, labels)
         peer = torchattacks.Square(trained, eps=epsilon, n_queries=queries, p_init=0.8, seed=seed)
         shares.append((fooled(images + ours), fooled(peer(images, labels))))
-    # Networks of 41 seeds gave at most 5 points between the two. This seed's gave the peer 33 to 42 %, by processor.
+    # Both draw at random: eight draws give each mean a standard error of about 2 points.
     ours_mean, theirs_mean = torch.tensor(shares).mean(0).tolist()
     assert abs(ours_mean - theirs_mean) <= 0.1
     assert 0.2 < theirs_mean < 0.6

@@ -146,13 +146,12 @@ def test_bfloat16_runs_the_model_only(zoo: Zoo) -> None:
 
 
 def test_the_fast_forms_find_what_the_plain_models_find(zoo: Zoo) -> None:
-    """In float32 folding can flip the sign of gradients near 0, and with it whole paths of BIM: few."""
-    model = zoo.sources[0].load()
-    x, y = (t.float() if t.is_floating_point() else t for t in images(50))
-    plain, fast = (Gradient()(m, x, y) for m in (model, fast_form(model)))
-    assert ((fast - plain).flatten(1).norm(dim=1) / plain.flatten(1).norm(dim=1)).max() < 1e-3
-    plain, fast = (BIM(epsilon=0.1, steps=5)(m, x, y) for m in (model, fast_form(model)))
-    assert ((plain - fast).abs() > 1e-6).float().mean() < 0.02
+    """Of a trained model. In float32 folding can flip the sign of gradients near 0, and with it whole paths of BIM."""
+    model = zoo.sources[0].load().double()
+    x, y = images(50)
+    for attack in (Gradient(), BIM(epsilon=0.1, steps=5)):
+        plain, fast = (attack(m, x, y) for m in (model, fast_form(model)))
+        assert torch.allclose(fast, plain, atol=1e-9 * float(plain.abs().max()))
 
 
 @pytest.mark.parametrize("name", ["alexnet", "shufflenetv2b_wd2"])
