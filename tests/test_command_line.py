@@ -123,7 +123,7 @@ def test_stacked_models_shared_give_the_same_bits(run: Run, zoo: Zoo, tmp_path: 
 
 
 def test_a_stopped_run_continues_to_the_same_bits(
-    run: Run, zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(2):
         with pytest.raises(SystemExit, match="2"):
@@ -133,8 +133,7 @@ def test_a_stopped_run_continues_to_the_same_bits(
     with pytest.raises(SystemExit, match="2"):
         predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--data.sigma", "0.1")
     assert "a different unfinished run (sigma: 0.2 there, 0.1 here)" in capsys.readouterr().err
-    words = ["predict", "--config", "mnist-nmm-bim", "--zoo", zoo.path, "--out", tmp_path, *BIM]
-    assert run("-m", "lit_adv", *words, "--trainer.devices", "2").returncode == 0
+    predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
     assert same(tmp_path, nmm)
     before = (tmp_path / "manifest.json").stat().st_mtime_ns
     predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
@@ -150,6 +149,11 @@ def test_two_processes_give_the_same_bits(run: Run, zoo: Zoo, nmm: Path, tmp_pat
     assert "process 1: " in done.stderr
     assert "imbalance: the slowest took" in done.stderr
     assert same(tmp_path, nmm)
+
+
+@pytest.mark.soak
+def test_more_processes_than_batches(run: Run, zoo: Zoo, tmp_path: Path) -> None:
+    words = ["-m", "lit_adv", "predict", "--config", "mnist-nmm-bim", "--zoo", zoo.path, *BIM]
     few = ["--data.batch_size", "30", "--model.sources", "1", "--out", tmp_path / "few", "--trainer.devices", "2"]
     too_many = run(*words, *few)
     assert too_many.returncode == 2, too_many.stderr

@@ -297,6 +297,7 @@ def test_a_model_that_fails_is_left_out(
     assert "holds this perturbation set already, without model-003, which failed" in capsys.readouterr().out
 
 
+@pytest.mark.soak
 def test_a_model_that_fails_beside_others(zoo: Zoo, tmp_path: Path, run: Run) -> None:
     bad = tmp_path / "zoo"
     bad.mkdir()

