@@ -69,9 +69,9 @@ def finish(
     if sums.cells is None:
         (folder.path / GROWTH).unlink(missing_ok=True)
     else:
-        growth = Growth.of(sums.cells, mean)
+        growth = Growth.from_mean(sums.cells, mean)
         manifest = replace(manifest, growth=growth.save(folder.path))
-        mean = growth.whole()
+        mean = growth.overall()
     expected = (plan.models - len(module.failed)) * plan.copies
     if (mean.count != expected).any():
         raise RuntimeError(f"counts are {mean.count.tolist()}, {expected} were to be averaged")
@@ -111,7 +111,7 @@ def take_out(sums: RunSums, module: AttackModule, batch: ReplicaBatch) -> None:
 
 def add_healthy(sums: RunSums, module: AttackModule, batch: ReplicaBatch) -> None:
     """Adds the perturbations of those models of a stack that have not failed, one model after the other."""
-    for part in batch.parts():
+    for part in batch.per_model():
         perturbation = module.predict_step(part)
         if len(perturbation):
             sums.mean.add(sums.rows(part), perturbation)

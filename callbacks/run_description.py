@@ -1,4 +1,4 @@
-"""What a run is, and how two of them differ."""
+"""The manifest of a run that begins, and what keeps it from beginning."""
 
 import hashlib
 import json
@@ -27,10 +27,10 @@ def attack_and_data(trainer: pl.Trainer, module: pl.LightningModule) -> tuple[At
 
 
 def refuse_misfits(module: AttackModule, data: ReplicaDataModule) -> None:
-    """Refuses a module and data that do not agree on the number of models or on stacks.
+    """Refuses a module and data that disagree on the number of models or on stacks.
 
     Raises:
-        InputError: they do not.
+        InputError: they disagree.
     """
     if data.plan.models != len(module.sources):
         raise InputError(f"costs has {data.plan.models} entries for {len(module.sources)} source models; give each one")
@@ -39,7 +39,7 @@ def refuse_misfits(module: AttackModule, data: ReplicaDataModule) -> None:
 
 
 def describe_run(module: AttackModule, data: ReplicaDataModule, device: torch.device) -> Manifest:
-    """The manifest of a run before it has begun."""
+    """Returns the manifest of a run that begins."""
     selection = data.selection
     content = selection.images.numpy().tobytes() + selection.labels.numpy().tobytes()
     run = {

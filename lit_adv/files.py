@@ -16,7 +16,7 @@ from lit_adv.errors import InputError
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; what was written there becomes `path` when the block ends well.
+    """Yields a temporary path beside `path`; it becomes `path` if the block ends without an error.
 
     Raises:
         InputError: the folder cannot be made or written.
@@ -38,7 +38,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def check_writable(folder: Path) -> None:
-    """Makes `folder` if need be and writes a file there, to find out before long work starts.
+    """Makes `folder` if it is missing and tries to write there, so that a bad folder is found before long work.
 
     Raises:
         InputError: that fails.
@@ -72,7 +72,7 @@ def read_json(path: Path) -> Any:
 
 
 def sha256(path: Path) -> str:
-    """The file's SHA-256 as hexadecimal digits.
+    """Returns the file's SHA-256 as hexadecimal digits.
 
     Raises:
         InputError: the file cannot be read.

@@ -367,7 +367,7 @@ def test_a_model_of_a_stack_that_fails(
     assert found.manifest.stacked == 3
     assert [m.name for m in found.manifest.missing] == ["model-002"]
     assert found.count.tolist() == [2] * 10
-    assert torch.equal(kept(tmp_path / "out").whole().mean(), found.perturbation)
+    assert torch.equal(kept(tmp_path / "out").overall().mean(), found.perturbation)
     assert torch.nn.functional.cosine_similarity(found.perturbation.flatten(), two.perturbation.flatten(), 0) > 0.99
 
 

@@ -1,4 +1,4 @@
-"""One batch of noisy copies, as the work plan asks for it."""
+"""One batch of the work plan, with its images and noisy copies."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -11,15 +11,15 @@ class ReplicaBatch(NamedTuple):
 
     Attributes:
         number: the batch's number in the plan.
-        model: the first source model's position.
-        models: how many consecutive source models; their rows follow each other, the same images for each.
+        model: position of the first source model.
+        models: number of consecutive source models. Their rows follow each other, the same images for each.
         image: `[B]` int64, positions in the selection, ascending for each model.
         copy: `[B]` int64, numbers of the noisy copies.
         clean: `[B, C, H, W]` in [0, 1], x.
         noisy: `[B, C, H, W]`, x + z; not clipped.
-        label: `[B]` int64.
-        target: `[B]` int64 where the attack is targeted.
-        following: the first source model of the batch that this process probably gets next, and how many from there.
+        label: `[B]` int64, classes.
+        target: `[B]` int64, classes to reach; None for an untargeted attack.
+        following: `model` and `models` of the batch that this process probably does next.
     """
 
     number: int
@@ -33,13 +33,13 @@ class ReplicaBatch(NamedTuple):
     target: Tensor | None
     following: tuple[int, int] | None = None
 
-    def parts(self) -> Iterator["ReplicaBatch"]:
-        """The same for each of its models alone."""
+    def per_model(self) -> Iterator["ReplicaBatch"]:
+        """Yields a batch for each of the source models alone."""
         each = len(self.image) // self.models
-        for place in range(self.models):
-            rows = slice(place * each, (place + 1) * each)
+        for offset in range(self.models):
+            rows = slice(offset * each, (offset + 1) * each)
             target = None if self.target is None else self.target[rows]
             yield ReplicaBatch(
-                self.number, self.model + place, 1, self.image[rows], self.copy[rows], self.clean[rows],
+                self.number, self.model + offset, 1, self.image[rows], self.copy[rows], self.clean[rows],
                 self.noisy[rows], self.label[rows], target,
             )  # fmt: skip

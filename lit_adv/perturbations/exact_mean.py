@@ -1,12 +1,15 @@
 """Averages whose bits do not depend on the order of addition."""
 
 import hashlib
+from typing import Final
 
 import torch
 from torch import Tensor
 
-FRACTION_BITS = 40
-LARGEST_TOTAL = 2.0**22
+FRACTION_BITS: Final = 40
+"""Binary digits after the point that a perturbation keeps."""
+LARGEST_TOTAL: Final = 2.0**22
+"""Bound of Σ|δ|, so that Σδ·2⁴⁰ stays below 2⁶³."""
 
 
 class ExactMean:
@@ -16,12 +19,12 @@ class ExactMean:
     Each δ is rounded to a multiple of 2⁻⁴⁰ and added as int64.
 
     Args:
-        shape: `(N, C, H, W)`, all images.
-        expected: m·n, how many perturbations each image will get; bounds their magnitude.
+        shape: `(N, C, H, W)` of all images.
+        expected: m·n, the number of perturbations that each image will get; it bounds their magnitude.
 
     Attributes:
         total: `[N, C, H, W]` int64, Σδ·2⁴⁰.
-        count: `[N]` int64.
+        count: `[N]` int64, perturbations added to each image.
     """
 
     def __init__(self, shape: tuple[int, ...], expected: int) -> None:
@@ -33,11 +36,11 @@ class ExactMean:
         """Adds perturbations.
 
         Args:
-            image: `[B]` int64, which image each belongs to.
-            perturbation: `[B, C, H, W]`.
+            image: `[B]` int64, the image that each belongs to.
+            perturbation: `[B, C, H, W]`, δ.
 
         Returns:
-            A hash of what was added.
+            A hash of the perturbations and their images.
 
         Raises:
             ValueError: a value is NaN, infinite or too large for an exact sum; nothing is added then.
@@ -49,15 +52,15 @@ class ExactMean:
         return checksum
 
     def subtract(self, image: Tensor, perturbation: Tensor, checksum: int) -> None:
-        """Takes off perturbations that were added, found anew.
+        """Takes off perturbations that were added; they must have been made again.
 
         Args:
             image: as in `add`.
             perturbation: as in `add`.
-            checksum: what `add` returned.
+            checksum: the value of `add`.
 
         Raises:
-            ValueError: these are not bit for bit the perturbations that were added.
+            ValueError: these are not the perturbations that were added, bit for bit.
         """
         integers = self._integers(perturbation)
         if _hash(image, integers) != checksum:
@@ -73,7 +76,7 @@ class ExactMean:
         return (delta * 2.0**FRACTION_BITS).round().long()
 
     def mean(self) -> Tensor:
-        """The means `[N, C, H, W]` float32; NaN where nothing was added."""
+        """Returns the means `[N, C, H, W]` float32; NaN where nothing was added."""
         count = self.count.view(-1, *[1] * (self.total.ndim - 1))
         return (self.total.double() / (count * 2.0**FRACTION_BITS)).float()
 

@@ -1,8 +1,8 @@
-"""How an average grows with the number of source models and of noisy copies: what one run keeps to tell.
+"""Partial sums from which, after one run, averages over fewer source models or noisy copies are computed.
 
-Source models, in an order drawn from the run's seed, and noisy copies are cut into stretches, and Eq. 4.1 is summed in
-cells, one for each pair of stretches. Cells add up to the averages over the first 1, 2, 5, 10, … copies and over up to
-five groups of 1, 2, 5, 10, … models that share none. Their number grows with the logarithms of m and n only.
+Source models are put in an order drawn from the run's seed, and models and copies are cut into stretches. Eq. 4.1 is
+summed in cells, one for each pair of stretches. Cells add up to averages over the first 1, 2, 5, 10, … copies, and over
+up to five disjoint groups of 1, 2, 5, 10, … models. The number of cells grows with the logarithms of m and n only.
 """
 
 from collections.abc import Iterator
@@ -24,11 +24,11 @@ from lit_adv.perturbations.perturbation_set import MANIFEST
 
 GROWTH: Final = "growth.safetensors"
 GROUPS: Final = 5
-"""The most groups of equally many models."""
+"""Most groups of one size."""
 
 
 def levels(count: int) -> list[int]:
-    """1, 2, 5, 10, 20, 50, … below `count`, and `count`."""
+    """Returns 1, 2, 5, 10, 20, 50, … below `count`, and `count`."""
     return [*(size for size in sorted(s * 10**e for s in (1, 2, 5) for e in range(19)) if size < count), count]
 
 
@@ -39,7 +39,7 @@ class Cells:
     Attributes:
         models: m.
         copies: n.
-        seed: the run's; in an order drawn from it a group of models need not be of one family.
+        seed: the run's. The order of the models is drawn from it, for neighbours in a zoo are often of one family.
     """
 
     models: int
@@ -48,44 +48,44 @@ class Cells:
 
     @cached_property
     def order(self) -> Tensor:
-        """`[m]` int64, the source models' positions in the order in which groups take them."""
+        """Positions `[m]` int64 of the source models, in the order in which groups take them."""
         generator = np.random.Generator(np.random.Philox(key=self.seed, counter=[Stream.ORDER << 32, 0, 0, 0]))
         return torch.from_numpy(generator.permutation(self.models))
 
     def groups(self, size: int) -> list[range]:
-        """Up to five groups of `size` models, as places in the order."""
+        """Returns up to five groups of `size` models, as ranges of the order."""
         return [range(i * size, (i + 1) * size) for i in range(min(GROUPS, self.models // size))]
 
     @cached_property
     def model_ends(self) -> Tensor:
-        """Where the stretches of models end, ascending."""
+        """Ends of the stretches of models in the order, ascending."""
         return torch.tensor(
             sorted({end for size in levels(self.models) for g in self.groups(size) for end in (g.start, g.stop)} - {0})
         )
 
     @cached_property
     def copy_ends(self) -> Tensor:
-        """Where the stretches of copies end, ascending."""
+        """Ends of the stretches of copies, ascending."""
         return torch.tensor(levels(self.copies))
 
     def __len__(self) -> int:
         return len(self.model_ends) * len(self.copy_ends)
 
     def cell(self, model: Tensor, copy: Tensor) -> Tensor:
-        """The cell `[B]` of source models `[B]` and copies `[B]`."""
-        place = torch.argsort(self.order)[model]
-        stretch = torch.searchsorted(self.model_ends, place, right=True)
+        """Returns the cells `[B]` that source models `[B]` and copies `[B]` belong to."""
+        rank = torch.argsort(self.order)[model]
+        stretch = torch.searchsorted(self.model_ends, rank, right=True)
         return stretch * len(self.copy_ends) + torch.searchsorted(self.copy_ends, copy, right=True)
 
 
 @dataclass(frozen=True)
 class Growth:
-    """Sums of a finished run, cell by cell.
+    """The sums of a finished run, cell by cell.
 
     Attributes:
         cells: the cells.
         total: `[cells, N, C, H, W]` int64, Σδ·2⁴⁰ of each cell.
-        count: `[cells, N]` int64, how many perturbations are in it.
+        count: `[cells, N]` int64, perturbations in each cell.
     """
 
     cells: Cells
@@ -93,34 +93,34 @@ class Growth:
     count: Tensor
 
     @classmethod
-    def of(cls, cells: Cells, mean: ExactMean) -> "Growth":
-        """From the sums of a run `[cells · N, C, H, W]`, cell after cell."""
+    def from_mean(cls, cells: Cells, mean: ExactMean) -> "Growth":
+        """Splits the sums of a run, `[cells · N, C, H, W]`, into cells."""
         return cls(cells, mean.total.unflatten(0, (len(cells), -1)), mean.count.unflatten(0, (len(cells), -1)))
 
-    def whole(self) -> ExactMean:
-        """All cells together: the sums of Eq. 4.1."""
+    def overall(self) -> ExactMean:
+        """Adds up all cells: the sums of Eq. 4.1."""
         return summed(self.total[None], self.count[None])
 
     @property
-    def left(self) -> int:
-        """How many source models there are, without those that failed."""
+    def surviving_models(self) -> int:
+        """Number of source models that did not fail."""
         return int(self.count[:, 0].sum()) // self.cells.copies
 
     def sizes(self) -> Iterator[tuple[int, int]]:
-        """Every m and n, in ascending order; the last m is that of all models that are left."""
-        numbers = [*(size for size in levels(self.cells.models) if size < self.left), self.left]
-        return ((m, n) for m in numbers for n in levels(self.cells.copies))
+        """Yields every (m, n), ascending; the last m is the number of surviving models."""
+        sizes = [*(size for size in levels(self.cells.models) if size < self.surviving_models), self.surviving_models]
+        return ((m, n) for m in sizes for n in levels(self.cells.copies))
 
     def averages(self, models: int, copies: int) -> list[Tensor]:
-        """The average `[N, C, H, W]` float32 of each group of so many models over the first copies.
+        """Returns the average `[N, C, H, W]` float32 of each group of `models` over the first `copies`.
 
-        Groups in which a model has failed are left out; all models that are left are a group.
+        Groups with a failed model are left out. All surviving models form a group.
         """
         last = levels(self.cells.copies).index(copies) + 1
         shape = (len(self.cells.model_ends), len(self.cells.copy_ends))
         total, count = self.total.unflatten(0, shape), self.count.unflatten(0, shape)
         ends = [0, *self.cells.model_ends.tolist()]
-        groups = [range(self.cells.models)] if models == self.left else self.cells.groups(models)
+        groups = [range(self.cells.models)] if models == self.surviving_models else self.cells.groups(models)
         found = []
         for group in groups:
             stretches = slice(ends.index(group.start), ends.index(group.stop))
@@ -130,7 +130,7 @@ class Growth:
         return found
 
     def save(self, folder: Path) -> str:
-        """Writes the sums beside a perturbation set; returns the file's SHA-256, for the set's manifest.
+        """Writes the sums beside a perturbation set; returns the file's SHA-256 for the set's manifest.
 
         Raises:
             InputError: the folder cannot be written.
@@ -145,11 +145,11 @@ class Growth:
         """Reads the sums of a finished set.
 
         Args:
-            folder: the set's.
+            folder: the set's folder.
             checksum: the file's SHA-256, `Manifest.growth`; None if the run kept none.
 
         Raises:
-            InputError: it is missing or another file.
+            InputError: the file is missing or another one.
         """
         path = folder / GROWTH
         if not path.is_file() or sha256(path) != checksum:
@@ -159,7 +159,7 @@ class Growth:
 
 
 def summed(total: Tensor, count: Tensor) -> ExactMean:
-    """Sums `[a, b, N, C, H, W]` and counts `[a, b, N]` of cells added up."""
+    """Adds up the sums `[a, b, N, C, H, W]` and counts `[a, b, N]` of cells."""
     mean = ExactMean((0, *total.shape[3:]), 1)
     mean.total, mean.count = total.sum((0, 1)), count.sum((0, 1))
     return mean

@@ -9,31 +9,31 @@ from torch import Tensor
 
 
 class Stream(IntEnum):
-    """What draws are for; those of different streams have nothing in common."""
+    """Uses of random numbers. Draws of different streams are independent."""
 
     COPIES = 0
-    """The noisy copies of Eq. 4.1."""
+    """Noisy copies of Eq. 4.1."""
     SIGNS = 1
-    """Random noise of ±ε, the reference for attacks."""
+    """Random signs ±ε, the reference for attacks."""
     CLASSES = 2
-    """Pure noise whose class is asked."""
+    """Pure noise that models classify."""
     ORDER = 3
-    """The order in which growth takes the source models."""
+    """Order in which growth takes the source models."""
 
 
 def gaussian_noise(
     seed: int, draws: Iterable[tuple[int, int, int]], shape: tuple[int, ...], stream: Stream = Stream.COPIES
 ) -> Tensor:
-    """Standard normal draws z_ij of Eq. 4.1, one for each (model, image, copy).
+    """Draws z_ij of Eq. 4.1 from the standard normal distribution, one for each (model, image, copy).
 
-    Each draw has its own Philox counter, so its value depends on nothing but its arguments: not on the batch, the
-    process, or what was drawn before.
+    Each draw has its own Philox counter. So its value depends on its arguments only: not on the batch, the process, or
+    earlier draws.
 
     Args:
         seed: the run's seed, 0 or more.
         draws: (model, image, copy) triples, each 0 or more; `image` is the index in the data set.
         shape: `(C, H, W)` of one draw.
-        stream: what they are for.
+        stream: the draws' use.
 
     Returns:
         `[B, C, H, W]` float32.

@@ -1,4 +1,4 @@
-"""The sums of an unfinished run on disk: of each process, and merged over earlier starts."""
+"""Sums of an unfinished run on disk: one file for each process, and one merged over earlier starts."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,8 +12,8 @@ from lit_adv.errors import InputError
 from lit_adv.files import atomic_path
 
 State = dict[str, Tensor]
-"""`total` and `count` of `ExactMean`; `done` `[batches]` uint8, which batches they hold; `checksum` `[batches]` int64,
-what `ExactMean.add` returned for each."""
+"""`total` and `count` of `ExactMean`; `done` `[batches]` uint8, 1 for batches in them; `checksum` `[batches]` int64,
+the value of `ExactMean.add` for each."""
 
 
 def save_state(path: Path, state: State) -> None:
@@ -38,7 +38,14 @@ def load_state(path: Path) -> State:
 
 
 def holds_work(partial: Path) -> bool:
-    """Whether the sums in `partial` that count have a finished batch in them."""
+    """Whether the sums that count hold a finished batch.
+
+    Args:
+        partial: the folder.
+
+    Raises:
+        InputError: a file is damaged.
+    """
     try:
         for path in (*_merged(partial), *_since(partial)):
             with safe_open(path, "pt") as state:
@@ -50,7 +57,7 @@ def holds_work(partial: Path) -> bool:
 
 
 def newest_number(partial: Path) -> int:
-    """The number of the newest merged file; 0 where there is none."""
+    """Returns the number of the newest merged file, 0 if there is none."""
     return max(map(number_of, partial.glob("merged-*.safetensors")), default=0)
 
 
@@ -63,32 +70,32 @@ def _since(partial: Path) -> list[Path]:
 
 
 def number_of(merged: Path) -> int:
-    """How many merges came before and with this one."""
+    """Returns the number of a merged file: the merges up to and with this one."""
     return int(merged.stem.removeprefix("merged-"))
 
 
 def added_up(partial: Path, empty: State, processes: Iterable[Path] | None = None) -> State:
-    """The sum of all sums in `partial` that count.
+    """Adds up all sums in `partial` that count.
 
-    Each merge has a number, and process files carry the number of the merge that they started from. Only those of the
-    newest one count: older ones are in it already, whether or not a crash kept them from being deleted.
+    Merges are numbered, and a process's file bears the number of the merge that it started from. Only files with the
+    newest number count: older ones are in the merged file already, even if a crash kept them from being deleted.
 
     Args:
         partial: the folder.
         empty: sums of the right shapes; their values do not count.
-        processes: the process files that there must be; left out, those that are there.
+        processes: the processes' files, all of which must be there; None for those that are.
 
     Raises:
         InputError: a file is missing, damaged, of another run, or repeats batches.
     """
     state = {name: torch.zeros_like(tensor) for name, tensor in empty.items()}
     for path in (*_merged(partial), *(_since(partial) if processes is None else processes)):
-        part = load_state(path)
-        if {name: t.shape for name, t in part.items()} != {name: t.shape for name, t in state.items()}:
+        found = load_state(path)
+        if {name: t.shape for name, t in found.items()} != {name: t.shape for name, t in state.items()}:
             raise InputError(f"{path} holds sums of another run; begin anew with --restart")
-        if (state["done"] & part["done"]).any():
+        if (state["done"] & found["done"]).any():
             raise InputError(f"{path} repeats batches of another file; begin anew with --restart")
-        for name, tensor in part.items():
+        for name, tensor in found.items():
             state[name] += tensor
     return state
 
@@ -99,8 +106,8 @@ def merge_states(partial: Path, empty: State, keep: bool = True) -> Path:
     Args:
         partial: the folder.
         empty: as in `added_up`.
-        keep: False begins anew: what is there is deleted, and only the number goes on, so that a process which is left
-            over from another start cannot write a file that counts.
+        keep: False begins anew: the sums are deleted. The number goes on, so that a process left over from an earlier
+            start cannot write a file that counts.
     """
     state = added_up(partial, empty) if keep else {name: torch.zeros_like(tensor) for name, tensor in empty.items()}
     merged = partial / f"merged-{newest_number(partial) + 1}.safetensors"

@@ -1,4 +1,4 @@
-"""The result of a run: averaged perturbations with their images, in a folder."""
+"""Averaged perturbations with their images, and the folder that they are kept in."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,10 +24,10 @@ class PerturbationSet:
     Attributes:
         perturbation: `[N, C, H, W]` float32, the averages.
         image: `[N, C, H, W]` float32 in [0, 1], the clean images.
-        label: `[N]` int64.
-        target: `[N]` int64 where the attack was targeted.
-        count: `[N]` int64, how many perturbations were averaged: m·n.
-        manifest: setting, attack and parameters, σ, n, source models with checksums, data set, seed, versions.
+        label: `[N]` int64, classes of the images.
+        target: `[N]` int64, classes that the attack was to reach; None if it was untargeted.
+        count: `[N]` int64, number of perturbations averaged: m·n.
+        manifest: the run's settings, models and versions.
     """
 
     perturbation: Tensor
@@ -66,7 +66,7 @@ class PerturbationSet:
         return found
 
     def subset(self, index: Tensor) -> "PerturbationSet":
-        """The images at positions `index` `[n]`."""
+        """Returns the set of the images at positions `index` `[n]`."""
         return replace(
             self,
             perturbation=self.perturbation[index],
@@ -82,7 +82,7 @@ class PerturbationSet:
         """Reads a finished set.
 
         Raises:
-            InputError: there is none in `folder`, or it is damaged.
+            InputError: `folder` holds none, or it is damaged.
         """
         if not (folder / MANIFEST).is_file():
             raise InputError(
@@ -99,5 +99,5 @@ class PerturbationSet:
 
 
 def first_of_each_class(label: Tensor) -> Tensor:
-    """Positions of the first image of each class, in the order of the classes; label `[N]`."""
+    """Returns the position of the first image of each class, classes ascending; label `[N]`."""
     return torch.stack([(label == c).nonzero()[0, 0] for c in label.unique()])

@@ -1,4 +1,4 @@
-"""The fixed list of batches that a run must do, and how processes share it."""
+"""The fixed list of a run's batches, and its division among processes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ import numpy.typing as npt
 from lit_adv.errors import InputError
 
 PIECES: Final = 64
-"""Pieces that a process takes at least, where there are as many batches."""
+"""Least number of pieces for each process, if there are enough batches."""
 
 
 @dataclass(frozen=True)
 class PlannedBatch:
-    """One slice of (image, copy) pairs, for one source model or for each of several.
+    """A slice of (image, copy) pairs, for one source model or for each of several.
 
     Attributes:
         index: the batch's number in the plan.
-        models: the source models' positions.
+        models: positions of the source models.
         image: `[B]`, positions in the selection of images.
         copy: `[B]`, numbers of the noisy copies.
     """
@@ -32,14 +32,14 @@ class PlannedBatch:
 
 @dataclass(frozen=True)
 class WorkPlan:
-    """m·n perturbations for each image, model by model, in batches that depend on these numbers alone.
+    """The batches of m·n perturbations for each image, model by model; they depend on these numbers alone.
 
     Attributes:
-        models: m, the number of source models.
-        images: the number of images.
-        copies: n, the number of noisy copies of each image for each model.
+        models: m, number of source models.
+        images: number of images.
+        copies: n, noisy copies of each image for each model.
         batch_size: pairs (image, copy) in a batch; a model's last batch may be smaller.
-        stacked: so many consecutive models share a batch, each with all of its pairs; the last ones may be fewer.
+        stacked: consecutive models that share a batch, each with all of its pairs; the last batch may have fewer.
     """
 
     models: int
@@ -55,7 +55,7 @@ class WorkPlan:
 
     @property
     def pairs(self) -> int:
-        """Perturbations that each model contributes."""
+        """Number of perturbations that each model contributes."""
         return self.images * self.copies
 
     @property
@@ -66,19 +66,19 @@ class WorkPlan:
         return -(-self.models // self.stacked) * self.batches_per_stack
 
     def models_of(self, index: int) -> range:
-        """The source models of batch `index`."""
+        """Returns the positions of the source models of batch `index`."""
         first = index // self.batches_per_stack * self.stacked
         return range(first, min(first + self.stacked, self.models))
 
     def batch(self, index: int) -> PlannedBatch:
-        """The batch number `index`, 0 ≤ index < len(plan)."""
+        """Returns batch number `index`, 0 ≤ index < len(plan)."""
         part = index % self.batches_per_stack
         pairs = np.arange(part * self.batch_size, min((part + 1) * self.batch_size, self.pairs))
         image, copy = np.divmod(pairs, self.copies)
         return PlannedBatch(index, self.models_of(index), image, copy)
 
     def rows(self, index: int) -> int:
-        """How many perturbations batch `index` makes."""
+        """Returns the number of perturbations in batch `index`."""
         return len(self.models_of(index)) * self._pairs(index)
 
     def _pairs(self, index: int) -> int:
@@ -86,22 +86,22 @@ class WorkPlan:
         return min((part + 1) * self.batch_size, self.pairs) - part * self.batch_size
 
     def cost(self, index: int, costs: Sequence[float]) -> float:
-        """What batch `index` costs; `costs` holds one weight for each model."""
+        """Returns the cost of batch `index`; `costs` holds the weight of each model."""
         return self._pairs(index) * sum(costs[model] for model in self.models_of(index))
 
 
 def cut(plan: WorkPlan, todo: Sequence[int], costs: Sequence[float], processes: int) -> list[npt.NDArray[np.int64]]:
-    """Contiguous pieces of `todo`, of which processes take one after the other, the next whenever one is free.
+    """Cuts `todo` into contiguous pieces; whichever process is free takes the next.
 
-    A piece costs at most 1/64 of what a process does on average: networks can take ten times as long as their
-    multiply-accumulates say. Towards the end pieces get smaller, down to single batches, so that all processes end at
-    about the same time. While there are batches enough, no process goes without. A single process takes all at once.
+    A piece costs at most 1/64 of a process's mean share, for networks can take ten times as long as their
+    multiply-accumulates suggest. Towards the end pieces shrink to single batches, so that all processes end at about
+    the same time. If there are enough batches, no process goes without. A single process takes all at once.
 
     Args:
-        plan: the whole plan.
-        todo: batch numbers still to do, ascending.
-        costs: one weight for each model (its multiply-accumulates, say).
-        processes: how many there are.
+        plan: the plan.
+        todo: numbers of batches still to do, ascending.
+        costs: the weight of each model, such as its multiply-accumulates.
+        processes: number of processes.
     """
     numbers = np.asarray(todo, dtype=np.int64)
     if processes == 1:

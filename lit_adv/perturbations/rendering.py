@@ -12,9 +12,9 @@ from lit_adv.perturbations.perturbation_set import PerturbationSet
 
 
 def matched(picture: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Scales linearly, so that each channel of each picture has the given mean and standard deviation.
+    """Scales each channel of each picture linearly to a mean and a standard deviation.
 
-    The thesis shows an untargeted perturbation as −δ with the data set's statistics.
+    The thesis shows an untargeted perturbation as −δ with the data set's statistics (4.6.6).
 
     Args:
         picture: `[N, C, H, W]`.
@@ -30,29 +30,30 @@ def matched(picture: Tensor, mean: Sequence[float], std: Sequence[float]) -> Ten
 
 
 def show_targeted(perturbation: Tensor, largest: float = 1.0) -> Tensor:
-    """δ `[N, C, H, W]`, each scaled so that its largest magnitude is `largest` (MNIST 1, ImageNet 0.5)."""
+    """Scales each δ of `[N, C, H, W]` to the largest magnitude `largest` (MNIST 1, ImageNet 0.5)."""
     peak = perturbation.abs().amax((1, 2, 3), keepdim=True)
     return perturbation * (largest / peak.clamp_min(torch.finfo(peak.dtype).tiny))
 
 
 def as_shown(perturbation: Tensor, mean: Sequence[float], std: Sequence[float], targeted: bool) -> Tensor:
-    """The picture that people see of δ `[N, C, H, W]`: −δ with the data set's statistics; targeted: δ, grey where 0."""
+    """Renders δ `[N, C, H, W]`: untargeted −δ with the data set's statistics; targeted δ, grey where 0 (4.6.6)."""
     return 0.5 + show_targeted(perturbation) / 2 if targeted else matched(-perturbation, mean, std)
 
 
-def as_picture(made: PerturbationSet, index: Tensor) -> Tensor:
-    """A set's perturbations at `index` as the thesis shows them (4.6.6): `[n, C, H, W]`, not clipped."""
-    data = DATA_SETS[made.manifest.data.name]
-    return as_shown(made.perturbation[index], data.mean, data.std, targeted=made.target is not None)
+def as_picture(perturbations: PerturbationSet, index: Tensor) -> Tensor:
+    """Renders a set's perturbations at positions `index` `[n]` as the thesis does: `[n, C, H, W]`, not clipped."""
+    data = DATA_SETS[perturbations.manifest.data.name]
+    targeted = perturbations.target is not None
+    return as_shown(perturbations.perturbation[index], data.mean, data.std, targeted=targeted)
 
 
 def strongest(perturbation: Tensor) -> Tensor:
-    """δ `[N, C, H, W]`, 0 where |δ| is below the mean |δ| of its perturbation (thesis 4.6.6, Figure 5.6)."""
+    """Sets each δ of `[N, C, H, W]` to 0 where |δ| is below its mean |δ| (thesis 4.6.6, Figure 5.6)."""
     size = perturbation.abs()
     return torch.where(size < size.mean((1, 2, 3), keepdim=True), 0, perturbation)
 
 
 def as_bytes(picture: Tensor) -> NDArray[np.uint8]:
-    """`[N, C, H, W]` in [0, 1], clipped there, as `[N, H, W, C]` in 0 … 255."""
+    """Converts `[N, C, H, W]` in [0, 1], clipped, to `[N, H, W, C]` in 0 … 255."""
     scaled: NDArray[np.uint8] = (picture.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     return scaled

@@ -12,29 +12,29 @@ from lit_adv.perturbations.plan import WorkPlan
 
 @dataclass
 class Share:
-    """What one process does.
+    """The simulated work of one process.
 
     Attributes:
-        seconds: how long.
-        batches: their numbers, in order.
+        seconds: its duration.
+        batches: numbers of its batches, in order.
     """
 
     seconds: float = 0.0
     batches: list[int] = field(default_factory=list)
 
     def loads(self, plan: WorkPlan) -> int:
-        """How often it changes its model, the first one counted."""
+        """Returns the number of times that the process loads a model."""
         models = [plan.models_of(number).start for number in self.batches]
         return sum(a != b for a, b in zip(models, [-1, *models], strict=False))
 
 
 def simulate(pieces: Sequence[npt.NDArray[np.int64]], seconds: npt.NDArray[np.float64], processes: int) -> list[Share]:
-    """The shares when whoever is free takes the next piece.
+    """Returns the share of each process if whichever is free takes the next piece.
 
     Args:
         pieces: see `lit_adv.perturbations.plan.cut`.
-        seconds: `[len(plan)]`, what each batch takes.
-        processes: how many there are.
+        seconds: `[len(plan)]`, duration of each batch.
+        processes: number of processes.
     """
     shares = [Share() for _ in range(processes)]
     free = [(0.0, rank) for rank in range(processes)]
@@ -47,7 +47,7 @@ def simulate(pieces: Sequence[npt.NDArray[np.int64]], seconds: npt.NDArray[np.fl
 
 
 def imbalance(seconds: Sequence[float]) -> float:
-    """By how much of it the slowest process exceeds the mean."""
+    """Returns max / mean − 1: the slowest process's excess over the mean."""
     return max(seconds) / (sum(seconds) / len(seconds)) - 1
 
 
@@ -71,7 +71,7 @@ class Work:
 
 
 def describe_work(everyone: Sequence[Work]) -> list[str]:
-    """Lines for the user on the work of each process that had any, and its imbalance if more than one had."""
+    """Returns lines for the user: the work of each process that had any, and the imbalance of several."""
     busy = [work for work in everyone if work.batches]
     lines = [
         f"process {work.process}: {work.batches} batches, {work.perturbations} perturbations, "

@@ -23,7 +23,7 @@ def grown(deltas: Tensor, seed: int = 0, without: int | None = None) -> Growth:
     for some in each[each[:, 0] != (-1 if without is None else without)].split(7):
         model, copy, image = some.T.contiguous()
         mean.add(cells.cell(model, copy) * images + image, deltas[model, copy, image])
-    return Growth.of(cells, mean)
+    return Growth.from_mean(cells, mean)
 
 
 def test_levels() -> None:
@@ -55,7 +55,7 @@ def test_all_cells_are_the_average_of_eq_4_1_bit_for_bit() -> None:
         for copy in model:
             plain.add(torch.arange(2), copy)
     growth = grown(deltas)
-    assert torch.equal(growth.whole().total, plain.total)
+    assert torch.equal(growth.overall().total, plain.total)
     assert torch.equal(growth.averages(12, 3)[0], plain.mean())
 
 

@@ -35,7 +35,7 @@ def filled(growth: bool, numbers: range = range(len(PLAN))) -> RunSums:
 def test_cells_add_up_to_the_sums_without_them() -> None:
     plain, cells = filled(growth=False), filled(growth=True)
     assert cells.cells is not None
-    total = Growth.of(cells.cells, cells.mean).whole()
+    total = Growth.from_mean(cells.cells, cells.mean).overall()
     assert torch.equal(total.total, plain.mean.total)
     assert total.count.tolist() == plain.mean.count.tolist() == [12, 12]
     assert plain.done.tolist() == [1, 1, 1]

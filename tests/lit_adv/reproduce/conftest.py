@@ -71,9 +71,9 @@ def save(made: PerturbationSet, folder: Path) -> None:
     for model, copy in torch.cartesian_prod(torch.arange(6), torch.arange(2)):
         delta = made.perturbation + torch.randn(made.image.shape, generator=generator)
         mean.add(cells.cell(model, copy) * images + torch.arange(images), delta)
-    growth = Growth.of(cells, mean)
+    growth = Growth.from_mean(cells, mean)
     manifest = replace(made.manifest, growth=growth.save(folder))
-    replace(made, perturbation=growth.whole().mean(), manifest=manifest).save(folder)
+    replace(made, perturbation=growth.overall().mean(), manifest=manifest).save(folder)
 
 
 @pytest.fixture(scope="module")
