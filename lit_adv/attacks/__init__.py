@@ -1,4 +1,4 @@
-"""The attacks, one file each; the contract is in `attack`."""
+"""Attacks, one file each; their contract is in `attack`."""
 
 from lit_adv.attacks.attack import Attack
 from lit_adv.attacks.bim import BIM

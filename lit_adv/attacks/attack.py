@@ -1,4 +1,4 @@
-"""The call contract that every attack keeps, and the pieces that attacks share."""
+"""Contract of all attacks, and the pieces that they share."""
 
 import math
 from abc import ABC, abstractmethod
@@ -13,15 +13,15 @@ from torch.nn import functional
 from lit_adv.errors import InputError
 
 Model = Callable[[Tensor], Tensor]
-"""Images `[B, C, H, W]` in [0, 1] to logits `[B, K]`; normalisation lives inside."""
+"""Function from images `[B, C, H, W]` in [0, 1] to logits `[B, K]`; normalisation lives inside."""
 
 
 class BrokenModel(InputError):
-    """A model gave logits or gradients that no attack can use.
+    """Logits or gradients that no attack can use.
 
     Attributes:
-        what: what is wrong with them.
-        rows: the rows of the batch concerned; empty if all.
+        what: description of the fault.
+        rows: rows of the batch concerned; empty if all are.
     """
 
     def __init__(self, what: str, rows: list[int]) -> None:
@@ -32,16 +32,16 @@ class BrokenModel(InputError):
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """What an attack is asked: to change the model's mind at some images.
+    """One attack task: images, the classes to leave or to reach, and the model to be fooled.
 
     Attributes:
-        model: images `[B, C, H, W]` to logits `[B, K]`.
-        images: `[B, C, H, W]`, where the attack starts.
-        classes: `[B]`, the labels to leave, or the targets to reach.
-        targeted: which of the two.
+        model: function from images `[B, C, H, W]` to logits `[B, K]`.
+        images: start of the attack, `[B, C, H, W]`.
+        classes: labels to leave, or targets to reach, `[B]`.
+        targeted: whether `classes` are targets.
         calibration: `[B, K]`, added to the logits (thesis Eq. 4.2), or None.
-        row: `[B]`, each sample's row in the batch that the attack was called with.
-        highest: the largest of all labels and targets.
+        row: each sample's row in the batch that the attack was called with, `[B]`.
+        highest: largest of all labels and targets.
     """
 
     model: Model
@@ -53,7 +53,7 @@ class Problem:
     highest: int
 
     def select(self, kept: Tensor) -> "Problem":
-        """The problem for some of its samples; `kept` is a mask `[B]` or positions. The calibration goes with them."""
+        """Returns the problem for some of its samples, given by a mask `[B]` or by positions."""
         return replace(
             self,
             images=self.images[kept],
@@ -63,11 +63,14 @@ class Problem:
         )
 
     def logits(self, x: Tensor) -> Tensor:
-        """f'(x) = f(x) + calib `[B, K]` at perturbed images `x` `[B, C, H, W]`, one for each sample.
+        """Computes f'(x) = f(x) + calib `[B, K]`.
+
+        Args:
+            x: perturbed images `[B, C, H, W]`, one for each sample.
 
         Raises:
-            BrokenModel: they have the wrong shape, are not finite (with the calibration), or do not know the classes.
-            InputError: the calibration does not fit.
+            BrokenModel: the logits have the wrong shape, are not finite with the calibration, or are too few.
+            InputError: the calibration has another shape than the logits.
         """
         logits = self.model(x)
         if logits.ndim != 2 or len(logits) != len(x):
@@ -85,30 +88,36 @@ class Problem:
         return logits
 
     def loss(self, logits: Tensor) -> Tensor:
-        """J `[B]`, what attacks raise: the cross-entropy of the label, or minus that of the target."""
+        """Computes J `[B]`, which attacks raise: the label's cross-entropy, or minus the target's."""
         entropy = functional.cross_entropy(logits, self.classes, reduction="none")
         return -entropy if self.targeted else entropy
 
     def margin(self, logits: Tensor) -> Tensor:
-        """`[B]`, what attacks lower, below 0 where the model is fooled: f_y − max_{i≠y} f_i; targeted, its negative."""
+        """Computes the margin `[B]`, which is below 0 where the model is fooled.
+
+        Untargeted, it is f_y − max_{i≠y} f_i with the label y; targeted, max_{i≠t} f_i − f_t with the target t.
+        """
         own = logits.gather(1, self.classes[:, None])[:, 0]
         others = logits.scatter(1, self.classes[:, None], -torch.inf).amax(1)
         return others - own if self.targeted else own - others
 
     def gradient(self, values: Tensor, x: Tensor, retain: bool = False) -> Tensor:
-        """∇_x Σ `values`, `[B, C, H, W]`; `values` `[B]` come from `x`, each from its own sample.
+        """Computes ∇_x Σ `values`, `[B, C, H, W]`.
 
-        With `retain` another gradient can be taken of what they were computed from.
+        Args:
+            values: `[B]`, each computed from its own sample of `x`.
+            x: `[B, C, H, W]`.
+            retain: keep the graph for another gradient.
 
         Raises:
-            BrokenModel: it is not finite.
+            BrokenModel: the gradient is not finite.
         """
         gradient = torch.autograd.grad(values.sum(), x, retain_graph=retain)[0]
         self._refuse_broken("gradients", gradient)
         return gradient
 
     def loss_gradient(self, x: Tensor) -> Tensor:
-        """∇J at `x`, `[B, C, H, W]`."""
+        """Computes ∇J at `x`, `[B, C, H, W]`."""
         x = x.detach().requires_grad_()
         return self.gradient(self.loss(self.logits(x)), x)
 
@@ -123,8 +132,10 @@ class Attack(ABC):
     """Finds a perturbation δ for each image. Subclasses are frozen dataclasses: parameters, no state.
 
     Attributes:
-        keeps_batch_order: the attack always asks the model about the whole batch in order, as a `Stack` needs it.
-        cost_parameter: the parameter that the time of an attack grows with in proportion, at most; None if none does.
+        keeps_batch_order: True if every forward pass gets the full batch in its original order, which stacked models
+            require.
+        cost_parameter: name of the parameter (steps or queries) that bounds the run time linearly; None for one-pass
+            attacks.
     """
 
     keeps_batch_order: ClassVar[bool] = False
@@ -143,14 +154,14 @@ class Attack(ABC):
         """Attacks `model` at `images`.
 
         Args:
-            model: images `[B, C, H, W]` in [0, 1] to logits `[B, K]`.
+            model: function from images `[B, C, H, W]` in [0, 1] to logits `[B, K]`.
             images: `[B, C, H, W]`; noisy copies may leave [0, 1].
-            labels: `[B]` int64, 0 or more.
-            targets: `[B]` int64; given, the attack is targeted.
+            labels: classes `[B]` int64, 0 or more.
+            targets: classes `[B]` int64 to reach; with them the attack is targeted.
             calibration: `[B, K]`, added to the logits (thesis Eq. 4.2).
 
         Returns:
-            δ `[B, C, H, W]`, detached, not clipped to any image range unless the attack was told to.
+            δ `[B, C, H, W]`, detached. It is clipped to an image range only by attacks with such a parameter.
 
         Raises:
             InputError: labels, targets or calibration do not fit, or a target is its label.
@@ -184,16 +195,16 @@ class Attack(ABC):
             return self._perturb(problem)
 
     def for_model(self, position: int) -> "Attack":
-        """The attack on the source model at `position`; the same on all, unless the attack draws at random."""
+        """Returns the attack for the source model at `position`; only attacks that draw at random differ."""
         return self
 
     @abstractmethod
     def _perturb(self, problem: Problem) -> Tensor:
-        """δ `[B, C, H, W]` for `problem.images`."""
+        """Computes δ `[B, C, H, W]` for `problem.images`."""
 
 
 def first_few(rows: list[int]) -> str:
-    """The first eight numbers as words, and how many more there are."""
+    """Writes the first eight numbers, and how many more there are."""
     return ", ".join(map(str, rows[:8])) + (f" and {len(rows) - 8} more" if len(rows) > 8 else "")
 
 
@@ -201,7 +212,7 @@ def at_least(attack: Attack, **bounds: float) -> None:
     """Checks that parameters are finite and not below their bounds.
 
     Raises:
-        InputError: naming attack, parameter, value and bound.
+        InputError: one is not; the message names attack, parameter, value and bound.
     """
     for name, bound in bounds.items():
         value = getattr(attack, name)
@@ -213,7 +224,7 @@ def positive(attack: Attack, *names: str) -> None:
     """Checks that parameters are finite and above 0.
 
     Raises:
-        InputError: naming attack, parameter and value.
+        InputError: one is not; the message names attack, parameter and value.
     """
     for name in names:
         value = getattr(attack, name)

@@ -1,4 +1,4 @@
-"""The basic iterative method."""
+"""Basic iterative method."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,15 +14,23 @@ from lit_adv.errors import InputError
 class BIM(Attack):
     """Basic iterative method (Kurakin et al. 2017; thesis 2.2.1): x' ← clip_ε(x' + α·sign ∇J(x')), from x' = x.
 
-    clip_ε keeps x' within x ± ε. One step is FGSM (Goodfellow et al. 2015). δ is summed up beside x' in the same way:
-    the difference x' − x would hold rounding errors of x', which depend on the image, where δ is exactly 0.
+    clip_ε keeps x' within x ± ε. One step is FGSM (Goodfellow et al. 2015). δ is summed beside x' in the same way: the
+    difference x' − x would hold rounding errors of x', which depend on the image, where δ is exactly 0.
 
     Attributes:
-        epsilon: ε, the largest magnitude of δ (with `clip`, before clipping), in units of the [0, 1] pixel range.
-        steps: the number of iterations; 0 gives exactly 0.
-        step_size: α; left out, 2ε/steps as in the thesis (4.6.4.1).
-        clip: keep x' inside these bounds after each step. Off by default: clipping leaks the image into the
-            perturbation (thesis 4.7.1).
+        epsilon: ε, largest magnitude of δ before any clipping, in units of the [0, 1] pixel range.
+        steps: number of iterations; 0 gives exactly 0.
+        step_size: α; by default 2ε/steps (thesis 4.6.4.1).
+        clip: lower and upper bound of x' after each step. None, the default, avoids that the clipping leaks the image
+            into the perturbation (thesis 4.7.1).
+
+    Example:
+        >>> import torch
+        >>> image, label = torch.full((1, 1, 4, 4), 0.5), torch.tensor([0])
+        >>> image[..., 0, 0] = 0.6
+        >>> model = lambda x: x.flatten(1)[:, :3]  # the logits are the first three pixels
+        >>> BIM(epsilon=0.1, steps=4)(model, image, label)[0, 0, 0]
+        tensor([-0.1000,  0.1000,  0.1000,  0.0000])
     """
 
     keeps_batch_order: ClassVar[bool] = True

@@ -7,19 +7,18 @@ from lit_adv.attacks.attack import Model
 
 
 def calibration(model: Model, clean: Tensor, noisy: Tensor, models: int = 1) -> Tensor:
-    """calib = f(x) − f(x + z), so that at δ = 0 the attack sees f(x).
+    """Computes calib = f(x) − f(x + z), with which an attack on x + z sees f(x) at δ = 0.
 
-    It is float64: there the difference of two float32 logits, and its sum with one of them, are exact, so an attack
-    on the same batch sees exactly f(x) at δ = 0.
+    The sum is exact: in float64 the difference of two float32 logits, and its sum with one of them, have no rounding.
 
     Args:
-        model: images to logits `[B, K]`.
-        clean: `[B, C, H, W]`, x; equal neighbours are computed once.
-        noisy: `[B, C, H, W]`, x + z.
-        models: the batch holds the same images so many times, one after the other, for stacked models.
+        model: function from images to logits `[B, K]`.
+        clean: x, `[B, C, H, W]`; equal neighbours are computed once.
+        noisy: x + z, `[B, C, H, W]`.
+        models: number of stacked models; the batch holds the same images once for each, one after the other.
 
     Returns:
-        `[B, K]` float64.
+        calib `[B, K]` float64.
     """
     with torch.no_grad():
         of_one = clean[: len(clean) // models]

@@ -1,4 +1,4 @@
-"""The L2 attack of Carlini and Wagner."""
+"""L2 attack of Carlini and Wagner."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -10,7 +10,9 @@ from lit_adv.attacks.attack import Attack, Problem, at_least, positive
 
 BETA_1: Final = 0.9
 BETA_2: Final = 0.999
-"""Adam's, with 10⁻⁸ in the denominator (Kingma & Ba 2015)."""
+"""Decay rates of Adam, with 10⁻⁸ in the denominator (Kingma & Ba 2015).
+
+Adam is written out, so that no version of torch.optim can change its rounding within one set."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,17 +21,26 @@ class CW(Attack):
 
     Targeted: ‖δ‖² + c·max(max_{i≠t} f_i − f_t, −κ).
 
-    What the thesis leaves open and what is done here: Adam (β = 0.9, 0.999) moves δ itself from 0, without the
-    tanh change of variables, since nothing is clipped; its step size is `lr`; c is fixed, without the binary search
-    of the paper. Of the points visited before each step, δ = 0 first, the one of smallest norm with
-    f_y − max_{i≠y} f_i < −κ is returned; where there is none, the point after the last step.
+    The thesis leaves details open. Here Adam (β = 0.9, 0.999) moves δ itself from 0, without the tanh change of
+    variables, since nothing is clipped. c is fixed, without the binary search of the paper. The result is the point of
+    smallest norm with f_y − max_{i≠y} f_i < −κ, of those before each step, δ = 0 included. Where there is none, it is
+    the point after the last step.
 
     Attributes:
         c: weight of the logits against the norm.
-        confidence: κ, by how much the wrong class must lead.
-        steps: the number of iterations; 0 gives exactly 0.
+        confidence: κ, lead of the wrong class that is asked for, in logits.
+        steps: number of iterations; 0 gives exactly 0.
         lr: Adam's step size, in units of the [0, 1] pixel range.
-        return_last: return the point after the last step, whether it fools or not.
+        return_last: return the point after the last step, whether it fools the model or not.
+
+    Example:
+        >>> import torch
+        >>> image, label = torch.full((1, 1, 4, 4), 0.5), torch.tensor([0])
+        >>> image[..., 0, 0] = 0.6
+        >>> model = lambda x: x.flatten(1)[:, :3]  # the logits are the first three pixels
+        >>> delta = CW(steps=20, lr=0.01)(model, image, label)
+        >>> model(image).argmax(1), model(image + delta).argmax(1)
+        (tensor([0]), tensor([1]))
     """
 
     keeps_batch_order: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""DeepFool."""
+"""DeepFool, the smallest step over a linearised boundary."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,9 +10,10 @@ from lit_adv.attacks.attack import Attack, Problem, at_least
 from lit_adv.errors import InputError
 
 REPEATED_PIXELS: Final = 100_000
-"""Up to so many pixels (samples × rivals × H·W), the rivals' gradients come from one batch of repeated samples; above,
-from one pass back for each rival, which saves passes forward but runs small batches badly. Measured on two CPU cores.
-The two ways differ in the last bits of float32."""
+"""Largest samples × rivals × H·W for which all gradients come from one batch of repeated samples.
+
+Above it there is one backward pass for each rival class: fewer forward passes, but slow on small batches. Measured on
+two CPU cores. The two ways differ in the last bits of float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +25,18 @@ class DeepFool(Attack):
     model gets wrong from the start have δ = 0. Untargeted only.
 
     Attributes:
-        steps: the most linearisations; 0 gives exactly 0.
-        overshoot: ξ.
-        top_k: only the classes with the so many highest logits at the start count, the label's included (thesis
-            4.7.3); left out, all.
+        steps: largest number of linearisations; 0 gives exactly 0.
+        overshoot: ξ, share of the distance that is added to cross the boundary.
+        top_k: number of classes in question: the label and those of the highest logits at the start (thesis 4.7.3);
+            None for all.
+
+    Example:
+        >>> import torch
+        >>> image, label = torch.full((1, 1, 4, 4), 0.5), torch.tensor([0])
+        >>> image[..., 0, 0] = 0.6
+        >>> model = lambda x: x.flatten(1)[:, :3]  # the logits are the first three pixels
+        >>> DeepFool()(model, image, label)[0, 0, 0, :2]
+        tensor([-0.0511,  0.0511])
     """
 
     steps: int = 50
@@ -71,15 +80,15 @@ class DeepFool(Attack):
 
 
 def leads(problem: Problem, rivals: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-    """f_k − f_y for each rival class k, and its gradient.
+    """Computes f_k − f_y for each rival class k, and its gradient.
 
     Args:
-        problem: the samples.
-        rivals: `[B, R]`, classes k.
-        x: `[B, C, H, W]`.
+        problem: samples with their labels y.
+        rivals: classes k, `[B, R]`.
+        x: perturbed images `[B, C, H, W]`.
 
     Returns:
-        `[B, R]` and `[B, R, C, H, W]`.
+        f_k − f_y `[B, R]` and ∇_x(f_k − f_y) `[B, R, C, H, W]`.
     """
     samples, count = rivals.shape
     if samples * count * x[0, 0].numel() <= REPEATED_PIXELS:

@@ -1,4 +1,4 @@
-"""The Square attack."""
+"""Square attack."""
 
 from bisect import bisect_left
 from dataclasses import dataclass, replace
@@ -14,25 +14,34 @@ from lit_adv.attacks.attack import Attack, Problem, at_least, positive
 from lit_adv.errors import InputError
 
 HALVINGS: Final = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
-"""Queries, of 10,000, after which the squares' share of the image halves (Andriushchenko et al. 2020, 3.2)."""
+"""Numbers of queries, of 10,000, after which the squares' area halves (Andriushchenko et al. 2020, 3.2)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Square(Attack):
     """Square attack, L∞ (Andriushchenko et al. 2020; thesis 5.1): random search, without gradients.
 
-    Each query sets a random square of δ to ±ε, one sign for each channel, and keeps it where the loss falls: the margin
+    Each query sets a random square of δ to ±ε, one sign for each channel. It is kept where the loss falls: the margin
     f_y − max_{i≠y} f_i, or, targeted, the cross-entropy of the target. A sample that fools the model is done.
-    The draws of a sample come from a generator keyed by the seed and the image's own values, so that they do not
-    depend on the batch. Other than in the original, squares can touch the last row and column.
+    A sample's draws come from a generator keyed by the seed and the image's own values, and so are the same in every
+    batch. Unlike in the original, squares can touch the last row and column.
 
     Attributes:
-        epsilon: ε, in units of the [0, 1] pixel range.
-        queries: the most evaluations after that of the start; 0 gives exactly 0 (or the stripes).
-        p_init: the first squares' share of the image; it halves after 10, 50, 200, … of 10,000 queries, the schedule
-            scaled to `queries`.
+        epsilon: ε, magnitude of δ, in units of the [0, 1] pixel range.
+        queries: largest number of evaluations after the first; 0 gives exactly 0, or the stripes.
+        p_init: share of the image that the first squares cover, 0 < value ≤ 1. It halves after 10, 50, 200, … of
+            10,000 queries, a schedule that is scaled to `queries`.
         stripes: start from vertical stripes of ±ε as the original does, in place of 0 (thesis 5.1).
-        seed: of the draws, 0 or more.
+        seed: seed of the draws, 0 or more.
+
+    Example:
+        >>> import torch
+        >>> image, label = torch.full((1, 1, 4, 4), 0.5), torch.tensor([0])
+        >>> image[..., 0, 0] = 0.6
+        >>> model = lambda x: x.flatten(1)[:, :3]  # the logits are the first three pixels
+        >>> delta = Square(epsilon=0.2, queries=100)(model, image, label)
+        >>> model(image + delta).argmax(1) != label, delta.abs().max()
+        (tensor([True]), tensor(0.2000))
     """
 
     cost_parameter: ClassVar[str | None] = "queries"
@@ -50,7 +59,10 @@ class Square(Attack):
             raise InputError(f"Square: p_init is {self.p_init}; it is a share of the image, at most 1")
 
     def for_model(self, position: int) -> "Square":
-        """The attack on source model `position`, with its own draws: without noise all models see the same samples."""
+        """Returns the attack with draws of its own for the source model at `position`.
+
+        Without noise all models see the same images, whose draws would be equal.
+        """
         return replace(self, seed=self.seed + (position << 64))
 
     @torch.no_grad()
@@ -84,7 +96,7 @@ class Square(Attack):
         return delta
 
     def side(self, query: int, height: int, width: int) -> int:
-        """The side, in pixels, of the squares of query number `query`, from 0."""
+        """Computes the squares' side in pixels at query number `query`, counted from 0."""
         halved = bisect_left(HALVINGS, query * 10_000 // self.queries)
         return min(max(round(sqrt(self.p_init / 2**halved * height * width)), 1), height, width)
 
@@ -92,7 +104,7 @@ class Square(Attack):
         return self.epsilon * torch.where(uniform < 0.5, -1, 1).to(dtype)
 
     def _uniform(self, images: Tensor) -> Tensor:
-        """Each sample's draws `[B, C·W + queries·(2 + C)]` in [0, 1)."""
+        """Draws `[B, C·W + queries·(2 + C)]` numbers in [0, 1)."""
         channels, _, width = images.shape[1:]
         size = channels * width + self.queries * (2 + channels)
         key = self.seed.to_bytes(32, "little")
@@ -106,7 +118,7 @@ class Square(Attack):
 
 
 def squares(top: Tensor, left: Tensor, side: int, height: int, width: int) -> Tensor:
-    """Masks `[B, 1, height, width]` of squares; `top` and `left` `[B]` in [0, 1) become positions inside the image."""
+    """Returns masks `[B, 1, height, width]` of squares inside the image, placed by `top` and `left` `[B]` in [0, 1)."""
 
     def inside(start: Tensor, size: int) -> Tensor:
         first = (start * (size - side + 1)).long()[:, None]
@@ -117,7 +129,7 @@ def squares(top: Tensor, left: Tensor, side: int, height: int, width: int) -> Te
 
 
 def _judge(problem: Problem, delta: Tensor) -> tuple[Tensor, Tensor]:
-    """The margin `[B]`, and the loss `[B]` to lower."""
+    """Computes the margin `[B]`, and the loss `[B]` to lower."""
     logits = problem.logits(problem.images + delta)
     margin = problem.margin(logits)
     return margin, -problem.loss(logits) if problem.targeted else margin
