@@ -81,8 +81,8 @@ class PerturbationAverage(pl.Callback):
     ) -> None:
         if len(outputs):
             self._add(outputs, batch)
-        for place, reason in self._peers.tell_failures(self.module.failed).items():
-            print(f"left out: {self.module.sources[place].name}: {reason}", file=sys.stderr)
+        for position, reason in self._peers.tell_failures(self.module.failed).items():
+            print(f"left out: {self.module.sources[position].name}: {reason}", file=sys.stderr)
         if time.monotonic() - self._saved >= min(max(self.save_every, 50 * self._saving), LONGEST_WAIT):
             self._save()
         self._stop_with_the_others()
@@ -151,13 +151,13 @@ class PerturbationAverage(pl.Callback):
                 self._work.perturbations += len(batch.image)
                 return
         models = range(batch.model, batch.model + batch.models)
-        names = ", ".join(self.module.sources[place].name for place in models)
+        names = ", ".join(self.module.sources[position].name for position in models)
         reason = f"source model {names}, batch {batch.number}: {problem}; remove that model"
         self.module.skip(models, InputError(reason))
 
     def _hear_failures(self) -> None:
-        for place, reason in self._peers.hear_failures().items():
-            self.module.failed.setdefault(place, reason)
+        for position, reason in self._peers.hear_failures().items():
+            self.module.failed.setdefault(position, reason)
         refuse_none_left(self.module)
 
     def _save(self) -> None:

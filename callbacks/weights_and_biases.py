@@ -9,10 +9,9 @@ from typing import Any, Literal
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import WandbLogger
 
-from callbacks.run_description import describe_run
-from datamodules.replicas import ReplicaDataModule
-from lit_adv.attack_module import AttackModule
+from callbacks.run_description import attack_and_data, describe_run
 from lit_adv.data_sets import DATA_SETS
+from lit_adv.errors import InputError
 from lit_adv.evaluation.module import EvaluationModule
 from lit_adv.evaluation.result import Evaluation
 from lit_adv.perturbations.manifest import Manifest, versions
@@ -107,10 +106,8 @@ class PredictRun(WandbRun):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if not trainer.is_global_zero:
             return
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        assert isinstance(data, ReplicaDataModule)
-        assert isinstance(pl_module, AttackModule)
-        run = describe_run(pl_module, data, trainer.strategy.root_device)
+        module, data = attack_and_data(trainer, pl_module)
+        run = describe_run(module, data, trainer.strategy.root_device)
         self.open(
             trainer,
             replace(run, versions=versions()),
@@ -135,7 +132,8 @@ class TestRun(WandbRun):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if not trainer.is_global_zero:
             return
-        assert isinstance(pl_module, EvaluationModule)
+        if not isinstance(pl_module, EvaluationModule):
+            raise InputError(f"a test run is that of an EvaluationModule; derive {type(pl_module).__name__} from it")
         manifest = PerturbationSet.load(Path(trainer.default_root_dir)).manifest
         own = {
             "test_epsilon": pl_module.epsilon,

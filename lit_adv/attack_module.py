@@ -78,7 +78,10 @@ class AttackModule(pl.LightningModule):
             InputError: the source models take other images than the data module has, or a weight file is no good; with
                 `skip_failed` that of every source model.
         """
-        self.refuse_images(self.trainer.datamodule.image_shape)  # type: ignore[attr-defined]
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if not hasattr(data, "image_shape"):
+            raise InputError(f"{type(data).__name__} has no image_shape; derive it from ReplicaDataModule")
+        self.refuse_images(data.image_shape)
         bad: list[InputError] = []
         for spec in self.sources:
             try:

@@ -104,10 +104,12 @@ class Peers:
         Args:
             failed: positions of source models, and why they failed.
         """
-        new = {place: failed[place] for place in failed.keys() - self._told}
-        for place, reason in new.items():
-            self._told.add(place)
-            self._store.set(f"failure-{self._store.add('failures', 1)}", json.dumps({"place": place, "reason": reason}))
+        new = {position: failed[position] for position in failed.keys() - self._told}
+        for position, reason in new.items():
+            self._told.add(position)
+            self._store.set(
+                f"failure-{self._store.add('failures', 1)}", json.dumps({"position": position, "reason": reason})
+            )
         return new
 
     def hear_failures(self) -> dict[int, str]:
@@ -116,8 +118,8 @@ class Peers:
         while self._heard < self._store.add("failures", 0):
             self._heard += 1
             note = json.loads(self._store.get(f"failure-{self._heard}"))
-            self._told.add(note["place"])
-            heard.setdefault(note["place"], note["reason"])
+            self._told.add(note["position"])
+            heard.setdefault(note["position"], note["reason"])
         return heard
 
     def finish(self, work: Any) -> None:

@@ -217,10 +217,10 @@ class Manifest:
         """
         if not failed:
             return self
-        kept = tuple(source for place, source in enumerate(self.sources) if place not in failed)
+        kept = tuple(source for position, source in enumerate(self.sources) if position not in failed)
         missing = tuple(
-            MissingRecord(self.sources[place].name, self.sources[place].checksum, place, failed[place])
-            for place in sorted(failed)
+            MissingRecord(self.sources[position].name, self.sources[position].checksum, position, failed[position])
+            for position in sorted(failed)
         )
         return replace(self, setting=setting(len(kept), self.sigma), sources=kept, missing=missing)
 
