@@ -1,4 +1,4 @@
-"""The Lightning shell around source zoo and attack."""
+"""Lightning shell around source zoo and attack."""
 
 import gc
 import time
@@ -27,22 +27,21 @@ class AttackModule(pl.LightningModule):
     """Attacks the source models of a zoo, one planned batch at a time.
 
     Args:
-        zoo: the zoo's folder or file.
-        attack: what finds the perturbations.
-        sources: use the first so many source models, or those of these names, or `single`, the zoo's model for SM and
-            NSM; left out, all.
-        exact: attack the models as they are, one at a time, in place of their fast forms.
+        zoo: folder or file of the zoo.
+        attack: attack that finds the perturbations.
+        sources: source models to use: a number, the first of the zoo; names; or `single`, the zoo's model for SM and
+            NSM. By default all.
+        exact: attack the original networks one at a time, in place of their fast forms.
         precision: `bf16` runs the models in bfloat16; the attack's own arithmetic stays in float32.
-        skip_failed: go on without a source model that cannot be loaded or gives what no attack can use.
+        skip_failed: go on without a source model that cannot be loaded, or whose logits or gradients are not finite.
 
     Attributes:
-        sources: the source models used, in order.
-        stackable: a batch may hold the images of several models.
-        failed: position of a source model that is skipped, to the reason.
+        stackable: whether a batch may hold the images of several models.
+        failed: reason for each skipped source model, by its position.
         seconds_in_attacks: seconds spent in attacks so far.
 
     Raises:
-        InputError: the zoo is empty or has not these sources, or the precision does not go with `exact`.
+        InputError: the zoo is empty or lacks these sources, or the precision contradicts `exact`.
     """
 
     def __init__(
@@ -72,11 +71,11 @@ class AttackModule(pl.LightningModule):
         self.loader = ModelLoader(self.sources, exact, bf16=precision == "bf16")
 
     def prepare_data(self) -> None:
-        """Downloads and opens every source's weights, on one process, so that a bad file is found before any work.
+        """Downloads and opens every source's weights, in one process, so that a bad file is found before any work.
 
         Raises:
-            InputError: the source models take other images than the data module has, or a weight file is no good; with
-                `skip_failed` that of every source model.
+            InputError: the source models take images of another shape than the data module's, or a weight file is
+                missing or damaged; with `skip_failed` only if every weight file is.
         """
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if not hasattr(data, "image_shape"):
@@ -92,10 +91,10 @@ class AttackModule(pl.LightningModule):
                     raise
 
     def refuse_images(self, image_shape: tuple[int, int, int]) -> None:
-        """Checks that the source models take images `(C, H, W)`.
+        """Checks that the source models take images of shape `(C, H, W)`.
 
         Raises:
-            InputError: they take others.
+            InputError: one takes images of another shape.
         """
         for spec in self.sources:
             if spec.image_shape != image_shape:
@@ -105,22 +104,22 @@ class AttackModule(pl.LightningModule):
                 )
 
     def on_predict_start(self) -> None:
-        """Warns where bfloat16 would be slow; sets what keeps results equal and changes of model quick."""
+        """Warns where bfloat16 would be slow; makes cuDNN deterministic and garbage collection short."""
         if self.model_precision == "bf16" and not has_bf16(self.device):
             rank_zero_warn(f"this {self.device.type} does not compute in bfloat16 by itself; float32 is faster here")
         torch.backends.cudnn.deterministic = True  # what is made twice has the same bits
         gc.freeze()  # else looking for cycles between two models takes longer than loading one
 
     def on_predict_end(self) -> None:
-        """Lets everything be collected again."""
+        """Undoes `gc.freeze`."""
         gc.unfreeze()
 
     def predict_step(self, batch: ReplicaBatch) -> Tensor:
-        """The perturbations δ_i(x + z) `[B, C, H, W]` of one batch; none, `[0, C, H, W]`, where a model is skipped.
+        """Computes the perturbations δ_i(x + z) `[B, C, H, W]` of one batch; `[0, C, H, W]` where a model is skipped.
 
         Raises:
-            InputError: a source model cannot be loaded, or gave what no attack can use; it names the model and the
-                images.
+            InputError: a source model cannot be loaded, or its logits or gradients are not finite; the message names
+                the model and the images.
         """
         places = range(batch.model, batch.model + batch.models)
         if self.failed.keys() & places:
@@ -151,10 +150,10 @@ class AttackModule(pl.LightningModule):
 
     @staticmethod
     def perturb(model: nn.Module, batch: ReplicaBatch, attack: Attack) -> Tensor:
-        """What an attack gives for a batch on a model that is ready, `[B, C, H, W]`.
+        """Attacks a model, or a stack of models, that is ready: δ `[B, C, H, W]` for a batch.
 
         Raises:
-            BrokenModel: it gave what no attack can use.
+            BrokenModel: logits or gradients are not finite, or the logits have the wrong shape.
         """
         # Tensors that were made inside inference mode are cloned to leave it.
         with torch.inference_mode(False), torch.enable_grad():
@@ -164,10 +163,10 @@ class AttackModule(pl.LightningModule):
             return attack.for_model(batch.model)(model, noisy, label, targets=target, calibration=calib)
 
     def skip(self, places: Iterable[int], error: InputError) -> None:
-        """Leaves source models out from now on, where `skip_failed` allows it.
+        """Leaves source models out from now on.
 
         Raises:
-            InputError: `error`, where it does not.
+            InputError: `error`, without `skip_failed`.
         """
         if not self.skip_failed:
             raise error
@@ -185,7 +184,7 @@ class AttackModule(pl.LightningModule):
         )
 
     def describe(self) -> dict[str, Any]:
-        """Attack and source models, for the manifest."""
+        """Describes attack and source models for the manifest."""
         return {
             "attack": {"name": type(self.attack).__name__, **vars(self.attack)},
             "exact": self.exact,

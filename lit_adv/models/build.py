@@ -1,4 +1,4 @@
-"""Networks by name, and what stands between pixels and a network."""
+"""Networks by name, and their resizing and normalisation of pixels."""
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +17,12 @@ PYTORCHCV = "pytorchcv.models."
 
 
 def build(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
-    """A network with random weights.
+    """Builds a network with random weights.
 
     Args:
-        architecture: `vgg16_like`; a name that pytorchcv's `get_model` knows; or a function of pytorchcv by its full
-            path, `pytorchcv.models.resnet_cifar.get_resnet_cifar`, say.
-        arguments: of the function.
+        architecture: `vgg16_like`; a name of pytorchcv's `get_model`; or the full path of a function of pytorchcv, such
+            as `pytorchcv.models.resnet_cifar.get_resnet_cifar`.
+        arguments: keyword arguments of the function.
 
     Raises:
         InputError: there is no such architecture, or the arguments do not suit it.
@@ -41,7 +41,7 @@ def build(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
 
 
 def maker_of(architecture: str) -> Callable[..., Any]:
-    """The function that makes networks of an architecture.
+    """Finds the function that makes networks of an architecture.
 
     Raises:
         InputError: there is none; the message suggests near names.
@@ -67,30 +67,30 @@ def maker_of(architecture: str) -> Callable[..., Any]:
 
 
 def pytorchcv_makers() -> Mapping[str, Callable[..., Any]]:
-    """pytorchcv's own table behind `get_model`, private to it: the function that makes each network, by name."""
+    """Returns pytorchcv's private table behind `get_model`: the function that makes each network, by name."""
     from pytorchcv.model_provider import _models as makers
 
     return makers  # type: ignore[no-any-return]
 
 
 def prepare(network: nn.Module, mean: Sequence[float], std: Sequence[float], size: int | None = None) -> nn.Module:
-    """The network behind `Prepared`, or alone where that would change nothing."""
+    """Wraps a network in `Prepared`, unless that would change nothing."""
     if size is None and not any(mean) and set(std) == {1.0}:
         return network
     return Prepared(network, mean, std, size)
 
 
 class Prepared(nn.Module):
-    """A network with its own size and normalisation, for pixels in [0, 1].
+    """Network with its own size and normalisation, for pixels in [0, 1].
 
-    Images of another size are resized, bilinearly, without antialiasing; the gradient flows back through this. Then
-    `mean` is taken off and the rest divided by `std`.
+    Images of another size are resized bilinearly without antialiasing; the gradient flows back through this. Then
+    `mean` is subtracted and the rest divided by `std`.
 
     Args:
-        network: `[B, C, S, S]` to logits `[B, K]`.
-        mean: one for each channel.
-        std: likewise.
-        size: S; left out, images stay as they are.
+        network: network from `[B, C, S, S]` to logits `[B, K]`.
+        mean: mean of each channel.
+        std: standard deviation of each channel.
+        size: S, side length in pixels; by default images are not resized.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ def check_fit(model: nn.Module, image_shape: tuple[int, int, int], classes: int,
     """Tries a model on one black image `(C, H, W)`.
 
     Raises:
-        InputError: it does not take such images, or does not give `[1, classes]`.
+        InputError: the model does not take such images, or its logits are not `[1, classes]`.
     """
     black = torch.zeros(1, *image_shape, device=next(model.parameters()).device)
     try:
@@ -127,7 +127,7 @@ def check_fit(model: nn.Module, image_shape: tuple[int, int, int], classes: int,
 
 
 def count(architecture: str, arguments: Mapping[str, Any], image_shape: tuple[int, int, int]) -> tuple[int, int]:
-    """Parameters, and multiply-accumulates of one forward pass; the network is built without taking memory.
+    """Counts parameters, and multiply-accumulates of one forward pass; the network is built without taking memory.
 
     Raises:
         InputError: there is no such architecture, or it does not take such images.
@@ -142,7 +142,7 @@ def count(architecture: str, arguments: Mapping[str, Any], image_shape: tuple[in
 
 
 def macs(model: nn.Module, image_shape: tuple[int, int, int]) -> int:
-    """Multiply-accumulates of one forward pass on one image `(C, H, W)`, of convolutions and linear layers."""
+    """Counts multiply-accumulates of convolutions and linear layers in one forward pass on one image `(C, H, W)`."""
     device = next(model.parameters()).device
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, *image_shape, device=device))

@@ -15,15 +15,15 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def fast_form(model: nn.Module) -> nn.Module:
-    """The same function of `[B, C, H, W]` images, quicker; single gradient elements can differ in float32.
+    """Returns a quicker form of the same function of images `[B, C, H, W]`.
 
-    Batch normalisation is folded into the convolutions, a ReLU followed by a maximum goes behind it, where it has fewer
-    values to treat and the same result, convolutions of single channels get the gradient of `SingleChannelConv`, and
-    memory is laid out channels last. A network whose steps depend on values, which torch.fx cannot follow, keeps its
-    batch normalisation and its layout.
+    In float32 single elements of its gradient can differ. Batch normalisation is folded into the convolutions. A ReLU
+    before a maximum goes behind it, where it has fewer values to treat and the same result. Convolutions of single
+    channels get the gradient of `SingleChannelConv`. Memory is laid out channels last. A network whose steps depend on
+    values, which torch.fx cannot trace, keeps its batch normalisation and its layout.
 
     Args:
-        model: in evaluation mode; it is not changed.
+        model: model in evaluation mode; it is not changed.
     """
     try:
         traced = symbolic_trace(model)
@@ -43,13 +43,13 @@ def folded(traced: GraphModule) -> GraphModule:
     """Folds batch normalisation into convolutions, and swaps each ReLU with the maximum that follows it.
 
     Args:
-        traced: in evaluation mode; it is not changed.
+        traced: network in evaluation mode; it is not changed.
     """
     merged = deepcopy(traced)
     modules = dict(merged.named_modules())
 
     def pairs() -> Iterator[tuple[Node, Node, nn.Module | None, nn.Module | None]]:
-        """Each layer whose output only one other sees, with that one."""
+        """Yields each node with a single user, that user, and the layers of both."""
         for node in merged.graph.nodes:
             if len(node.users) == 1:
                 (after,) = node.users
@@ -70,10 +70,11 @@ def folded(traced: GraphModule) -> GraphModule:
 
 
 class SingleChannelConv(nn.Module):
-    """A convolution each of whose outputs sees one input channel, with a quicker gradient of its input.
+    """Convolution whose outputs see one input channel each, with a quicker gradient of its input.
 
-    The usual gradient treats such a layer, the first of a network for grey images, as the general case, and can take
-    longer than the rest of a small network. Here each output's gradient is convolved by itself, and these are added up.
+    Such a layer is the first of a network for grey images. torch treats it as the general case, whose gradient can take
+    longer than the rest of a small network. Here each output's gradient is convolved by itself, and the results are
+    added up.
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:
@@ -82,6 +83,7 @@ class SingleChannelConv(nn.Module):
 
     @staticmethod
     def fits(layer: nn.Module) -> bool:
+        """Tells whether a layer is such a convolution, with zero padding and without stride or dilation."""
         return (
             isinstance(layer, nn.Conv2d)
             and layer.in_channels == layer.groups < layer.out_channels
@@ -113,9 +115,12 @@ class _SingleChannelConv(Function):
 
 
 class BFloat16Model(nn.Module):
-    """A model in bfloat16 for a caller in float32: images come in and logits and gradients go out as float32.
+    """Model in bfloat16 for a caller in float32: images, logits and gradients are float32 outside.
 
-    The model sees images rounded to 8 significant bits. It is taken over and converted in place.
+    The model sees images rounded to 8 significant bits.
+
+    Args:
+        model: model that is converted in place.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -128,7 +133,7 @@ class BFloat16Model(nn.Module):
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether a device computes in bfloat16 natively; others do so slower than in float32.
+    """Tells whether a device computes in bfloat16 natively; others do so slower than in float32.
 
     For the CPU it asks two private functions of torch: the public `torch.cpu.get_capabilities` is newer than the oldest
     torch that this project runs with.

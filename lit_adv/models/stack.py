@@ -10,20 +10,20 @@ from torch.fx import GraphModule, symbolic_trace
 from lit_adv.models.fast import SingleChannelConv, folded
 
 CHANNELWISE: Final = (nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Identity)
-"""Layers that treat each channel by itself, and so stay as they are in a stack."""
+"""Layers that treat each channel by itself, and so need no change in a stack."""
 
 
 class Stack(nn.Module):
     """Several networks of one architecture as one, with grouped convolutions.
 
-    It takes `[G·B, C, H, W]`, B images for the first network, then B for the second and so on, and gives `[G·B, K]`.
-    Small batches of small networks cost less this way, having fewer and larger operations.
+    Its input is `[G·B, C, H, W]`: B images for the first of G networks, then B for the second and so on. Its output is
+    `[G·B, K]`. Small batches of small networks cost less this way, with fewer and larger operations.
 
     Args:
-        models: in evaluation mode; see `stackable`.
+        models: networks in evaluation mode; see `stackable`.
 
     Raises:
-        TypeError: they cannot be stacked.
+        TypeError: the networks cannot be stacked.
     """
 
     def __init__(self, models: Sequence[nn.Module]) -> None:
@@ -42,7 +42,7 @@ class Stack(nn.Module):
 
 
 class _Linears(nn.Module):
-    """`[B, G·F]` to `[B, G·O]`: the linear layers of G networks."""
+    """Linear layers of G networks as one, from `[B, G·F]` to `[B, G·O]`."""
 
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class _Linears(nn.Module):
 
 
 def stackable(models: Sequence[nn.Module]) -> bool:
-    """Whether the networks are sequences of the same layers, all of kinds that `Stack` knows."""
+    """Tells whether the networks are sequences of the same layers, all of kinds that `Stack` knows."""
     known = (*CHANNELWISE, nn.Conv2d, nn.BatchNorm2d, nn.Linear, nn.Flatten)
     return len({str(model) for model in models}) == 1 and (
         isinstance(models[0], nn.Sequential) and all(type(layer) in known for layer in models[0])

@@ -1,4 +1,4 @@
-"""The VGG-16-like network of the MNIST zoo."""
+"""VGG-16-like network of the MNIST zoo."""
 
 from typing import Final
 
@@ -9,18 +9,18 @@ LAYERS: Final = (1, 1, "pool", 2, 2, "pool", 4, 4, 4, "pool", 8, 8, 8, "pool", 8
 
 
 def vgg16_like(width: int = 8, classes: int = 10) -> nn.Sequential:
-    """A narrow VGG-16 for 28×28 grey images (thesis 4.6.3.1).
+    """Builds a narrow VGG-16 for 28×28 grey images (thesis 4.6.3.1).
 
-    Thirteen 3×3 convolutions with batch normalisation and three linear layers. The pools round up, so that
-    28 → 14 → 7 → 4 → 2 → 1. It takes pixel values in [0, 1] as they are: MNIST's background is 0 and the padding is
-    0, so the picture's border is invisible to the network and no perturbation gathers there.
+    It has thirteen 3×3 convolutions with batch normalisation and three linear layers. The pools round up, so that
+    28 → 14 → 7 → 4 → 2 → 1. Pixel values in [0, 1] are not normalised: MNIST's background is 0 and the padding is 0, so
+    the picture's border is invisible to the network and no perturbation gathers there.
 
     Args:
-        width: channels of the first layer; 64 gives VGG-16's own.
-        classes: K, the number of logits.
+        width: number of channels of the first layer; VGG-16 has 64.
+        classes: K, number of logits.
 
     Returns:
-        A network from `[B, 1, 28, 28]` to `[B, classes]`.
+        Network from `[B, 1, 28, 28]` to `[B, classes]`.
     """
     layers: list[nn.Module] = []
     channels = 1

@@ -1,4 +1,4 @@
-"""Weights from files that a user names: safetensors, or torch's own without anything that could run."""
+"""Weights from files that a user names: safetensors, or torch's format without code."""
 
 import pickle
 from pathlib import Path
@@ -13,10 +13,10 @@ ENDINGS = (".safetensors", ".pth", ".pt")
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a weight file, by name.
+    """Reads the tensors of a weight file, by name.
 
     Raises:
-        InputError: the file is missing, damaged, or holds anything but tensors by name.
+        InputError: the file is missing, damaged, or holds anything but real tensors by name.
     """
     if not path.is_file():
         raise InputError(f"no weight file {path}")
@@ -42,10 +42,10 @@ def _is_weight(item: tuple[object, object]) -> bool:
 
 
 def put_weights(network: nn.Module, tensors: dict[str, Tensor], path: Path, architecture: str) -> None:
-    """Gives a network its weights, all of them and no others.
+    """Copies tensors into a network; their names and shapes must be exactly the network's.
 
     Raises:
-        InputError: names or shapes do not fit.
+        InputError: they are not.
     """
     try:
         network.load_state_dict(tensors)
@@ -54,7 +54,7 @@ def put_weights(network: nn.Module, tensors: dict[str, Tensor], path: Path, arch
 
 
 def _short(error: Exception) -> str:
-    """The error without its heading `Error(s) in loading …`, on one line, not too long."""
+    """Puts an error on one line of at most 200 characters, without its heading `Error(s) in loading …`."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = " ".join(lines[1:] if len(lines) > 1 and lines[0].startswith("Error(s)") else lines)
     return text if len(text) <= 200 else f"{text[:200]}…"
