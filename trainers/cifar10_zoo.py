@@ -1,4 +1,4 @@
-"""What `scripts/train_cifar10_zoo.py` takes from its command line."""
+"""Training of a CIFAR-10 zoo, as `scripts/train_cifar10_zoo.py` starts it."""
 
 from pathlib import Path
 from typing import Literal
@@ -32,26 +32,27 @@ def train_cifar10_zoo(
 ) -> None:
     """Trains CIFAR-10 models of pytorchcv's architectures; continues where it stopped.
 
-    SGD with a one-cycle learning rate, label smoothing, images moved and mirrored; bfloat16 where there is a GPU.
+    Training is SGD with a one-cycle learning rate and label smoothing, on images moved and mirrored at random, in
+    bfloat16 on a GPU.
 
     Args:
-        out: the zoo's folder.
+        out: folder of the zoo.
         models: pytorchcv's names of the sources' architectures, such as resnet20_cifar10; lit-adv zoo lists them.
-        test: likewise of the test models, which are never attacked.
-        each: how many of each, from different initialisations.
+        test: names of the test models' architectures; test models are never attacked.
+        each: number of models of each architecture, from different initialisations.
         source: torchvision (downloads CIFAR-10 into root) or npz (train_file and test_file).
         root: torchvision's folder.
-        train_file: an npz file of training images; see datamodules.cifar10.
-        test_file: likewise for testing.
-        seed: of the zoo.
+        train_file: npz file of training images; see datamodules.cifar10.
+        test_file: npz file of test images.
+        seed: seed of the zoo.
         epochs: passes over the training images.
         batch_size: images in a training step.
-        learning_rate: the peak of the one-cycle schedule.
-        weight_decay: of SGD.
-        label_smoothing: of the cross-entropy.
-        processes: how many models train side by side; left out, one for each GPU, else one for each core.
-        wandb: record each training in this Weights & Biases project.
-        wandb_group: its group there; left out, the data set and the zoo's name.
+        learning_rate: peak of the one-cycle schedule.
+        weight_decay: weight decay of SGD.
+        label_smoothing: label smoothing of the cross-entropy, 0 or more and below 1.
+        processes: number of models that train side by side; by default one for each GPU, else one for each core.
+        wandb: Weights & Biases project in which each training is recorded.
+        wandb_group: group of the records; by default the data set and the zoo's name.
     """
     if each < 1:
         raise InputError(f"each is {each}; it must be at least 1")

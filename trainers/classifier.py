@@ -1,4 +1,4 @@
-"""Training one source model."""
+"""Lightning module that trains one model of a zoo."""
 
 from typing import Any
 
@@ -10,15 +10,15 @@ from torchmetrics.classification import MulticlassAccuracy
 
 
 class Classifier(pl.LightningModule):
-    """SGD with Nesterov momentum and a one-cycle learning rate (Smith & Topin 2019) on cross-entropy.
+    """Classifier trained by SGD with Nesterov momentum and a one-cycle learning rate (Smith & Topin 2019).
 
     Args:
-        network: `[B, C, H, W]` in [0, 1] to logits `[B, K]`.
-        classes: K.
-        learning_rate: the peak.
-        weight_decay: of all parameters.
-        label_smoothing: of the cross-entropy.
-        augment: see `moved_and_mirrored`.
+        network: network from `[B, C, H, W]` in [0, 1] to logits `[B, K]`.
+        classes: K, number of classes.
+        learning_rate: peak of the schedule.
+        weight_decay: weight decay of all parameters.
+        label_smoothing: label smoothing of the cross-entropy, 0 ≤ value < 1.
+        augment: move and mirror the images, see `moved_and_mirrored`.
     """
 
     def __init__(
@@ -66,13 +66,13 @@ class Classifier(pl.LightningModule):
 
 
 def moved_and_mirrored(images: Tensor) -> Tensor:
-    """Each image moved by up to an eighth of its side, black coming in, and mirrored with probability one half.
+    """Moves each image by up to an eighth of its side, black coming in, and mirrors it with probability one half.
 
     Args:
         images: `[B, C, H, W]`.
 
     Returns:
-        The same shape; drawn from torch's global generator.
+        Images of the same shape, by draws from torch's global generator.
     """
     count, _, height, width = images.shape
     by = height // 8

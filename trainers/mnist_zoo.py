@@ -1,4 +1,4 @@
-"""What `scripts/train_mnist_zoo.py` takes from its command line."""
+"""Training of an MNIST zoo, as `scripts/train_mnist_zoo.py` starts it."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,7 @@ from trainers.zoo_runner import train_zoo
 SMALL: Final = {"width": 6, "epochs": 8, "batch_size": 32, "weight_decay": 0.02}
 FULL: Final = {"width": 8, "epochs": 3, "batch_size": 128, "weight_decay": 0.005}
 DEFAULTS: Final = {"digits": SMALL, "torchvision": FULL, "folder": FULL}
-"""The strong weight decay matters: it makes models of few digits alike enough that perturbations transfer."""
+"""Settings by source. The strong weight decay makes models of few digits alike enough that perturbations transfer."""
 
 
 def train_mnist_zoo(
@@ -33,19 +33,19 @@ def train_mnist_zoo(
     """Trains VGG-16-like MNIST models from different initialisations; continues where it stopped.
 
     Args:
-        out: the zoo's folder.
-        count: how many models it shall have: one test model, which is never attacked, and count - 1 sources.
+        out: folder of the zoo.
+        count: number of models: one test model, which is never attacked, and count - 1 sources.
         source: digits (5,000, embedded), torchvision (downloads MNIST into root) or folder (idx files in root).
-        root: the data's folder.
-        seed: of the zoo.
-        width: channels of the first layer, 64 in VGG-16; left out, 6 for digits and 8 for the full training set.
-        epochs: passes over the training digits; left out, 8 for digits and 3 for the full training set.
-        batch_size: digits in a training step; left out, 32 and 128.
-        learning_rate: the peak of the one-cycle schedule.
-        weight_decay: of SGD; left out, 0.02 and 0.005.
-        processes: how many models train side by side; left out, one for each GPU, else one for each core.
-        wandb: record each training in this Weights & Biases project.
-        wandb_group: its group there; left out, the data set and the zoo's name.
+        root: folder of the data.
+        seed: seed of the zoo.
+        width: channels of the first layer, 64 in VGG-16; by default 6 for digits and 8 for the full training set.
+        epochs: passes over the training digits; by default 8 for digits and 3 for the full training set.
+        batch_size: digits in a training step; by default 32 and 128.
+        learning_rate: peak of the one-cycle schedule.
+        weight_decay: weight decay of SGD; by default 0.02 and 0.005.
+        processes: number of models that train side by side; by default one for each GPU, else one for each core.
+        wandb: Weights & Biases project in which each training is recorded.
+        wandb_group: group of the records; by default the data set and the zoo's name.
     """
     given = {"width": width, "epochs": epochs, "batch_size": batch_size, "weight_decay": weight_decay}
     chosen: dict[str, Any] = DEFAULTS[source] | {name: value for name, value in given.items() if value is not None}
@@ -60,7 +60,7 @@ def train_mnist_zoo(
 
 
 def mnist_models(count: int, width: int) -> list[ModelPlan]:
-    """Models 0 … count − 1 of one architecture; model 0 is the test model, the others are sources.
+    """Plans models 0 … count − 1 of one architecture; model 0 is the test model, the others are sources.
 
     Raises:
         InputError: a number is below 1.

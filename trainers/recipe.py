@@ -1,4 +1,4 @@
-"""The settings that the models of a zoo share, and those of each."""
+"""Training settings that all models of a zoo share, and those of each."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,19 +11,22 @@ from lit_adv.zoo.model_spec import ModelSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What all models of a zoo share.
+    """Training settings that all models of a zoo share.
 
     Attributes:
-        data: the data set, `mnist` or `cifar10`.
-        source: where its images come from.
-        seed: of the zoo.
-        epochs: passes over the training images.
-        batch_size: images in a step.
-        learning_rate: the peak of the one-cycle schedule.
-        weight_decay: of SGD.
-        label_smoothing: of the cross-entropy, 0 ≤ value < 1.
+        data: name of the data set, `mnist` or `cifar10`.
+        source: origin of its images, such as `torchvision`.
+        seed: seed of the zoo, 0 or more.
+        epochs: number of passes over the training images.
+        batch_size: number of images in a step.
+        learning_rate: peak of the one-cycle schedule.
+        weight_decay: weight decay of SGD.
+        label_smoothing: label smoothing of the cross-entropy, 0 ≤ value < 1.
         augment: mirror the images and move them by up to an eighth of their side, at random.
-        reduced: train in bfloat16 where there is a GPU.
+        reduced: train in bfloat16 on a GPU.
+
+    Raises:
+        InputError: a number is out of range.
     """
 
     data: str
@@ -49,14 +52,14 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelPlan:
-    """One model that a zoo shall have.
+    """One model to be trained for a zoo.
 
     Attributes:
-        name: in the zoo.
+        name: name in the zoo.
         role: `source` or `test`.
-        number: its place among the zoo's seeds.
-        architecture: see `lit_adv.models.build.build`.
-        arguments: likewise.
+        number: position among the zoo's seeds.
+        architecture: name of the architecture, see `lit_adv.models.build.build`.
+        arguments: keyword arguments of the architecture.
     """
 
     name: str
@@ -67,7 +70,7 @@ class ModelPlan:
 
 
 def difference(spec: ModelSpec, recipe: Recipe, model: ModelPlan) -> str | None:
-    """The first setting in which a finished model and the asked one differ."""
+    """Names the first setting in which a finished model differs from a planned one; None if there is none."""
     made = {**spec.training["recipe"], **spec.arguments, "architecture": spec.architecture}
     asked = {**asdict(recipe), **model.arguments, "architecture": model.architecture}
     different = (key for key in asked if made.get(key) != asked[key])
@@ -75,5 +78,5 @@ def difference(spec: ModelSpec, recipe: Recipe, model: ModelPlan) -> str | None:
 
 
 def is_finished(zoo: Path, name: str) -> bool:
-    """Whether a model's weights and manifest are there."""
+    """Tells whether a model's weights and manifest are in the zoo's folder."""
     return all((zoo / f"{name}.{ending}").exists() for ending in ("safetensors", "json"))

@@ -41,12 +41,12 @@ def train_model(
     """Trains one model of a zoo and writes it.
 
     Args:
-        recipe: how.
-        model: which.
-        data: the images.
-        out: the zoo's folder.
-        device: which GPU is used, where there is one.
-        experiment: where the training is recorded; left out, nowhere.
+        recipe: settings of the zoo.
+        model: model to train.
+        data: images for training and testing.
+        out: folder of the zoo.
+        device: number of the GPU, modulo the number of GPUs; unused without one.
+        experiment: W&B project of the record; by default there is no record.
     """
     if experiment is None:
         return _train(recipe, model, data, out, device, False)
@@ -139,7 +139,7 @@ class EpochLine(pl.Callback):
 
 
 def image_batches(images: Tensor, labels: Tensor, batch_size: int, shuffle: bool) -> DataLoader[tuple[Tensor, ...]]:
-    """Whole batches cut out of tensors in memory; shuffled ones leave out an incomplete last batch."""
+    """Cuts whole batches out of tensors in memory; shuffled ones leave out an incomplete last batch."""
     dataset = TensorDataset(images, labels)
     order = RandomSampler(dataset) if shuffle else SequentialSampler(dataset)
     sampler = BatchSampler(order, min(batch_size, len(labels)), drop_last=shuffle)

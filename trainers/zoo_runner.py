@@ -33,22 +33,22 @@ def train_zoo(
     processes: int | None = None,
     experiment: Experiment | None = None,
 ) -> Zoo:
-    """Trains models into `out`.
+    """Trains the models that are not in `out` yet.
 
-    Finished models are left as they are, and a model's training continues after its last whole epoch, so an interrupted
-    run continues where it stopped and a zoo can grow.
+    Finished models are not changed, and a model's training continues after its last whole epoch. So an interrupted run
+    continues where it stopped, and a zoo can grow.
 
     Args:
-        recipe: how.
-        models: which.
-        load: gives the images; called only if there is a model to train.
-        out: the zoo's folder.
-        processes: how many train side by side; left out, one for each GPU, else one for each core.
-        experiment: where each model's training is recorded; left out, nowhere.
+        recipe: settings of the zoo.
+        models: models that the zoo shall have.
+        load: function that loads the images; called only if there is a model to train.
+        out: folder of the zoo.
+        processes: number of models that train side by side; by default one for each GPU, else one for each core.
+        experiment: W&B project of each model's record; by default there is no record.
 
     Raises:
-        InputError: a number is below 1, an architecture is unknown, the data or the folder is no good, or `out` holds
-            models of another recipe.
+        InputError: a number is below 1, an architecture is unknown, the data or the folder cannot be used, or `out`
+            holds models of another recipe.
     """
     if processes is not None and processes < 1:
         raise InputError(f"processes is {processes}; it must be at least 1")
@@ -82,12 +82,12 @@ def train_zoo(
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Counts the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _report_input_errors(rank: int, refused: "multiprocessing.SimpleQueue[str]", *arguments: Any) -> None:
-    """Does a process's work; of bad input the first process gets the message, where `spawn` hands on a traceback."""
+    """Does a process's work, and puts an InputError's message in `refused`: `spawn` hands on only a traceback."""
     try:
         _work(rank, *arguments)
     except InputError as error:
@@ -126,7 +126,7 @@ def _work(
 
 
 def _end_with(parent: int) -> None:
-    """Ends this process when its parent was killed: it would go on, and disturb the next start."""
+    """Ends this process once its parent has been killed; otherwise it would disturb the next start."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)

@@ -1,4 +1,4 @@
-"""One model of a zoo: what it is, where its weights are, and how it is loaded."""
+"""One model of a zoo: its architecture, its weights, and how it is loaded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ class ModelSpec:
     """One model of a zoo.
 
     Attributes:
-        name: in the zoo.
+        name: name in the zoo.
         role: `source` models give perturbations; `test` models judge them.
-        architecture: see `lit_adv.models.build.build`.
-        arguments: likewise.
-        classes: K, the number of logits.
-        image_shape: `(C, H, W)` of the images it is given.
-        size: side length to which these are resized for the network; None where it takes them as they are.
-        mean: taken off the pixels; one for each channel.
-        std: what the rest is divided by; likewise.
+        architecture: name of the architecture, see `lit_adv.models.build.build`.
+        arguments: keyword arguments of the architecture.
+        classes: K, number of logits.
+        image_shape: shape `(C, H, W)` of the images that the model is given.
+        size: side length in pixels to which images are resized for the network; None if they are not.
+        mean: mean of each channel, subtracted from the pixels.
+        std: standard deviation of each channel, by which the rest is divided.
         macs: multiply-accumulates of one forward pass on one image.
-        checksum: of the weight file, `sha256:…` or `sha1:…`.
-        weights: the weight file; None stands for pytorchcv's store.
-        training: how this project trained it: seed, accuracy, data and recipe; empty for other models.
+        checksum: checksum of the weight file, `sha256:…` or `sha1:…`.
+        weights: weight file; None stands for pytorchcv's store.
+        training: seed, accuracy, data and recipe of a model that this project trained; empty for others.
     """
 
     name: str
@@ -49,7 +49,7 @@ class ModelSpec:
     training: Mapping[str, Any]
 
     def build(self) -> nn.Module:
-        """The network alone, with random weights; it takes pixels after normalisation and resizing.
+        """Builds the network alone, with random weights; it takes pixels after resizing and normalisation.
 
         Raises:
             InputError: there is no such architecture.
@@ -57,18 +57,18 @@ class ModelSpec:
         return build(self.architecture, self.arguments)
 
     def prepare(self, network: nn.Module) -> nn.Module:
-        """The network with what stands between pixels and it: `[B, C, H, W]` in [0, 1] to logits `[B, K]`."""
+        """Puts resizing and normalisation before the network, which then takes `[B, C, H, W]` in [0, 1]."""
         return prepare(network, self.mean, self.std, self.size)
 
     def at_hand(self) -> bool:
-        """Whether the weight file is here."""
+        """Tells whether the weight file is on this machine."""
         return at_hand(published()[self.architecture]) if self.weights is None else self.weights.is_file()
 
     def file(self) -> Path:
-        """The weight file; pytorchcv's is downloaded if need be.
+        """Finds the weight file; pytorchcv's is downloaded if it is missing.
 
         Raises:
-            InputError: it is missing, cannot be downloaded, or is not the one that the checksum is of.
+            InputError: it is missing, cannot be downloaded, or has another checksum.
         """
         if self.weights is None:
             return fetch(published()[self.architecture])
@@ -81,10 +81,10 @@ class ModelSpec:
         return self.weights
 
     def load(self) -> nn.Module:
-        """The model with its weights, for pixels in [0, 1], in evaluation mode, its parameters frozen.
+        """Loads the model for pixels in [0, 1], in evaluation mode, its parameters frozen.
 
         Raises:
-            InputError: the weights are missing, damaged, not the right ones, or do not fit.
+            InputError: the weights are missing or damaged, have another checksum, or do not fit.
         """
         path = self.file()
         network = self.build()
@@ -102,7 +102,7 @@ def read_spec(path: Path) -> ModelSpec:
     """Reads the manifest of a trained model.
 
     Raises:
-        InputError: it is damaged or does not have the fields of `ModelSpec`.
+        InputError: it is damaged or lacks fields of `ModelSpec`.
     """
     content = read_json(path)
     try:

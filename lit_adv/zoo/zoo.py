@@ -1,7 +1,7 @@
-"""The source zoo: an ordered list of trained models, loaded one at a time.
+"""Zoo of models: an ordered list of trained models, loaded one at a time.
 
 A zoo is a folder of models that this project trained, or a file that lists models of pytorchcv. A folder holds
-`NAME.safetensors` and `NAME.json` for each model; the second is written last, so a model without it is not finished.
+`NAME.safetensors` and `NAME.json` for each model. The second is written last: without it a model is not finished.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,17 +19,22 @@ from lit_adv.zoo.model_spec import ModelSpec, read_spec
 from lit_adv.zoo.zoo_file import read_zoo_file
 
 ZOOS: Final = Path(__file__).parent / "packaged"
-"""The packaged zoo files."""
+"""Folder of the packaged zoo files."""
 
 
 @dataclass(frozen=True)
 class Zoo:
-    """Models in order.
+    """Ordered models, each a source or a test model.
 
     Attributes:
-        path: the folder or file.
-        models: their specifications.
-        single: the name of the model for the settings SM and NSM; None stands for the first source.
+        path: folder, file or name of the zoo.
+        models: specifications of the models.
+        single: name of the model for the settings SM and NSM; None stands for the first source.
+
+    Example:
+        >>> zoo = Zoo.open(Path("cifar10"))
+        >>> len(zoo.sources), zoo.sources[0].name, zoo.sources[0].image_shape
+        (66, 'nin_cifar10', (3, 32, 32))
     """
 
     path: Path
@@ -38,13 +43,13 @@ class Zoo:
 
     @classmethod
     def open(cls, path: Path) -> "Zoo":
-        """Reads what is in a zoo; loads no weights.
+        """Reads the specifications in a zoo; loads no weights.
 
         Args:
-            path: a folder, a zoo file, or the name of a packaged zoo file (`cifar10`, `imagenet`).
+            path: folder, zoo file, or name of a packaged zoo file (`cifar10`, `imagenet`).
 
         Raises:
-            InputError: there is none, it holds no finished model, or a description is damaged.
+            InputError: there is no such zoo, it holds no finished model, or a specification is damaged.
         """
         packaged = ZOOS / f"{path}.yaml"
         if path.is_dir() and (not packaged.is_file() or any(path.glob("*.json"))):
@@ -64,23 +69,23 @@ class Zoo:
 
     @property
     def sources(self) -> tuple[ModelSpec, ...]:
-        """The models that give perturbations."""
+        """Source models, which give perturbations."""
         return tuple(spec for spec in self.models if spec.role == "source")
 
     @property
     def judges(self) -> tuple[ModelSpec, ...]:
-        """The held-out models that perturbations are judged by."""
+        """Test models, which are never attacked and judge perturbations."""
         return tuple(spec for spec in self.models if spec.role == "test")
 
     def choose(self, sources: int | Literal["single"] | Sequence[str] | None) -> tuple[ModelSpec, ...]:
-        """Source models to attack.
+        """Chooses source models to attack.
 
         Args:
-            sources: the first so many; `single`, the zoo's model for SM and NSM; names, also of test models; or None
-                for all sources.
+            sources: a number, the first of the zoo; `single`, the zoo's model for SM and NSM; names, also of test
+                models; or None for all sources.
 
         Raises:
-            InputError: there are too few, or a name is unknown or doubled.
+            InputError: there are too few, or a name is unknown or given twice.
         """
         if sources is not None and not isinstance(sources, int):
             default = [spec.name for spec in self.sources[:1]] if self.single is None else [self.single]
@@ -92,10 +97,10 @@ class Zoo:
         return self.sources[:sources]
 
     def named(self, names: Sequence[str]) -> tuple[ModelSpec, ...]:
-        """The models of these names, in this order.
+        """Returns the models of these names, in this order.
 
         Raises:
-            InputError: a name is unknown or doubled, or there is none.
+            InputError: a name is unknown or given twice, or there is none.
         """
         known = {spec.name: spec for spec in self.models}
         for place, name in enumerate(names):
@@ -113,9 +118,9 @@ class Zoo:
         """Writes a trained model: weights first, then the manifest that makes it count.
 
         Args:
-            folder: the zoo.
-            spec: the fields of `ModelSpec` but `macs`, `checksum` and `weights`.
-            model: the trained network, without normalisation.
+            folder: folder of the zoo.
+            spec: fields of `ModelSpec` but `macs`, `checksum` and `weights`.
+            model: trained network, without normalisation.
         """
         path = folder / f"{spec['name']}.safetensors"
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}

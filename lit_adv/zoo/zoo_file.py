@@ -23,10 +23,10 @@ def read_zoo_file(path: Path) -> tuple[tuple[ModelSpec, ...], str | None]:
     """Reads a zoo file (docs/reference/files.md).
 
     Returns:
-        The models, sources first, and the name of the one for SM and NSM where the file gives it.
+        Models, sources first, and the name of the model for SM and NSM, or None where the file gives none.
 
     Raises:
-        InputError: the file or a weight file that it names is missing or wrong.
+        InputError: the file, or a weight file that it names, is missing or wrong.
     """
     try:
         content = yaml.safe_load(path.read_text())
@@ -49,7 +49,7 @@ def read_zoo_file(path: Path) -> tuple[tuple[ModelSpec, ...], str | None]:
 
 
 def _listed(path: Path, content: Mapping[str, Any], role: Literal["source", "test"], entry: object) -> ModelSpec:
-    """One model of a zoo file; what it leaves out comes from the file's own fields or the data set."""
+    """Reads one model of a zoo file; missing fields come from the file's own fields or the data set."""
     entry = {"name": entry} if isinstance(entry, str) else entry
     entry = _fields(entry, MODEL_FIELDS, ("name",), f"zoo file {path}, a {role} model")
     name, where = str(entry["name"]), f"zoo file {path}, model {entry['name']}"
@@ -105,10 +105,15 @@ def _listed(path: Path, content: Mapping[str, Any], role: Literal["source", "tes
 
 
 def find_weights(place: Path, name: str, where: str) -> Path:
-    """The weight file of a model: `place`, or in the folder `place` a file named as the model or as in the store.
+    """Finds the weight file of a model.
+
+    Args:
+        place: the file, or a folder with a file named after the model or as in pytorchcv's store.
+        name: name of the model.
+        where: start of an error's message.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such file.
     """
     if place.is_dir():
         names = [f"{name}{ending}" for ending in ENDINGS]
