@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from lit_adv.cli import main
+from lit_adv.cli.main import COMMANDS
 from lit_adv.configs import ATTACKS, FOLDER
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.zoo.zoo import Zoo
@@ -59,10 +60,14 @@ def check(words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pyt
         verbs = [word for word in (arguments or []) if re.fullmatch("build|score|report|reproduce|study|zoo", word)]
         asked = [*verbs, "--help"]
     monkeypatch.setattr(sys, "argv", [words[1], *asked])
-    with pytest.raises(SystemExit) as end:
+    monkeypatch.syspath_prepend(str(REPOSITORY / "scripts"))  # where Python finds what a script imports
+    code = None
+    try:
         main(asked) if arguments is not None else runpy.run_path(str(REPOSITORY / words[1]), run_name="__main__")
+    except SystemExit as end:
+        code = end.code
     printed = capsys.readouterr()
-    assert not end.value.code, f"{shlex.join(words)}: {printed.err}"
+    assert not code, f"{shlex.join(words)}: {printed.err}"
     for word in [] if whole else words[: words.index("--") if "--" in words else None]:
         if word.startswith("--"):
             option = re.escape(word.partition("=")[0]).replace(r"\-", "[-_]")
@@ -143,3 +148,8 @@ def test_the_table_of_configurations_is_that_of_the_files() -> None:
             given = re.search(rf"(\d+) {unit}", parameters)
             assert (given and int(given[1])) == settings.get(unit), (data, attack, unit)
     assert attacks == list(product(DATA_SETS, ATTACKS))
+
+
+def test_every_command_is_in_the_reference() -> None:
+    named = re.findall(r"`lit-adv ([a-z]+)", (REPOSITORY / "docs/reference/commands.md").read_text())
+    assert set(named) == set(COMMANDS)

@@ -60,6 +60,7 @@ class WorkPlan:
 
     @property
     def batches_per_stack(self) -> int:
+        """Number of batches in which each group of stacked models contributes its perturbations."""
         return -(-self.pairs // self.batch_size)
 
     def __len__(self) -> int:
