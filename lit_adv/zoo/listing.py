@@ -1,23 +1,19 @@
 """The list of pytorchcv's models, with what a zoo's choice needs to know of them."""
 
 import json
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
-from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from lit_adv.errors import InputError
-from lit_adv.files import atomic_path, read_json, write_json
-from lit_adv.models.build import count
-from lit_adv.zoo.pytorchcv_store import PytorchcvModel, at_hand, published
+from lit_adv.files import atomic_path
+from lit_adv.zoo.counts import counts
+from lit_adv.zoo.pytorchcv_store import at_hand, published
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,24 +35,6 @@ class CatalogModel:
     gmac: float
     size: int
     weights: Literal["at hand", "published", "none"]
-
-
-def counts(models: Sequence[PytorchcvModel]) -> dict[str, list[int]]:
-    """Parameters and multiply-accumulates of each model by its name, remembered in the user's cache folder."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "lit-adv"
-    path = cache / f"pytorchcv-{version('pytorchcv')}.json"
-    known: dict[str, list[int]] = {}
-    with suppress(InputError):  # a memory only: without it the counting takes its time
-        known = read_json(path)
-    new = [model for model in models if model.name not in known]
-    console = Console(stderr=True)
-    try:
-        for model in track(new, "counting", console=console, disable=not console.is_terminal):
-            known[model.name] = list(count(model.name, {}, (3, model.size, model.size)))
-    finally:
-        with suppress(InputError):
-            write_json(path, known)
-    return known
 
 
 def list_models(
@@ -85,8 +63,8 @@ def list_models(
         CatalogModel(
             name=m.name,
             data=m.data,
-            parameters=counted[m.name][0],
-            gmac=round(counted[m.name][1] / 1e9, 4),
+            parameters=counted[m.name].parameters,
+            gmac=round(counted[m.name].macs / 1e9, 4),
             size=m.size,
             weights="at hand" if at_hand(m) else "published" if m.file_name is not None else "none",
         )
