@@ -55,7 +55,7 @@ def reproduce(words: Sequence[str]) -> None:
         zoo=chosen.zoo,
         out=chosen.out,
         masks=chosen.masks,
-        steps=dict(chosen.steps),
+        steps={attack: int(number) for attack, number in (word.split("=") for word in chosen.steps)},
         fast=chosen.fast,
         devices=chosen.devices,
         only_list=chosen.list,
@@ -63,8 +63,9 @@ def reproduce(words: Sequence[str]) -> None:
     )
 
 
-def _steps(word: str) -> tuple[str, int]:
+def _steps(word: str) -> str:
+    """Returns the word; jsonargparse calls this again on its own result."""
     attack, _, number = word.partition("=")
     if attack not in STEPS_PARAMETERS or not number.isdecimal():
         raise ArgumentTypeError(f"{word} is not ATTACK=N with one of {', '.join(STEPS_PARAMETERS)}")
-    return attack, int(number)
+    return word

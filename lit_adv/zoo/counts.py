@@ -17,7 +17,7 @@ from lit_adv.models.build import count
 from lit_adv.zoo.pytorchcv_store import PytorchcvModel, published
 
 COLUMNS: Final = ("name", "data", "size", "parameters", "macs")
-"""Columns of the packaged table: the model, its data set, side length of its images, parameters, multiply-accumulates."""
+"""Columns of the packaged table; `size` is the side length of the images, in pixels."""
 
 
 class Counts(NamedTuple):

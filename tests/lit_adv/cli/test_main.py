@@ -8,7 +8,7 @@ import pytest
 
 import lit_adv
 from lit_adv.cli import main
-from lit_adv.cli.main import COMMANDS
+from lit_adv.cli.main import COMMANDS, LIGHTNING
 
 
 def test_the_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,7 +35,7 @@ def test_unknown_commands(words: list[str], message: str, capsys: pytest.Capture
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["report", "zoo"])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in LIGHTNING])
 def test_a_command_refuses_unknown_options_in_one_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main([name, "--nonsense"])
@@ -44,7 +44,7 @@ def test_a_command_refuses_unknown_options_in_one_line(name: str, capsys: pytest
 
 def test_help_needs_no_torch() -> None:
     """In a process of its own: here torch has been imported long since."""
-    commands = [[], ["report"], ["study"], ["zoo"]]
+    commands = [[], *([name] for name in COMMANDS if name not in LIGHTNING)]
     script = f"""
 import contextlib, sys
 from lit_adv.cli import main
