@@ -4,6 +4,7 @@ import re
 import runpy
 import shlex
 import sys
+import tomllib
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -153,3 +154,11 @@ def test_the_table_of_configurations_is_that_of_the_files() -> None:
 def test_every_command_is_in_the_reference() -> None:
     named = re.findall(r"`lit-adv ([a-z]+)", (REPOSITORY / "docs/reference/commands.md").read_text())
     assert set(named) == set(COMMANDS)
+
+
+def test_the_floors_of_the_house_are_those_that_lint_checks() -> None:
+    contract = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
+    house = (REPOSITORY / "docs/explanation/house.md").read_text()
+    floors = [line.split()[1:] for line in re.findall(r"^    (\d  .*)$", house, flags=re.MULTILINE)]
+    for layer, floor in zip(contract["layers"], floors, strict=True):
+        assert set(re.findall(r"[\w.]+", layer)) - {"lit_adv.html"} == set(floor) - {"scripts"}
