@@ -21,12 +21,12 @@ $(VENV)/.lit-adv-installed: pyproject.toml
 
 demo: install
 	$(BIN)/python scripts/train_mnist_zoo.py --count 10 --source digits --out $(RUN)/zoo --seed 0
-	$(BIN)/lightning predict --config mnist-sm-bim --zoo $(RUN)/zoo --out $(RUN)/sm-bim \
+	$(BIN)/lit-adv predict --config mnist-sm-bim --zoo $(RUN)/zoo --out $(RUN)/sm-bim \
 		--model.attack.steps 10 --trainer.accelerator cpu
-	$(BIN)/lightning predict --config mnist-nmm-bim --zoo $(RUN)/zoo --out $(RUN)/nmm-bim \
+	$(BIN)/lit-adv predict --config mnist-nmm-bim --zoo $(RUN)/zoo --out $(RUN)/nmm-bim \
 		--model.attack.steps 10 --data.copies 10 --data.sigma 0.4 --trainer.accelerator cpu --trainer.devices 2
-	$(BIN)/lightning test --config mnist-test --zoo $(RUN)/zoo --out $(RUN)/sm-bim
-	$(BIN)/lightning test --config mnist-test --zoo $(RUN)/zoo --out $(RUN)/nmm-bim
+	$(BIN)/lit-adv test --config mnist-test --zoo $(RUN)/zoo --out $(RUN)/sm-bim
+	$(BIN)/lit-adv test --config mnist-test --zoo $(RUN)/zoo --out $(RUN)/nmm-bim
 	$(BIN)/lit-adv report $(RUN)/sm-bim $(RUN)/nmm-bim --out $(RUN)/report
 
 # One thread for each of the two processes that test side by side; SEED changes what tests draw at random.

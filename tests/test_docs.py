@@ -151,9 +151,10 @@ def test_the_table_of_configurations_is_that_of_the_files() -> None:
     assert attacks == list(product(DATA_SETS, ATTACKS))
 
 
-def test_every_command_is_in_the_reference() -> None:
-    named = re.findall(r"`lit-adv ([a-z]+)", (REPOSITORY / "docs/reference/commands.md").read_text())
-    assert set(named) == set(COMMANDS)
+def test_every_command_and_script_is_in_the_reference() -> None:
+    page = (REPOSITORY / "docs/reference/commands.md").read_text()
+    assert set(re.findall(r"`lit-adv ([a-z]+)", page)) == set(COMMANDS)
+    assert set(re.findall(r"`scripts/(\w+\.py)`", page)) == {path.name for path in REPOSITORY.glob("scripts/*.py")}
 
 
 def test_the_floors_of_the_house_are_those_that_lint_checks() -> None:

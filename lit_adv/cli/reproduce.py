@@ -20,7 +20,7 @@ def reproduce(words: Sequence[str]) -> None:
         "lit-adv reproduce",
         "Makes tables and figures of the thesis: the perturbation sets that are missing, pictures, "
         "numbers, and a section in one page.",
-        "What follows -- is given to every `lightning predict`: -- --data.root PHOTOGRAPHS --data.per_class 5",
+        "What follows -- is given to every `lit-adv predict`: -- --data.root PHOTOGRAPHS --data.per_class 5",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="figures and tables (see --list), or all")
     parser.add_argument("--data", choices=tuple(DATA_SETS), default="mnist", help="the data set (default: mnist)")

@@ -110,7 +110,7 @@ class Evaluation:
         try:
             return cls.from_json(content)
         except InputError as error:
-            raise InputError(f"{path}: {error}; make it again with lightning test") from error
+            raise InputError(f"{path}: {error}; make it again with lit-adv test") from error
 
     def save(self, path: Path) -> None:
         """Writes the file, atomically."""

@@ -70,10 +70,10 @@ def read_evaluation(folder: Path, evaluated: PerturbationSet) -> Evaluation:
     """
     path = folder / EVALUATION
     if not path.is_file():
-        raise InputError(f"no {path}; make it with lightning test --config DATA-test --zoo ZOO --out {folder}")
+        raise InputError(f"no {path}; make it with lit-adv test --config DATA-test --zoo ZOO --out {folder}")
     evaluation = Evaluation.load(path)
     if evaluation.sha256 != evaluated.manifest.sha256:
-        raise InputError(f"{path} is of another perturbation set; run lightning test on {folder} again")
+        raise InputError(f"{path} is of another perturbation set; run lit-adv test on {folder} again")
     return evaluation
 
 

@@ -85,9 +85,7 @@ class PerturbationSet:
             InputError: `folder` holds none, or it is damaged.
         """
         if not (folder / MANIFEST).is_file():
-            raise InputError(
-                f"no finished perturbation set in {folder}; make one with lightning predict --out {folder}"
-            )
+            raise InputError(f"no finished perturbation set in {folder}; make one with lit-adv predict --out {folder}")
         manifest = Manifest.load(folder / MANIFEST)
         path = folder / TENSORS
         if not path.is_file() or sha256(path) != manifest.sha256:

@@ -87,7 +87,7 @@ class Judges:
         }
 
     def evaluate(self, perturbations: PerturbationSet) -> Evaluation:
-        """Returns a set's evaluation, the one that `lightning test` makes."""
+        """Returns a set's evaluation, the one that `lit-adv test` makes."""
         return evaluate(
             perturbations, self.models, epsilon=self.data.epsilon, checksums=self.checksums, device=device()
         )
