@@ -36,8 +36,8 @@ class WandbRun(pl.Callback):
     """One W&B run for a job of any number of processes, opened and closed by the first.
 
     Args:
-        experiment: the project, and the group.
-        zoo: the zoo, as the user named it.
+        experiment: project and group.
+        zoo: folder, file or name of the zoo.
     """
 
     def __init__(self, experiment: Experiment, zoo: Path) -> None:
@@ -51,10 +51,10 @@ class WandbRun(pl.Callback):
         """Opens the run and makes it the trainer's logger.
 
         Args:
-            trainer: whose folder takes the records.
-            manifest: see `lit_adv.tracking.records.settings`.
-            job: the job type.
-            key: see `open_run`.
+            trainer: trainer whose `default_root_dir` takes the records.
+            manifest: description of the set.
+            job: job type.
+            key: identity of the run, see `open_run`.
             more: settings of the job itself.
         """
         config = settings(manifest, self.zoo)
@@ -76,10 +76,10 @@ class WandbRun(pl.Callback):
         """Records pictures and figures and ends the run.
 
         Args:
-            found: the set.
+            found: finished set.
             epsilon: ε of the adversarial examples.
-            figures: for the summary.
-            more: what else is logged, by key.
+            figures: figures for the summary.
+            more: other values to log, by key.
         """
         import wandb
 

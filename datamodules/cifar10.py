@@ -22,20 +22,21 @@ CLASSES = 10
 
 
 def load_cifar10(source: Source, root: Path, train: bool = False) -> tuple[Tensor, Tensor]:
-    """The test images, or those for training.
+    """Loads the test images, or the training images.
 
     Args:
-        source: `torchvision` uses the files in the folder `root`, checked by their checksums, and downloads them if
-            they are missing; `npz` reads the file `root`, with `y` `[N]` and either `x` uint8 `[N, 32, 32, 3]` or
-            JPEG files laid end to end in `jpeg` uint8, the i-th from `offset[i]` to `offset[i + 1]`.
-        root: folder or file.
-        train: which part, of torchvision's two; an npz file is one part.
+        source: `torchvision` uses the files in the folder `root`, checks their checksums, and downloads them if they
+            are missing. `npz` reads the file `root` with the arrays `y` `[N]` and `x` uint8 `[N, 32, 32, 3]`. In place
+            of `x` there can be JPEG files laid end to end in `jpeg` uint8, the i-th from `offset[i]` to
+            `offset[i + 1]`.
+        root: folder or file of the images.
+        train: load torchvision's training images; an npz file has one part only.
 
     Returns:
         Images `[N, 3, 32, 32]` float32 in [0, 1], and labels `[N]` int64.
 
     Raises:
-        InputError: nothing is there, it cannot be downloaded, or it is damaged.
+        InputError: the images are missing, cannot be downloaded, or are damaged.
     """
     pixels, labels = _torchvision(root, train) if source == "torchvision" else _arrays(root)
     if pixels.dtype != np.uint8 or pixels.shape != (len(labels), 32, 32, 3):
@@ -80,19 +81,19 @@ def _decoded(jpeg: Array, offset: Array) -> Array:
 
 
 class CIFAR10(ReplicaDataModule):
-    """The first k test images of each class, with noisy copies.
+    """First k test images of each class, with noisy copies.
 
     Args:
-        root: see `load_cifar10`.
-        source: see `load_cifar10`.
-        per_class: k; None for all images.
-        targets: label to target class, for targeted attacks: only the images of its classes are used.
-        copies: n, noisy copies of each image for each source model.
-        sigma: σ of the noise, in pixel values of [0, 1].
-        seed: of the noise.
-        batch_size: perturbations in a batch.
-        costs: one weight for each source model, its multiply-accumulates, say.
-        stackable: several models may share a batch where one has few perturbations to make.
+        root: folder or file of the images, see `load_cifar10`.
+        source: origin of the images, see `load_cifar10`.
+        per_class: k, number of images of each class; None for all.
+        targets: target class of each label, for targeted attacks; only images of these labels are used.
+        copies: n, number of noisy copies of each image for each source model.
+        sigma: σ, standard deviation of the noise in units of the [0, 1] pixel range.
+        seed: seed of the noise.
+        batch_size: number of perturbations in a batch.
+        costs: weight of each source model, by which the work is shared out, such as its multiply-accumulates.
+        stackable: whether several models may share a batch where each has few perturbations to make.
 
     Raises:
         InputError: a number is out of range.
@@ -127,7 +128,7 @@ class CIFAR10(ReplicaDataModule):
         self.targets = targets
 
     def prepare_data(self) -> None:
-        """Downloads on one process, before the others look."""
+        """Downloads the images in one process, before the others read them."""
         if self.source == "torchvision":
             load_cifar10(self.source, Path(self.root))
 

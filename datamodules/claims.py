@@ -1,4 +1,4 @@
-"""Which batches a process does: pieces of the plan, taken one after the other."""
+"""Batches of one process: pieces of the plan, claimed one after the other."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -11,11 +11,12 @@ from torch.utils.data import Sampler
 
 
 class BatchClaim(NamedTuple):
-    """One batch to do.
+    """One batch that this process shall do.
 
     Attributes:
-        number: its number in the plan.
-        following: the batch that this process probably does next, so that its model can be loaded in time.
+        number: number of the batch in the plan.
+        following: number of the batch that this process probably does next, whose model is loaded ahead; None if there
+            is none.
     """
 
     number: int
@@ -23,11 +24,11 @@ class BatchClaim(NamedTuple):
 
 
 class ClaimSampler(Sampler[BatchClaim]):
-    """This process's batches: it takes the next piece that no process has taken, until there is none.
+    """Yields this process's batches: it claims the next piece that no process has claimed, until there is none.
 
     Args:
-        pieces: the same list on all processes.
-        store: counts the pieces that are taken.
+        pieces: numbers of batches, the same list on all processes.
+        store: store of the run, which counts the claimed pieces.
     """
 
     def __init__(self, pieces: Sequence[npt.NDArray[np.int64]], store: Store) -> None:
@@ -43,5 +44,5 @@ class ClaimSampler(Sampler[BatchClaim]):
             yield BatchClaim(piece[-1], int(self.pieces[next_free][0]) if next_free < len(self.pieces) else None)
 
     def __len__(self) -> int:
-        """The most that this process can get: all of them. (Without a length Lightning would take batches ahead.)"""
+        """Upper bound: all batches. Without a length Lightning prefetches one batch and would claim it too early."""
         return sum(map(len, self.pieces))

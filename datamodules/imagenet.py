@@ -21,21 +21,24 @@ THESIS_CLASSES = (
 )  # fmt: skip
 COLOUR = ("RGB", "P", "RGBA", "CMYK", "YCbCr")
 GREY = ("L", "LA", "1")
-"""Kinds of 8-bit pixels that can become RGB."""
+"""Pillow's modes of 8-bit pixels that can become RGB."""
 ENDINGS = (".jpeg", ".jpg", ".png")
 
 
 def read_image(path: Path, resize: int = 256, crop: int = 224, grey: bool = False) -> Tensor:
-    """An image `[3, crop, crop]` float32 in [0, 1]: the shorter side to `resize`, then the centre.
+    """Reads an image, resizes it and cuts out its centre.
 
     Args:
-        path: the file.
-        resize: pixels.
-        crop: pixels.
-        grey: a grey-scale image becomes three equal channels; otherwise it is refused.
+        path: image file.
+        resize: length of the shorter side in pixels.
+        crop: side of the square that is cut out, in pixels.
+        grey: accept grey-scale images, as three equal channels.
+
+    Returns:
+        `[3, crop, crop]` float32 in [0, 1].
 
     Raises:
-        InputError: the file is no readable image of 8 bits, or grey-scale.
+        InputError: the file is no readable image of 8 bits, or is grey-scale without `grey`.
     """
     from torchvision.transforms import functional
 
@@ -55,20 +58,20 @@ def read_image(path: Path, resize: int = 256, crop: int = 224, grey: bool = Fals
 
 
 class ImageNet(ReplicaDataModule):
-    """The first k validation images of some classes, in sorted order, with noisy copies.
+    """First k validation images of some classes, in sorted order, with noisy copies.
 
     Args:
-        root: the folder that holds a folder for each class, named by its wnid.
-        classes: names, as in the packaged list; left out, the thesis's 20, or with targets their classes.
-        per_class: k; None for all images.
-        targets: name to the target class's name, for targeted attacks: only the images of its classes are used.
-        grey: take grey-scale images too, as three equal channels.
-        copies: n, noisy copies of each image for each source model.
-        sigma: σ of the noise, in pixel values of [0, 1].
-        seed: of the noise.
-        batch_size: perturbations in a batch.
-        costs: one weight for each source model, its multiply-accumulates, say.
-        stackable: several models may share a batch where one has few perturbations to make.
+        root: folder that holds a folder for each class, named by its wnid.
+        classes: names of classes in the packaged list; by default the keys of `targets`, or the thesis's 20.
+        per_class: k, number of images of each class; None for all.
+        targets: name of each class's target class, for targeted attacks; only images of these classes are used.
+        grey: accept grey-scale images, as three equal channels.
+        copies: n, number of noisy copies of each image for each source model.
+        sigma: σ, standard deviation of the noise in units of the [0, 1] pixel range.
+        seed: seed of the noise.
+        batch_size: number of perturbations in a batch.
+        costs: weight of each source model, by which the work is shared out, such as its multiply-accumulates.
+        stackable: whether several models may share a batch where each has few perturbations to make.
 
     Raises:
         InputError: a number is out of range or a name unknown.
@@ -110,7 +113,7 @@ class ImageNet(ReplicaDataModule):
             raise InputError(f"ImageNet class {unknown[0] if unknown else ''!r} is not in the list {CLASS_LIST.name}")
 
     def prepare_data(self) -> None:
-        """Looks for the images on one process, before models are fetched."""
+        """Looks for the images in one process, before models are fetched."""
         self._chosen()
 
     def _chosen(self) -> dict[str, list[Path]]:

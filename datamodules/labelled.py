@@ -1,4 +1,4 @@
-"""A data set in memory, split for training."""
+"""Data set in memory, split for training."""
 
 from dataclasses import dataclass
 

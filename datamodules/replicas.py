@@ -1,4 +1,4 @@
-"""Noise-replicated batches, as the work plan asks for them."""
+"""Batches of noisy copies, as the work plan asks for them."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ from lit_adv.perturbations.plan import WorkPlan, cut
 from lit_adv.processes import shared_store
 
 STACKED_PAIRS: Final = 32
-"""Where a model has at most so many perturbations to make, several models share a batch; with more, one fills it."""
+"""Models are stacked only if each contributes at most this many (image, copy) pairs."""
 STACKED_MODELS: Final = 10
-"""The most models in a batch, so that there are batches for many processes."""
+"""Largest number of models in a batch, so that there are batches for many processes."""
 
 
 class ReplicaDataset(Dataset[ReplicaBatch]):
-    """The batches of a plan, each made when asked for; memory does not grow with m or n."""
+    """Batches of a plan, each made on request; memory does not grow with m or n."""
 
     def __init__(self, plan: WorkPlan, selection: Selection, sigma: float, seed: int) -> None:
         self.plan = plan
@@ -62,15 +62,15 @@ class ReplicaDataset(Dataset[ReplicaBatch]):
 
 
 class ReplicaDataModule(pl.LightningDataModule):
-    """Supplies this process's share of the plan; subclasses say which images.
+    """Supplies this process's share of the plan; subclasses select the images.
 
     Attributes:
-        image_shape: `(C, H, W)` of the images.
-        selection: the images, after `setup`.
-        plan: the whole plan, after `setup`.
-        done: `[len(plan)]` bool, batches that an earlier start has finished; set before the loader is asked for.
-        costs: one weight for each source model, its multiply-accumulates, say; the work is cut by them.
-        stackable: several models may share a batch.
+        image_shape: shape `(C, H, W)` of the images.
+        selection: images, set by `setup`.
+        plan: plan of the whole run, set by `setup`.
+        done: whether an earlier start finished each batch, `[len(plan)]` bool; set before the loader is made.
+        costs: weight of each source model, by which the work is shared out, such as its multiply-accumulates.
+        stackable: whether several models may share a batch.
     """
 
     allow_zero_length_dataloader_with_multiple_devices = True  # on resuming there can be fewer batches than processes
@@ -111,11 +111,11 @@ class ReplicaDataModule(pl.LightningDataModule):
 
     @abstractmethod
     def select(self) -> Selection:
-        """The images of the experiment."""
+        """Selects the images of the experiment."""
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """The data set and the selection, for the manifest."""
+        """Describes data set and selection for the manifest."""
 
     def setup(self, stage: str) -> None:
         self.selection = self.select()
@@ -147,5 +147,5 @@ class ReplicaDataModule(pl.LightningDataModule):
         return DataLoader(self.dataset(), batch_size=None, sampler=ClaimSampler(pieces, shared_store("pieces")))
 
     def dataset(self) -> ReplicaDataset:
-        """The batches of the whole plan."""
+        """Returns the batches of the whole plan."""
         return ReplicaDataset(self.plan, self.selection, self.sigma, self.seed)

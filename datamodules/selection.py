@@ -1,4 +1,4 @@
-"""Which images an experiment uses."""
+"""Images that an experiment uses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from lit_adv.errors import InputError
 
 @dataclass(frozen=True)
 class Selection:
-    """The images of an experiment.
+    """Images of an experiment.
 
     Attributes:
-        index: `[N]` int64, positions in the data set; noise belongs to these.
+        index: positions in the data set, `[N]` int64; they key the noise.
         images: `[N, C, H, W]` float32 in [0, 1].
-        labels: `[N]` int64.
-        targets: `[N]` int64 where the attack is targeted.
+        labels: classes, `[N]` int64.
+        targets: target classes, `[N]` int64, where the attack is targeted.
 
     Raises:
         InputError: a pixel value is outside [0, 1].
@@ -39,13 +39,13 @@ class Selection:
 
 
 def first_per_class(images: Tensor, labels: Tensor, per_class: int | None, classes: int) -> Selection:
-    """The first `per_class` images of each class, class by class (thesis 4.6.1), or all images in their order.
+    """Selects the first images of each class, class by class (thesis 4.6.1), or all images in their order.
 
     Args:
         images: `[N, C, H, W]` float32 in [0, 1].
         labels: `[N]` int64, 0 ≤ label < `classes`.
-        per_class: how many of each, at least 1; None for all images.
-        classes: the number of classes.
+        per_class: number of images of each class, at least 1; None for all.
+        classes: number of classes.
 
     Raises:
         InputError: a label is out of range, or a class has too few images.
@@ -63,12 +63,12 @@ def first_per_class(images: Tensor, labels: Tensor, per_class: int | None, class
 
 
 def with_targets(selection: Selection, targets: Mapping[int, int], classes: int) -> Selection:
-    """The images of the classes in `targets`, each with its target class (thesis 4.8.5).
+    """Selects the images of the classes in `targets`, each with its target class (thesis 4.8.5).
 
     Args:
-        selection: the images.
-        targets: label to target class.
-        classes: the number of classes.
+        selection: images to select from.
+        targets: target class of each label.
+        classes: number of classes.
 
     Raises:
         InputError: a label or target is out of range, a target is its label, or no image is left.
@@ -90,7 +90,7 @@ def check_labels(labels: Tensor, classes: int) -> None:
     """Refuses labels outside 0 … classes − 1.
 
     Raises:
-        InputError: naming the first such label and its position.
+        InputError: a label is outside; the message names the first and its position.
     """
     if (wrong := ((labels < 0) | (labels >= classes)).nonzero()).numel():
         at = int(wrong[0, 0])

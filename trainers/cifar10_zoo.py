@@ -96,6 +96,6 @@ def train_cifar10_zoo(
         first, second = (Path(str(part)) for part in parts)
         return Labelled(*load_cifar10(source, first, train=True), *load_cifar10(source, second))
 
-    zoo = train_zoo(recipe, planned, load, out, processes, Experiment.asked(wandb, wandb_group))
+    zoo = train_zoo(recipe, planned, load, out, processes, Experiment.from_options(wandb, wandb_group))
     for spec in zoo.models:
         print(f"{spec.name} ({spec.role}): {100 * spec.training['accuracy']:.2f} % of the test images")

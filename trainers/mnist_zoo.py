@@ -52,7 +52,7 @@ def train_mnist_zoo(
     models = mnist_models(count, chosen.pop("width"))
     recipe = Recipe(data="mnist", source=source, seed=seed, learning_rate=learning_rate, **chosen)
     zoo = train_zoo(
-        recipe, models, lambda: load_mnist(source, root), out, processes, Experiment.asked(wandb, wandb_group)
+        recipe, models, lambda: load_mnist(source, root), out, processes, Experiment.from_options(wandb, wandb_group)
     )
     accuracies = [spec.training["accuracy"] for spec in zoo.models]
     worst, best = 100 * min(accuracies), 100 * max(accuracies)

@@ -120,7 +120,7 @@ class Command(LightningCLI):
         from callbacks import weights_and_biases
         from lit_adv.tracking.records import Experiment
 
-        if (experiment := Experiment.asked(chosen.wandb, chosen.wandb_group)) is not None:
+        if (experiment := Experiment.from_options(chosen.wandb, chosen.wandb_group)) is not None:
             recorded = getattr(weights_and_biases, callback)(experiment, Path(chosen.zoo))
             self.trainer.callbacks.append(recorded)  # type: ignore[attr-defined]
 

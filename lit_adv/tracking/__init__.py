@@ -1,1 +1,1 @@
-"""What runs record in an experiment tracker."""
+"""Records of runs in an experiment tracker."""

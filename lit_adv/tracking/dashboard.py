@@ -1,4 +1,4 @@
-"""The W&B workspace and report that compare recorded runs."""
+"""W&B workspace and report that compare recorded runs."""
 
 import json
 from pathlib import Path
@@ -27,9 +27,9 @@ def wandb_dashboard(project: str, entity: str | None = None, dry_run: Path | Non
     """Builds a workspace and a report that compare the runs recorded in a Weights & Biases project.
 
     Args:
-        project: the project that --wandb named.
-        entity: the user or team it belongs to; left out, the login's own.
-        dry_run: only write what would be sent, as JSON, to this file; needs no login.
+        project: name of the project, as given to --wandb.
+        entity: user or team that owns it; by default the login's own.
+        dry_run: JSON file to which the pages are written, in place of sending them; needs no login.
     """
     if dry_run is not None:
         write_json(dry_run, specification(entity or "", project))
@@ -48,7 +48,7 @@ def wandb_dashboard(project: str, entity: str | None = None, dry_run: Path | Non
 
 
 def specification(entity: str, project: str) -> dict[str, Any]:
-    """Workspace and report as the JSON values that are sent, but for the project's number, which W&B knows."""
+    """Describes workspace and report as they are sent, but for the project's number, which only W&B knows."""
     pages: dict[str, workspaces.Workspace | reports.Report] = {
         "workspace": workspace(entity, project),
         "report": report(entity, project, runs_of=("", "")),
@@ -57,14 +57,14 @@ def specification(entity: str, project: str) -> dict[str, Any]:
 
 
 def as_sent(page: workspaces.Workspace | reports.Report) -> dict[str, Any]:
-    """Name and specification that W&B gets, by `_to_model`, which is private to wandb_workspaces."""
+    """Returns the name and specification that W&B gets, by `_to_model`, which is private to wandb_workspaces."""
     model = page._to_model()
     spec = json.loads(model.spec.model_dump_json(by_alias=True, exclude_none=True))
     return {"name": model.display_name, "spec": spec}
 
 
 def workspace(entity: str, project: str) -> workspaces.Workspace:
-    """All runs by group and job type, with their figures and pictures."""
+    """Makes the workspace: all runs by group and job type, with their figures and pictures."""
     return workspaces.Workspace(
         entity=entity,
         project=project,
@@ -89,12 +89,12 @@ def workspace(entity: str, project: str) -> workspaces.Workspace:
 
 
 def report(entity: str, project: str, runs_of: tuple[str, str] | None = None) -> reports.Report:
-    """The same as a page to read, each part with the runs of its job type.
+    """Makes the report: a page to read, each part with the runs of its job type.
 
     Args:
-        entity: of the report.
-        project: likewise.
-        runs_of: entity and project of the runs; left out, the same. W&B looks a named project up.
+        entity: user or team of the report.
+        project: project of the report.
+        runs_of: entity and project of the runs, which W&B looks up; by default those of the report.
     """
     owner, source = runs_of or (entity, project)
 
@@ -124,7 +124,7 @@ def report(entity: str, project: str, runs_of: tuple[str, str] | None = None) ->
 
 
 def figures() -> list[Any]:
-    """A bar for each run of `test`, the same by setting and by attack, and the table of all judges."""
+    """Makes bars for the runs of `test`, also by setting and by attack, and the table of all judges."""
     bars = [reports.BarPlot(title=title, metrics=[key], range_x=(0, 1)) for key, title in TITLES.items()]
     grouped = [
         reports.BarPlot(
@@ -144,7 +144,7 @@ def figures() -> list[Any]:
 
 
 def pictures() -> reports.MediaBrowser:
-    """Images, perturbations and adversarial examples, a row for each run."""
+    """Shows images, perturbations and adversarial examples, a row for each run."""
     return reports.MediaBrowser(
         title="pictures", media_keys=list(PICTURES), mode="grid", grid_x_axis="index", grid_y_axis="run",
         layout=reports.Layout(w=24, h=20),
@@ -152,7 +152,7 @@ def pictures() -> reports.MediaBrowser:
 
 
 def making() -> list[Any]:
-    """What making the sets cost, and how large the perturbations are."""
+    """Makes bars for the cost of the sets and the size of the perturbations."""
     return [
         reports.BarPlot(title=key.replace("_", " "), metrics=[key])
         for key in ("perturbations", "seconds", "perturbations_per_second", "delta_mean_abs")
@@ -160,7 +160,7 @@ def making() -> list[Any]:
 
 
 def training() -> list[Any]:
-    """Curves of the training, and the accuracy on test images."""
+    """Makes curves of the training, and bars of the accuracy on test images."""
     curves = [
         reports.LinePlot(title=key.replace("_", " "), x="trainer/global_step", y=[key])
         for key in ("train_loss", "train_accuracy")

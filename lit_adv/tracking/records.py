@@ -1,4 +1,4 @@
-"""What a run shows in an experiment tracker: the same names for the same things in every run."""
+"""Settings, figures and pictures of a run in an experiment tracker, under the same names in every run."""
 
 import hashlib
 import json
@@ -21,11 +21,11 @@ from lit_adv.perturbations.rendering import as_bytes, as_picture
 PICTURES: Final = ("pictures/image", "pictures/perturbation", "pictures/adversarial_example")
 """Keys of the pictures: x; the perturbation as in the thesis; x + ε·sign(δ) (Eq. 4.3)."""
 MOST_PICTURES: Final = 20
-"""The most pictures under one key; the thesis's ImageNet has so many classes."""
+"""Largest number of pictures under one key: the number of the thesis's ImageNet classes."""
 TABLE: Final = "metrics"
 """Key of a test run's table, a row for each judge."""
 FIGURES: Final = tuple(MEASURES)
-"""Figures of a test run's summary and table; `FIGURE/JUDGE` is that of one judge."""
+"""Figures of a test run's summary and table; `FIGURE/JUDGE` belongs to one judge."""
 PREDICT_FIGURES: Final = (
     "images", "perturbations", "perturbations_made", "seconds", "perturbations_per_second", "delta_mean_abs",
     "delta_max_abs", "models_left_out",
@@ -37,22 +37,22 @@ COLUMNS: Final = ("set", "setting", "attack", "perturbations_per_image", "epsilo
 
 @dataclass(frozen=True)
 class Experiment:
-    """Where runs are recorded.
+    """W&B project and group in which runs are recorded.
 
     Attributes:
-        project: the project's name.
-        group: what keeps the runs of an experiment together; None stands for `default_group`.
+        project: name of the project.
+        group: name shared by the runs of an experiment; None stands for `default_group`.
     """
 
     project: str
     group: str | None = None
 
     @classmethod
-    def asked(cls, project: str | None, group: str | None) -> "Experiment | None":
-        """What the options `--wandb` and `--wandb-group` ask for; None where nothing shall be recorded.
+    def from_options(cls, project: str | None, group: str | None) -> "Experiment | None":
+        """Reads the options `--wandb` and `--wandb-group`; returns None without them.
 
         Raises:
-            InputError: there is a group and no project, or a name is one that W&B does not take.
+            InputError: there is a group and no project, or W&B does not accept a name.
         """
         if project is None:
             if group is not None:
@@ -72,11 +72,11 @@ class Experiment:
 
 
 def settings(manifest: Manifest, zoo: Path) -> dict[str, Any]:
-    """A set's settings under flat keys, for the runs that make it and that test it.
+    """Lists a set's settings under flat keys, for the runs that make it and that test it.
 
     Args:
-        manifest: of the set, or of the run that makes it, with `versions`.
-        zoo: the zoo's folder, file or name.
+        manifest: manifest of the set, or description of the run that makes it, with `versions`.
+        zoo: folder, file or name of the zoo.
     """
     return {
         "setting": manifest.setting,
@@ -98,39 +98,39 @@ def settings(manifest: Manifest, zoo: Path) -> dict[str, Any]:
 
 
 def version_settings(of: Mapping[str, str]) -> dict[str, str]:
-    """Versions under flat keys."""
+    """Puts versions under flat keys."""
     return {f"version_{name}": number for name, number in of.items()}
 
 
 def run_name(set_settings: Mapping[str, Any]) -> str:
-    """The name of the configuration that such a set is made with: `mnist-nmm-bim`."""
+    """Names the configuration that makes such a set, such as `mnist-nmm-bim`."""
     words = [set_settings[key] for key in ("data", "setting", "attack")]
     return "-".join([*words, *(["targeted"] if set_settings["targeted"] else [])]).lower()
 
 
 def default_group(data: str, zoo: Path) -> str:
-    """The data set and the zoo's name: the runs that train the zoo, use it and test with it come together."""
+    """Joins data set and zoo name: one group for the runs that train the zoo, attack it and judge with it."""
     name = zoo_name(zoo)
     return data if name == data else f"{data}-{name}"
 
 
 def zoo_name(zoo: Path) -> str:
-    """The name of a zoo's folder, or of its file without the ending."""
+    """Returns the name of a zoo's folder, or of its file without the ending."""
     return zoo.stem if zoo.suffix in (".yaml", ".yml") else zoo.name
 
 
 def identity(*parts: Any) -> str:
-    """A short name that is the same for the same parts."""
+    """Hashes `parts` to a short name, equal for equal parts."""
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 
 
 def predict_figures(found: PerturbationSet, made: int, seconds: float) -> dict[str, float]:
-    """The figures of a finished set.
+    """Computes the figures of a finished set.
 
     Args:
-        found: the set.
-        made: how many perturbations the last start made.
-        seconds: that this took.
+        found: finished set.
+        made: number of perturbations that the last start made.
+        seconds: duration of the last start.
     """
     size = found.perturbation.abs()
     values = (
@@ -147,7 +147,7 @@ def predict_figures(found: PerturbationSet, made: int, seconds: float) -> dict[s
 
 
 def judged_figures(evaluation: Evaluation) -> dict[str, float]:
-    """The figures of each judge, and their means over the judges that the attack did not use itself."""
+    """Lists the figures of each judge, and their means over the judges that the attack did not use."""
     judges = evaluation.judges
     black = [judge for judge in judges.values() if not judge.white_box]
     means: dict[str, float] = {key: mean(judge.share(key) for judge in black) for key in MEASURES} if black else {}
@@ -155,7 +155,7 @@ def judged_figures(evaluation: Evaluation) -> dict[str, float]:
 
 
 def table_rows(evaluation: Evaluation) -> list[list[Any]]:
-    """The rows of the table of `COLUMNS`, one for each judge."""
+    """Makes the rows of the table of `COLUMNS`, one for each judge."""
     setting, attack = evaluation.set.split(" ", 1)
     shared = [evaluation.set, setting, attack, evaluation.perturbations_per_image, evaluation.epsilon]
     return [
@@ -165,14 +165,14 @@ def table_rows(evaluation: Evaluation) -> list[list[Any]]:
 
 
 def pictures(found: PerturbationSet, epsilon: float) -> tuple[dict[str, NDArray[np.uint8]], list[str]]:
-    """The first image of each class under the keys `PICTURES`, and captions.
+    """Renders the first image of each class under the keys `PICTURES`, and captions.
 
     Args:
-        found: the set.
+        found: finished set.
         epsilon: ε of Eq. 4.3.
 
     Returns:
-        Key to `[N, H, W, C]`; N captions.
+        Pictures `[N, H, W, C]` uint8 by key, and N captions.
     """
     index = first_of_each_class(found.label)[:MOST_PICTURES]
     image = found.image[index]

@@ -15,10 +15,10 @@ from lit_adv.tracking.records import Experiment, default_group, identity
 
 
 def is_offline() -> bool:
-    """Whether runs are only recorded on disk: because W&B is set so, or because there is no login.
+    """Tells whether runs are recorded on disk only: by W&B's settings, or because there is no login.
 
     Raises:
-        InputError: there is a login that is no good.
+        InputError: W&B refuses the login.
     """
     import wandb
 
@@ -32,7 +32,7 @@ def is_offline() -> bool:
 
 
 def say_where(folder: Path) -> None:
-    """Says where offline records lie and how they are uploaded later."""
+    """Prints where offline records lie and how they are uploaded later."""
     records = folder / "wandb"
     print(f"W&B: offline, recorded in {records}; to upload: wandb sync {records}/offline-run-*", file=sys.stderr)
 
@@ -50,13 +50,13 @@ def open_run(
     """Opens a W&B run with its records in `folder`/wandb.
 
     Args:
-        experiment: the project, and the group where the user named one.
-        folder: of the run.
-        config: its settings.
-        job: the job type.
-        name: the run's name.
-        group: for an experiment without one.
-        key: what makes this the same W&B run when it is started again.
+        experiment: project, and the group if the user named one.
+        folder: folder of the run.
+        config: settings of the run.
+        job: job type.
+        name: name of the run.
+        group: group of an experiment without one.
+        key: identity of the run: started again with the same key, it is the same W&B run.
 
     Raises:
         InputError: the folder cannot be written, or W&B refuses the run.
@@ -88,14 +88,14 @@ def open_run(
 def recorded_fit(
     experiment: Experiment, zoo: Path, data: str, config: Mapping[str, Any], name: str
 ) -> Iterator[WandbLogger]:
-    """The logger of one model's training, whose W&B run ends with the block.
+    """Yields the logger of one model's training, whose W&B run ends with the block.
 
     Args:
-        experiment: see `open_run`.
-        zoo: the zoo's folder.
-        data: the data set.
-        config: the recipe.
-        name: the model's.
+        experiment: project and group.
+        zoo: folder of the zoo.
+        data: name of the data set.
+        config: recipe and model.
+        name: name of the model.
     """
     group = default_group(data, zoo)
     logger = open_run(experiment, zoo, config, job="fit", name=name, group=group, key=identity(config))
@@ -109,5 +109,5 @@ def recorded_fit(
 
 
 def exit_code(error: BaseException) -> int:
-    """What the process will end with."""
+    """Returns the exit code with which an error ends the process."""
     return error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
