@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -40,8 +41,18 @@ class Recorded:
 
 
 def recorded(folder: Path) -> list[Recorded]:
-    """The runs recorded under a run's folder, oldest first."""
-    return [_read(path) for path in sorted(folder.glob("wandb/offline-run-*/run-*.wandb"))]
+    """The runs recorded under a run's folder, oldest first, once all have ended: W&B writes in another process."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            runs = [_read(path) for path in sorted(folder.glob("wandb/offline-run-*/run-*.wandb"))]
+            assert all(run.exit_code is not None for run in runs), "a run has not ended"
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return runs
 
 
 def _read(path: Path) -> Recorded:
