@@ -1,8 +1,6 @@
 """Every attack inside the Lightning module, in every setting, against the attack called by hand."""
 
 import json
-import threading
-import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -222,37 +220,6 @@ def test_a_mistake_leaves_no_run_behind(zoo: Zoo, tmp_path: Path, capsys: pytest
             predict("mnist-mm-deepfool", zoo, tmp_path, *TINY, *words)
         assert message in capsys.readouterr().err
     predict("mnist-mm-deepfool", zoo, tmp_path, *TINY, "--model.attack.steps", "1")
-
-
-def test_only_the_present_model_and_the_next_are_in_memory(zoo: Zoo) -> None:
-    module = AttackModule(zoo.path, Gradient())
-    kept = []
-    for place in range(3):
-        kept.append(weakref.ref(module.loader.model(place)))
-        module.loader.load_ahead((place + 1) % 3)
-    assert [model() is None for model in kept] == [True, True, False]
-
-
-def test_the_next_model_is_loaded_beside_the_present_one(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded: list[tuple[str, str]] = []
-    load = ModelSpec.load
-
-    def noting(self: ModelSpec) -> nn.Module:
-        loaded.append((self.name, threading.current_thread().name))
-        return load(self).double()
-
-    monkeypatch.setattr(ModelSpec, "load", noting)
-    module = AttackModule(zoo.path, Gradient())
-    image = torch.rand(1, 1, 28, 28, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    expected = [spec.load()(image) for spec in zoo.sources]
-    loaded.clear()
-    for place, following in ((0, 1), (1, 0), (2, None)):  # the second guess is wrong
-        assert torch.allclose(module.loader.model(place)(image), expected[place], atol=1e-9)
-        module.loader.load_ahead(place)  # is there already
-        if following is not None:
-            module.loader.load_ahead(following)
-    beside = [(name, thread.startswith("load the next model")) for name, thread in loaded]
-    assert beside == [("model-001", False), ("model-002", True), ("model-001", True), ("model-003", False)]
 
 
 def test_precision_and_exact_contradict(zoo: Zoo) -> None:
