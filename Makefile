@@ -30,7 +30,7 @@ demo: install
 	$(BIN)/lit-adv report $(RUN)/sm-bim $(RUN)/nmm-bim --out $(RUN)/report
 
 # One thread for each of the two processes that test side by side; SEED changes what tests draw at random.
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal --hypothesis-seed $(SEED)
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal --seed $(SEED) --hypothesis-seed $(SEED)
 
 test: install
 	$(PYTEST) -m "not soak"

@@ -19,6 +19,16 @@ from lit_adv.zoo.zoo import Zoo
 from tests.helpers import BIM, REPOSITORY, TINY_ZOO, Run, predict
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", type=int, default=0, help="of what tests draw from torch's global generator")
+
+
+@pytest.fixture(autouse=True)
+def seeded(request: pytest.FixtureRequest) -> None:
+    """Each test draws the same, whichever run before it in its process."""
+    torch.manual_seed(request.config.getoption("seed"))
+
+
 @pytest.fixture(scope="session")
 def digits() -> Labelled:
     return embedded_digits()

