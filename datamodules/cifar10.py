@@ -65,7 +65,7 @@ def _arrays(path: Path) -> tuple[Array, Array]:
     if not path.is_file():
         raise InputError(f"no file {path}; the npz source needs an npz file with arrays x and y")
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             labels = content["y"]
             pixels = content["x"] if "x" in content else _decoded(content["jpeg"], content["offset"])
     except Exception as error:  # damage shows in errors of every kind, of numpy, zip, zlib and JPEG
