@@ -52,7 +52,7 @@ def test_top_k_matters_and_is_obeyed() -> None:
     def model(x: Tensor) -> Tensor:
         return product(x) + bias
 
-    images = torch.rand(5, 1, 8, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64) / 10
+    images = torch.rand(12, 1, 8, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64) / 10
     logits = model(images)
     labels = logits.argmax(1)
     ranked = logits.argsort(1, descending=True)
