@@ -60,7 +60,7 @@ def batches(
 def by_hand(attack: Attack, zoo: Zoo, batch: ReplicaBatch) -> Tensor:
     """The attack on each source model of a batch, one after the other."""
     found = []
-    for part in batch.parts():
+    for part in batch.per_model():
         model = zoo.sources[part.model].load()
         one = replace(attack, seed=batch.model << 64) if isinstance(attack, Square) else attack
         calib = None if torch.equal(part.clean, part.noisy) else calibration(model, part.clean, part.noisy)
