@@ -101,7 +101,7 @@ class WandbRun(pl.Callback):
 
 
 class PredictRun(WandbRun):
-    """The W&B run of `predict`; stands after `PerturbationAverage`, so that a finished set opens none."""
+    """W&B run of `predict`; it comes after `PerturbationAverage`, so that a finished set opens none."""
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if not trainer.is_global_zero:
@@ -127,13 +127,15 @@ class PredictRun(WandbRun):
 
 
 class TestRun(WandbRun):
-    """The W&B run of `test`."""
+    """W&B run of `test`."""
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if not trainer.is_global_zero:
             return
         if not isinstance(pl_module, EvaluationModule):
-            raise InputError(f"a test run is that of an EvaluationModule; derive {type(pl_module).__name__} from it")
+            raise InputError(
+                f"test runs of an EvaluationModule are recorded; derive {type(pl_module).__name__} from it"
+            )
         manifest = PerturbationSet.load(Path(trainer.default_root_dir)).manifest
         own = {
             "test_epsilon": pl_module.epsilon,

@@ -40,14 +40,14 @@ def benchmark_attacks(
     """Times our attacks against other libraries' and prints the ratios.
 
     Args:
-        zoo: ten trained MNIST models, as scripts/train_mnist_zoo.py makes them.
-        json_file: where the figures are written, too.
-        rounds: turns of each contestant.
-        threads: of torch, for everyone; the command of the whole job runs in one process and in as many.
-        cw_steps: iterations of CW; its time is proportional to them.
-        only: do the tasks whose name contains this.
-        network: a pytorchcv network of 1000 classes for 224×224 images.
-        weights: its weights; left out, random.
+        zoo: zoo of ten trained MNIST models, made by scripts/train_mnist_zoo.py.
+        json_file: file to which the figures are written, too.
+        rounds: number of turns of each contestant.
+        threads: number of torch's threads; the command of the whole job runs in one process and in as many.
+        cw_steps: number of iterations of CW, to which its time is proportional.
+        only: text in the names of the tasks to do; by default all are done.
+        network: pytorchcv network of 1000 classes for 224×224 images.
+        weights: weight file of the network; by default its weights are random.
         device: cpu or cuda.
     """
     torch.set_num_threads(threads)

@@ -1,4 +1,4 @@
-"""How an ImageNet job would spread over many processes: the planner alone, with costs measured here.
+"""Simulates how an ImageNet job spreads over many processes: the planner alone, with costs measured here.
 
     python scripts/plan_scaling.py --costs costs.json
 
@@ -27,7 +27,7 @@ from lit_adv.zoo.zoo import Zoo
 
 
 def gradient_seconds(spec: ModelSpec, images: int) -> float:
-    """Seconds of one forward and backward pass on a batch, divided by its images; the better of two."""
+    """Times one forward and backward pass: seconds an image, the better of two."""
     model = fast_form(spec.prepare(spec.build()).eval())
     x = torch.rand(images, *spec.image_shape, requires_grad=True)
     times = []
@@ -48,17 +48,17 @@ def plan_scaling(
     timed_images: int = 2,
     processes: list[int] | None = None,
 ) -> None:
-    """Measures what is not measured yet, then prints times and imbalances.
+    """Measures the models that are not measured yet, then prints times and imbalances.
 
     Args:
-        costs: a JSON file of seconds an image; measured models are kept in it, so that it can be interrupted.
-        zoo: the source models.
-        images: of the job.
-        copies: noisy copies of each image for each model.
+        costs: JSON file of seconds an image; measured models are kept in it, so that the command can be interrupted.
+        zoo: zoo of the source models.
+        images: number of images in the job.
+        copies: number of noisy copies of each image for each model.
         passes: gradients for each perturbation: 50 steps of BIM, and the calibration's two forward passes.
-        batch_size: of the job.
-        timed_images: in a timed batch.
-        processes: how many; left out, 1, 8, 64 and 512.
+        batch_size: number of perturbations in a batch of the job.
+        timed_images: number of images in a timed batch.
+        processes: numbers of processes; by default 1, 8, 64 and 512.
     """
     sources = Zoo.open(zoo).sources
     seconds: dict[str, float] = read_json(costs) if costs.exists() else {}

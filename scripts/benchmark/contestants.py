@@ -17,7 +17,7 @@ EPSILON = 0.2
 
 
 def ours(attack: Attack) -> Callable[[nn.Module], Callable[..., Any]]:
-    """An attack of ours on a model, giving adversarial examples as the others do."""
+    """Wraps an attack of ours, so that it returns adversarial examples as the others do."""
     return lambda model: lambda x, y: x + attack(model, x, y)
 
 
@@ -49,7 +49,7 @@ def adv_lib() -> ModuleType | None:
 
 
 def peers(kind: str, steps: int) -> dict[str, Callable[[nn.Module], Callable[..., Any]]]:
-    """The other libraries' attacks of one kind, each on a model."""
+    """Lists the other libraries' attacks of one kind, each as a function of a model."""
 
     def fool(attack: Any, **keywords: Any) -> Callable[[nn.Module], Callable[..., Any]]:
         def on(model: nn.Module) -> Callable[..., Any]:

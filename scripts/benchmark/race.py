@@ -15,14 +15,17 @@ Work = Callable[[int], dict[str, float] | None]
 
 @dataclass
 class Task:
-    """One row of the table.
+    """Task of the benchmark, one row of its table.
 
     Attributes:
-        name: what is timed.
-        perturbations: how many the task makes.
-        contestants: by name; the first is ours, `floor` is no rival.
-        batches: sizes to try.
-        whole: each contestant decides itself when it is done, so calls of the model say nothing.
+        name: name of the task.
+        perturbations: number of perturbations that it makes.
+        contestants: work by name; the first is ours, `floor` is no rival.
+        batches: batch sizes to try.
+        whole: whether contestants decide themselves when they are done, so that numbers of calls cannot be compared.
+        best: best batch size of each contestant.
+        achieved: calls of the model, share of images fooled and median L2 norm, of each contestant.
+        seconds: times of each contestant's turns.
     """
 
     name: str
@@ -48,7 +51,7 @@ class Task:
                 self.seconds.setdefault(name, []).append(timed(work, self.best[name]))
 
     def result(self) -> dict[str, Any]:
-        """Milliseconds a perturbation, and ratios to ours."""
+        """Computes milliseconds a perturbation, and ratios to ours."""
         each = {name: 1000 * median(times) / self.perturbations for name, times in self.seconds.items()}
         ours, *others = each
         calls = {name: figures["calls"] for name, figures in self.achieved.items()}
@@ -69,7 +72,7 @@ class Task:
 
 
 def timed(work: Work, size: int) -> float:
-    """Seconds of one call."""
+    """Measures the seconds of one call."""
     started = time.perf_counter()
     work(size)
     if torch.cuda.is_available():
@@ -80,7 +83,7 @@ def timed(work: Work, size: int) -> float:
 def over(
     models: Sequence[nn.Module], images: Tensor, labels: Tensor, attack: Callable[[nn.Module], Callable[..., Any]]
 ) -> Work:
-    """Attacks all images on each model, in batches."""
+    """Returns the work of attacking all images on each model, in batches."""
     prepared = [(model, attack(model)) for model in models]
 
     def work(size: int) -> dict[str, float] | None:

@@ -1,4 +1,4 @@
-"""The tasks that are timed: attacks on one model and on ten, and on a network of 1000 classes."""
+"""Tasks that are timed: attacks on one model and on ten, and on a network of 1000 classes."""
 
 from pathlib import Path
 

@@ -26,7 +26,7 @@ class WorkSeconds(pl.Callback):
     """Writes the seconds of a run's work, without its start, to a JSON file; on the first process.
 
     Args:
-        file: where.
+        file: file to write.
     """
 
     def __init__(self, file: Path) -> None:
@@ -65,10 +65,10 @@ class Job:
 
 
 def command(job: Job, zoo: Zoo, processes: int, threads: int, device: torch.device) -> tuple[float, float]:
-    """Seconds of `lit-adv predict` as a whole, and of its work alone.
+    """Times `lit-adv predict`: seconds of the whole command, and of its work alone.
 
     Raises:
-        RuntimeError: it fails; the message is what it said.
+        RuntimeError: the command fails; the message is its standard error.
     """
     scripts = str(Path(__file__).parents[1])
     path = os.pathsep.join([scripts, *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -93,7 +93,7 @@ def command(job: Job, zoo: Zoo, processes: int, threads: int, device: torch.devi
 
 
 def loop(job: Job, attack: Callable[..., Any], device: torch.device, size: int = 250) -> float:
-    """Seconds of the same work in a plain loop around an attack; imports, data and models are there already."""
+    """Times the same work in a plain loop around an attack, after imports and the loading of data and models."""
     digits = load_mnist("digits")
     index = torch.cat([(digits.test_labels == c).nonzero()[: job.per_class, 0] for c in range(10)])
     images, labels = digits.test_images[index], digits.test_labels[index]
@@ -109,7 +109,7 @@ def loop(job: Job, attack: Callable[..., Any], device: torch.device, size: int =
 
 
 def whole_job(zoo: Zoo, threads: int, device: torch.device, job: Job, rounds: int = 2) -> list[dict[str, Any]]:
-    """Results of the command, by its work alone and as a whole, against the peers' loops."""
+    """Compares the command, by its work alone and as a whole, with the peers' loops."""
     model = zoo.sources[0].load().to(device)
     many = threads if device.type == "cpu" else torch.cuda.device_count()
     work: dict[str, list[float]] = {}
@@ -128,7 +128,7 @@ def whole_job(zoo: Zoo, threads: int, device: torch.device, job: Job, rounds: in
 
 
 def against_ours(name: str, count: int, seconds: dict[str, list[float]]) -> dict[str, Any]:
-    """A result in which the quicker of ours stands for us."""
+    """Makes a result in which the quicker of ours stands for us."""
     first = min((name for name in seconds if name.startswith("ours")), key=lambda name: median(seconds[name]))
     ordered = {"ours": seconds[first], **{name: times for name, times in seconds.items() if name != first}}
     return Task(name, count, {}, (), whole=True, seconds=ordered).result()
