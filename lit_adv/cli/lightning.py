@@ -9,6 +9,7 @@ from pytorch_lightning import LightningDataModule, LightningModule
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from callbacks.perturbation_average import PerturbationAverage
+from callbacks.run_description import attack_and_data
 from lit_adv.attack_module import AttackModule
 from lit_adv.configs import expand
 from lit_adv.errors import InputError
@@ -90,7 +91,8 @@ class Command(LightningCLI):
     def before_instantiate_classes(self) -> None:
         chosen = self.config[self.subcommand]
         if self.subcommand == "predict":
-            chosen.model.init_args.skip_failed |= chosen.skip_failed
+            if chosen.skip_failed:
+                chosen.model.init_args.skip_failed = True
         elif chosen.restart or chosen.skip_failed or chosen.growth or chosen.plan is not None:
             raise InputError("--restart, --skip-failed, --growth and --plan are for predict")
 
@@ -105,8 +107,10 @@ class Command(LightningCLI):
             if process_number() == 0:
                 from lit_adv.cli.plan import dry_run
 
+                self.trainer.datamodule = self.datamodule  # type: ignore[attr-defined]  # as trainer.predict will
+                module, data = attack_and_data(self.trainer, self.model)
                 processes = None if chosen.plan == "run" else chosen.plan
-                dry_run(self.model, self.datamodule, self.trainer, processes, growth)
+                dry_run(module, data, self.trainer, processes, growth)
             raise SystemExit(0)
         self._record("PredictRun")
 

@@ -1,4 +1,4 @@
-"""What a run would do and cost, after a short measurement."""
+"""`predict --plan`: work, time, memory and disk of a run, from a short measurement."""
 
 import resource
 import sys
@@ -23,11 +23,11 @@ from lit_adv.perturbations.plan import WorkPlan, cut
 from lit_adv.perturbations.schedule import Share, imbalance, simulate
 
 MEASURED: Final = 8
-"""The most batches that are timed."""
+"""Most batches that are timed."""
 SHORT: Final = (1, 3)
-"""Steps of the attack that are timed; its whole length follows from the difference."""
+"""Steps of the two timed attacks: time per step = (t(3) − t(1)) / 2, from which the full attack is extrapolated."""
 LISTED: Final = 16
-"""The most processes that get a line each."""
+"""Most processes that get a line each."""
 
 
 def dry_run(
@@ -41,9 +41,9 @@ def dry_run(
     Args:
         module: the attack and its source models.
         data: the images.
-        trainer: how many processes a machine has, and the device.
-        processes: how many in all; left out, the trainer's.
-        growth: whether the run keeps what tells how its averages grow.
+        trainer: gives the device, and the processes of this machine.
+        processes: number of processes in all; None for the trainer's.
+        growth: whether the run sums in cells of models and copies (`--growth`).
 
     Raises:
         InputError: the run itself would be refused, or there are more processes than batches.
@@ -76,7 +76,7 @@ def dry_run(
 
 
 def measure(module: AttackModule, data: ReplicaDataModule) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Seconds `[len(plan)]` of each batch: some timed, the others from the nearest in multiply-accumulates."""
+    """Returns the seconds `[len(plan)]` of each batch: a few timed, the others from the nearest in cost."""
     plan, dataset = data.plan, data.dataset()
     firsts = range(0, len(plan), plan.batches_per_stack)
     cost = np.array([plan.cost(number, data.costs) for number in range(len(plan))])
@@ -100,7 +100,7 @@ def measure(module: AttackModule, data: ReplicaDataModule) -> np.ndarray[Any, np
 
 
 def timed(perturb: Callable[[Attack], Tensor], attack: Attack) -> float:
-    """Seconds of one batch; `perturb` attacks it with the attack that it is given."""
+    """Returns the seconds of one batch; `perturb` runs the attack that it is given on it."""
 
     def once(form: Attack) -> float:
         began = time.monotonic()
@@ -119,13 +119,13 @@ def timed(perturb: Callable[[Attack], Tensor], attack: Attack) -> float:
 
 
 def shortened(attack: Attack, length: int) -> Attack:
-    """The same attack with `length` steps or queries."""
+    """Returns the attack with `length` steps or queries."""
     assert attack.cost_parameter is not None
     return replace(attack, **{attack.cost_parameter: length})  # type: ignore[type-var]
 
 
 def describe(shares: list[Share], plan: WorkPlan) -> list[str]:
-    """Time and shares, in lines for the user."""
+    """Returns time and shares in lines for the user."""
     times = [share.seconds for share in shares]
     lines = [f"time: about {span(max(times))} with {len(shares)} process{'es' if len(shares) > 1 else ''}"]
     if len(shares) == 1:
@@ -145,7 +145,10 @@ def describe(shares: list[Share], plan: WorkPlan) -> list[str]:
 
 
 def describe_needs(pixels: int, processes: int, peak: int) -> str:
-    """Memory and disk, as a line for the user; the first process holds four sums at the end, on disk all are twice."""
+    """Returns memory and disk in a line for the user.
+
+    At the end the first process holds four sums. On disk each sum is there twice while it is replaced.
+    """
     sums, mebibyte = 8 * pixels, 2**20
     return (
         f"memory: about {(peak + 4 * sums) / mebibyte:.0f} MiB a process (measured here, and four sums of "
@@ -155,14 +158,14 @@ def describe_needs(pixels: int, processes: int, peak: int) -> str:
 
 
 def peak_memory(device: torch.device) -> int:
-    """The most bytes that this process has had, on the GPU where it uses one."""
+    """Returns the peak memory of this process in bytes, that of its GPU where it uses one."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def span(seconds: float) -> str:
-    """`3 h 5 min`, `12 min` or `8 s`."""
+    """Returns a duration as `3 h 5 min`, `12 min` or `8 s`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

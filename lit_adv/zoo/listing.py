@@ -1,4 +1,4 @@
-"""The list of pytorchcv's models, with what a zoo's choice needs to know of them."""
+"""List of pytorchcv's models with size, cost and availability, from which zoo files are made."""
 
 import json
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ class CatalogModel:
 
     Attributes:
         name: for `get_model`.
-        data: the data set.
-        parameters: their number.
+        data: `cifar10` or `imagenet`.
+        parameters: number of parameters.
         gmac: 10⁹ multiply-accumulates of one forward pass on one image.
-        size: side length of the images it takes.
+        size: side length of its images in pixels.
         weights: `at hand`, `published` (they can be downloaded) or `none`.
     """
 
@@ -43,13 +43,13 @@ def list_models(
     weights: Literal["published", "at hand"] | None = None,
     names: Sequence[str] = (),
 ) -> list[CatalogModel]:
-    """pytorchcv's ImageNet and CIFAR-10 classifiers, in its own order, as far as they pass the filters.
+    """Returns the ImageNet and CIFAR-10 classifiers of pytorchcv that pass the filters, in its order.
 
     Args:
-        data: only of this data set.
-        max_gmac: only with fewer multiply-accumulates (10⁹) than this.
-        weights: only with published weights, or only with weights in the store's folder.
-        names: these pass `max_gmac` whatever they cost.
+        data: data set; None for both.
+        max_gmac: bound that the multiply-accumulates (10⁹) of a model are below; None for no bound.
+        weights: `published` for models with published weights, `at hand` for those in the store's folder; None for all.
+        names: models that pass `max_gmac` at any cost.
     """
     chosen = [
         model

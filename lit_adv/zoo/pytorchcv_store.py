@@ -1,4 +1,4 @@
-"""The models that pytorchcv publishes, and its store of their weights."""
+"""Models that pytorchcv publishes, and its store of their weights."""
 
 import csv
 import hashlib
@@ -28,11 +28,11 @@ class PytorchcvModel:
     Attributes:
         name: for `get_model`.
         data: `cifar10` or `imagenet`.
-        size: side length of the images it takes.
-        pixels_from_minus_one: its pixels run from −1 to 1 in place of the data set's usual normalisation.
-        file_name: of its weights in the store, None where none are published.
-        sha1: of that file.
-        release: which of the store's releases has it.
+        size: side length of its images in pixels.
+        pixels_from_minus_one: whether its pixels run from −1 to 1 in place of the data set's normalisation.
+        file_name: name of its weight file in the store; None if none is published.
+        sha1: SHA-1 of that file, in hexadecimal digits.
+        release: tag of the store's release that holds the file.
     """
 
     name: str
@@ -46,7 +46,7 @@ class PytorchcvModel:
 
 @cache
 def published() -> dict[str, PytorchcvModel]:
-    """Every ImageNet and CIFAR-10 classifier in the installed pytorchcv's list, in its order.
+    """Returns every ImageNet and CIFAR-10 classifier in the installed pytorchcv's list by its name, in its order.
 
     A star in the list's remark marks networks whose weights come from TensorFlow with pixels from −1 to 1 (AdvProp
     and EdgeTPU EfficientNets), as do the two NASNets of Cadene's collection.
@@ -74,17 +74,17 @@ def published() -> dict[str, PytorchcvModel]:
 
 
 def store_folder() -> Path:
-    """Where pytorchcv keeps weights: `~/.torch/models`, or the folder that `LIT_ADV_STORE` names."""
+    """Returns the folder of pytorchcv's weights: `~/.torch/models`, or the one that `LIT_ADV_STORE` names."""
     return Path(os.environ.get("LIT_ADV_STORE", "~/.torch/models")).expanduser()
 
 
 def at_hand(model: PytorchcvModel) -> bool:
-    """Whether the store holds a file of the model's name."""
+    """Returns whether the store holds a file of the model's name."""
     return model.file_name is not None and (store_folder() / model.file_name).is_file()
 
 
 def fetch(model: PytorchcvModel) -> Path:
-    """The model's weight file, downloaded if it is not there; whoever comes meanwhile waits.
+    """Returns the model's weight file; downloads it if need be, while other processes wait.
 
     Raises:
         InputError: none are published, the store cannot be reached, or the file is not the published one.
