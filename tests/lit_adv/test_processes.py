@@ -2,7 +2,7 @@
 
 import importlib
 import subprocess
-import threading
+import time
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -15,7 +15,7 @@ from torch.distributed import HashStore
 
 from lit_adv import processes
 from lit_adv.errors import InputError
-from lit_adv.processes import Launched, Peers, process_number, shared_store
+from lit_adv.processes import GIVEN_UP, Launched, Peers, process_number, shared_store
 
 
 class GoneStore(HashStore):
@@ -31,9 +31,6 @@ class GoneStore(HashStore):
 def peers(number: int = 2) -> list[Peers]:
     store = HashStore()
     return [Peers(store, rank, number, "it is kept in X") for rank in range(number)]
-
-
-def nothing() -> None: ...
 
 
 def test_a_failure_is_told_once_and_heard_by_all() -> None:
@@ -84,23 +81,42 @@ def test_waiting_ends_when_another_stops() -> None:
         first.wait_for_all(first.refuse_stopped)
 
 
+class Clock:
+    """Time that passes in sleep only."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
 def test_a_process_without_a_sign_of_life_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = peers()
-    monkeypatch.setattr(processes, "GIVEN_UP", 0.5)
-    monkeypatch.setattr(processes, "SIGN_OF_LIFE", 0.05)
+    store, clock = HashStore(), Clock()
+    first = Peers(store, 0, 2, "it is kept in X")
     first.finish(None)
-    second.give_signs_of_life(lambda error: None)
-    enough = threading.Event()
-    waiting = threading.Timer(1.5, enough.set)
-    waiting.start()
+    monkeypatch.setattr(processes, "time", clock)
+    last_sign = 3 * GIVEN_UP
 
     def check() -> None:
-        if enough.is_set():  # alive for three times as long as the dead are given
-            second.close()
+        if clock.now < last_sign:
+            store.add("alive-1", 1)
 
     with pytest.raises(InputError, match=r"process 1 has ended without a word; .*it is kept in X"):
         first.wait_for_all(check)
-    assert enough.is_set()
+    assert last_sign + GIVEN_UP <= clock.now <= last_sign + GIVEN_UP + 1
+
+
+def test_signs_of_life_go_on_until_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "SIGN_OF_LIFE", 0.01)
+    store = HashStore()
+    peer = Peers(store, 1, 2, "")
+    peer.give_signs_of_life(lambda error: None)
+    while store.add("alive-1", 0) < 3:
+        time.sleep(0.01)
+    peer.close()
 
 
 def test_a_lost_first_process_is_noticed() -> None:
@@ -158,7 +174,7 @@ def test_launched_processes_are_taken_from_lightning() -> None:
 
 
 def test_launched_processes_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "LAST_SAVE", 0.5)
+    monkeypatch.setattr(processes, "LAST_SAVE", 1.0)
     stubborn = subprocess.Popen(["sh", "-c", "trap '' TERM; echo; while :; do sleep 0.1; done"], stdout=subprocess.PIPE)
     assert stubborn.stdout is not None
     stubborn.stdout.readline()
