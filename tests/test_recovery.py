@@ -19,7 +19,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from lit_adv.attack_module import AttackModule
-from lit_adv.cli import main
 from lit_adv.errors import InputError
 from lit_adv.files import sha256
 from lit_adv.perturbations.exact_mean import ExactMean
@@ -369,13 +368,6 @@ def test_a_model_of_a_stack_that_fails(
     assert found.count.tolist() == [2] * 10
     assert torch.equal(kept(tmp_path / "out").overall().mean(), found.perturbation)
     assert torch.nn.functional.cosine_similarity(found.perturbation.flatten(), two.perturbation.flatten(), 0) > 0.99
-
-
-def test_flags_of_predict_are_refused_by_test(zoo: Zoo, nmm: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for flag in ("--restart", "--skip-failed", "--growth", "--plan"):
-        with pytest.raises(SystemExit, match="2"):
-            main(["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(nmm), flag])
-        assert "are for predict" in capsys.readouterr().err
 
 
 def test_what_was_counted_must_be_found_anew(
