@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
@@ -14,6 +13,7 @@ from lit_adv.evaluation.result import Evaluation
 from lit_adv.evaluation.table import recognizability, strength
 from lit_adv.figures.gallery import MOST_COLUMNS, gallery, gallery_row, picture_rows
 from lit_adv.files import atomic_path
+from lit_adv.html import page
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet, first_of_each_class
 
 
@@ -43,8 +43,9 @@ def report(sets: list[Path], out: Path) -> None:
     for name, png in pictures.items():
         with atomic_path(out / f"{name}.png") as temporary:
             temporary.write_bytes(png)
-    page = Environment(loader=PackageLoader("lit_adv.figures"), autoescape=True, undefined=StrictUndefined)
-    html = page.get_template("report.html").render(
+    html = page(
+        "lit_adv.figures",
+        "report.html",
         tables=tables,
         rule=judge_input_in_words(DATA_SETS[evaluations[0].data]),
         evaluation=evaluations[0],

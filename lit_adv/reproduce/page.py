@@ -5,10 +5,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from lit_adv.files import atomic_path, read_json
+from lit_adv.html import page
 from lit_adv.perturbations.manifest import Manifest
 from lit_adv.perturbations.perturbation_set import MANIFEST
 from lit_adv.reproduce.catalogue import CATALOGUE
@@ -42,8 +42,7 @@ def write_page(out: Path, data: str) -> Path:
         shown = {name: rows for name, rows in numbers.items() if len(rows) <= MOST_ROWS}
         long = [name for name in numbers if name not in shown]
         sections.append({**figure, "name": entry.name, "images": images, "shown": shown, "long": long})
-    page = Environment(loader=PackageLoader("lit_adv.reproduce"), autoescape=True, undefined=StrictUndefined)
-    html = page.get_template("page.html").render(data=data, sections=sections, sets=sets)
+    html = page("lit_adv.reproduce", "page.html", data=data, sections=sections, sets=sets)
     path = out / "index.html"
     with atomic_path(path) as temporary:
         temporary.write_text(html, encoding="utf-8")

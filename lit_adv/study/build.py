@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 from PIL import Image
 
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.files import atomic_path
+from lit_adv.html import page as html_page
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.rendering import as_bytes, as_shown
 from lit_adv.study.design import KEY, Study, Trial, deal, draw_choices
@@ -69,9 +69,10 @@ def build(
         with atomic_path(page / "images" / name) as temporary:
             Image.fromarray(pictures[trial.position]).save(temporary, "png")
     write_libraries(libraries, page)
-    templates = Environment(loader=PackageLoader("lit_adv.study"), autoescape=True, undefined=StrictUndefined)
     side = loaded.image.shape[-1]
-    html = templates.get_template("index.html").render(
+    html = html_page(
+        "lit_adv.study",
+        "index.html",
         title=title,
         study=definition(study),
         libraries=LIBRARIES,
