@@ -7,14 +7,8 @@ from lit_adv.html import page
 
 
 def test_text_is_escaped_and_nothing_may_be_missing() -> None:
-    sections = [
-        {
-            "name": "figure-1", "title": "<b>&", "published": "", "note": "", "images": [], "tables": [],
-            "numbers": {}, "shown": {}, "long": [],
-        }
-    ]  # fmt: skip
-    found = page("lit_adv.reproduce", "page.html", data="mnist", sections=sections, sets={})
-    assert "&lt;b&gt;&amp;" in found
-    assert "<b>&" not in found
+    rows = {"set": {"<b>": "a & b"}}
+    found = page("lit_adv.reproduce", "page.html", data="<i>", sections=[], sets=rows)
+    assert all(text in found for text in ("<th>&lt;b&gt;", ">a &amp; b<", "figures on &lt;i&gt;"))
     with pytest.raises(UndefinedError):
         page("lit_adv.reproduce", "page.html", data="mnist")
