@@ -331,6 +331,7 @@ def test_the_training_script_refuses_in_one_line(
     assert not list((tmp_path / "zoo").glob("*.json"))
 
 
+@pytest.mark.soak
 def test_a_terminated_run_keeps_its_work(zoo: Zoo, tmp_path: Path) -> None:
     words = ["predict", "--config", "mnist-nmm-bim", "--zoo", str(zoo.path), "--out", str(tmp_path), *BIM]
     command = [sys.executable, "-m", "lit_adv", *words, "--data.copies", "2000"]

@@ -184,6 +184,7 @@ def test_a_signal_saves_what_is_done(
     """In an attack, amid an addition (which is finished first), and while waiting at the end."""
     add, perturb, wait = ExactMean.add, AttackModule.perturb, Peers.wait_for_all
     expected = iter((4, 9, 12))
+    handler = signal.getsignal(signal.SIGINT)
 
     def after(times: int, function: Callable[..., Any]) -> Callable[..., Any]:
         left = iter(range(times - 1, -1, -1))
@@ -205,7 +206,7 @@ def test_a_signal_saves_what_is_done(
         with pytest.raises(SystemExit, match=str(128 + number)):
             predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
         monkeypatch.undo()
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGINT) is handler
         done = sum(load_state(path)["done"].int().sum() for path in (tmp_path / "partial").glob("*.safetensors"))
         assert done == next(expected)
     predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
