@@ -47,7 +47,7 @@ def test_top_k_matters_and_is_obeyed() -> None:
     weight, product = linear(200, 64)
     # 100 weak classes, of falling logits, and 100 strong ones with low logits: their boundaries can be the nearest.
     weight *= torch.where(torch.arange(200) < 100, 0.2, 10.0).double()[:, None]
-    bias = torch.where(torch.arange(200) < 100, -0.3 * torch.arange(200), -20.0).double()
+    bias = torch.where(torch.arange(200) < 100, -0.3 * torch.arange(200), -15.0).double()
 
     def model(x: Tensor) -> Tensor:
         return product(x) + bias
