@@ -1,1 +1,1 @@
-"""What a run does beside attacking: averages and resumes, tells its progress, records itself."""
+"""Callbacks of a run: averaging and resuming, progress, records."""

@@ -1,4 +1,4 @@
-"""What the processes of a run know of each other."""
+"""Processes of one run: messages among them, and watch over those launched."""
 
 import json
 import subprocess

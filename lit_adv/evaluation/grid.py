@@ -1,18 +1,20 @@
-"""The grid artefacts of perturbations: how often they repeat (thesis 5.2.3)."""
+"""The period of the grid artefacts in perturbations (thesis 5.2.3)."""
 
 import torch
 from torch import Tensor
 
 NEAR = 2
-"""A peak is compared with the power at frequencies so many bins away."""
+"""Distance in bins of the two frequencies that a peak is compared with."""
 STANDING = 4
+"""Least prominence of a peak, in usual deviations of the spectrum's prominence."""
 LEAST = 0.02
-"""Decades; spectra without any noise have no usual prominence."""
+"""Least prominence in decades, for noise-free spectra whose median prominence is 0."""
 FUNDAMENTAL = 0.5
+"""Least excess power of the grid's own frequency, as a share of the largest excess power."""
 
 
 def spectrum(perturbation: Tensor) -> Tensor:
-    """Power along rows and columns, the mean over images, channels, rows and columns; each image counts alike.
+    """Returns the power spectrum along rows and columns, the mean over all of them; each image counts alike.
 
     Args:
         perturbation: `[N, C, S, S]`.
@@ -35,9 +37,9 @@ def spectrum(perturbation: Tensor) -> Tensor:
 
 
 def prominence(power: Tensor) -> Tensor:
-    """By how many decades each frequency's power exceeds the geometric mean of that `NEAR` bins below and above.
+    """Returns the decades by which each frequency's power exceeds the geometric mean of the two `NEAR` bins away.
 
-    At the highest frequency only that below is compared.
+    The highest frequency is compared with the lower one only.
 
     Args:
         power: `[K]`, see `spectrum`.
@@ -54,11 +56,11 @@ def prominence(power: Tensor) -> Tensor:
 
 
 def grid_period(power: Tensor, size: int) -> float:
-    """Pixels after which the grid repeats.
+    """Returns the period of the grid.
 
-    A grid's power lies at its frequency and the multiples of it. A frequency stands out if it has more power than those
-    beside it and its prominence is `STANDING` times the usual one (1.48 times the median absolute deviation). Of those,
-    the lowest whose power above its surroundings is at least `FUNDAMENTAL` of the largest such power.
+    A grid's power lies at its frequency and multiples of it. A frequency stands out if it has more power than both
+    neighbours, and a prominence of `STANDING` times the usual one (1.48 times the median absolute deviation). The
+    grid's own frequency is the lowest of these whose excess power is at least `FUNDAMENTAL` of the largest.
 
     Args:
         power: `[size // 2 + 1]`, see `spectrum`.

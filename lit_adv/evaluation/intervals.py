@@ -11,12 +11,12 @@ Z: Final = NormalDist().inv_cdf(0.975)
 
 
 def wilson(share: float, count: float) -> tuple[float, float]:
-    """Wilson's score interval of a probability (Wilson 1927).
+    """Returns Wilson's 95 % score interval of a probability (Wilson 1927).
 
     Args:
-        share: of `count` independent trials that succeeded. It may be the mean over several judges of the same images;
-            then the interval is at least as wide as it must be.
-        count: how many there were, above 0.
+        share: share of independent trials that succeeded. The mean over several judges of the same images may be
+            given; the interval is then at least as wide as it must be.
+        count: number of trials, above 0.
     """
     centre = (share + Z**2 / (2 * count)) / (1 + Z**2 / count)
     half = Z / (1 + Z**2 / count) * sqrt(share * (1 - share) / count + Z**2 / (4 * count**2))
@@ -24,11 +24,11 @@ def wilson(share: float, count: float) -> tuple[float, float]:
 
 
 def two_way_interval(right: Tensor) -> tuple[float, float]:
-    """Interval of the mean where both groups of models and images are samples.
+    """Returns the 95 % interval of the mean where both groups of models and images are samples.
 
-    Wilson's, with as many trials as would give the variance found, that of the groups' means plus that of the images',
-    corrected for the few degrees of freedom (Korn and Graubard 1998; after Welch and Satterthwaite, or those of the
-    groups where these vary more). One or two groups say too little about others and count as given.
+    Wilson's interval with an effective sample size n = p(1 − p) / (s²_groups/G + s²_images/N), corrected for few
+    degrees of freedom (Korn and Graubard 1998). The degrees of freedom are Welch and Satterthwaite's, or those of the
+    groups where these vary more. Fewer than three groups count as given, not as a sample.
 
     Args:
         right: `[groups, images]` in [0, 1].
@@ -50,9 +50,9 @@ def two_way_interval(right: Tensor) -> tuple[float, float]:
 
 
 def two_way_change_interval(change: Tensor) -> tuple[float, float]:
-    """Interval of the mean change of a share, as `two_way_interval` gives it for shares.
+    """Returns the 95 % interval of the mean change of a share, in the manner of `two_way_interval`.
 
-    Where no image changes, as far either way as so many images can hide a change that goes one way only.
+    If no image changed: ±u, u the upper Wilson limit of 0 changes in N images.
 
     Args:
         change: `[groups, images]` in [−1, 1], differences between two measurements of the same image.

@@ -1,4 +1,4 @@
-"""What the object's part of a perturbation does, and what the background's does (thesis 4.8.4, Figures 4.8 to 4.10)."""
+"""Strength of the object's part of a perturbation, and of the background's (thesis 4.8.4, Figures 4.8 to 4.10)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Point:
 
     @property
     def mean(self) -> float:
-        """Over the judges."""
+        """Mean accuracy over the judges."""
         return sum(self.accuracy) / len(self.accuracy)
 
 
@@ -53,7 +53,7 @@ class Masked:
     batch_size: int = 50
 
     def part(self, name: str) -> Tensor:
-        """`contour` or `background` as `[N, H, W]` bool; what is to be ignored is in neither."""
+        """Region `contour` or `background`, `[N, H, W]` bool; ignored pixels are in neither."""
         return self.mask == PARTS[name]
 
     def attacked(self, region: Tensor, epsilon: float) -> tuple[float, ...]:
@@ -70,12 +70,12 @@ class Masked:
 
 
 def area_ratio(mask: Tensor) -> float:
-    """Contour to background: the pixels of all objects over those of all backgrounds; mask `[N, H, W]`."""
+    """Ratio of the pixels of all objects to the pixels of all backgrounds; mask `[N, H, W]`."""
     return int((mask == OBJECT).sum()) / int((mask == BACKGROUND).sum())
 
 
 def by_area(masked: Masked, part: str, epsilon: float, points: int = 20) -> list[Point]:
-    """Figure 4.8: accuracy against the perturbed share of the image, as the part shrinks to nothing and grows to all.
+    """Returns Figure 4.8: accuracy against the perturbed share of the image, as a part shrinks or grows.
 
     Args:
         masked: what is judged.
@@ -104,7 +104,7 @@ def by_area(masked: Masked, part: str, epsilon: float, points: int = 20) -> list
 
 
 def derivative(curve: Sequence[Point]) -> list[Point]:
-    """Figure 4.9: points of accuracy lost for each percent of the image more that is perturbed, between points."""
+    """Returns Figure 4.9: accuracy lost for each further percent of the image that is perturbed, between points."""
     return [
         Point((a.x + b.x) / 2, tuple((p - q) / (b.x - a.x) for p, q in zip(a.accuracy, b.accuracy, strict=True)))
         for a, b in pairwise(curve)
@@ -113,5 +113,5 @@ def derivative(curve: Sequence[Point]) -> list[Point]:
 
 
 def by_epsilon(masked: Masked, part: str, epsilons: Sequence[float]) -> list[Point]:
-    """Figure 4.10: accuracy against ε, in pixel values of [0, 1]."""
+    """Returns Figure 4.10: accuracy against ε, in pixel values of [0, 1]."""
     return [Point(epsilon, masked.attacked(masked.part(part), epsilon)) for epsilon in epsilons]

@@ -1,4 +1,4 @@
-"""Where the object is: masks of images, and how they grow (thesis 4.8.4)."""
+"""Masks of the objects in images, and their dilation (thesis 4.8.4)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -98,12 +98,12 @@ def read_masks(files: Sequence[str], root: Path, folder: Path) -> dict[int, Tens
 
 
 def ink_mask(image: Tensor) -> Tensor:
-    """The mask of a grey digit: wherever there is ink. `[N, 1, H, W]` in [0, 1] to `[N, H, W]` int8."""
+    """Returns the masks `[N, H, W]` int8 of grey digits `[N, 1, H, W]` in [0, 1]: the object is the ink."""
     return torch.where(image[:, 0] > 0, OBJECT, BACKGROUND).to(torch.int8)
 
 
 def dilated(part: Tensor, steps: int) -> Tensor:
-    """A region dilated, or with negative steps eroded, so many times by a square of 3 × 3 pixels.
+    """Returns a region dilated, or with negative steps eroded, `steps` times by a square of 3 × 3 pixels.
 
     The image's edge neither adds to a region nor takes from it.
 

@@ -1,4 +1,4 @@
-"""Which classes models see in pure noise (thesis 5.4, the vanishing cat)."""
+"""Classes that models see in pure noise (thesis 5.4, the vanishing cat)."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def noise_classes(
     draws: int,
     seed: int = 0,
 ) -> list[tuple[int, float]]:
-    """The classes that a model gives Gaussian noise with a data set's statistics, and their shares, the largest first.
+    """Returns the classes that a model gives Gaussian noise with a data set's statistics, by falling share.
 
     Args:
         model: images `[B, C, H, W]` to logits `[B, K]`.

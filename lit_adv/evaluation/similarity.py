@@ -1,4 +1,4 @@
-"""How alike perturbations of different attacks are (thesis 5.3.2, Figure 5.7)."""
+"""Similarity of the perturbations of different attacks (thesis 5.3.2, Figure 5.7)."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 def similarity(perturbations: Sequence[Tensor], region: Tensor) -> Tensor:
-    """Cosine similarity of perturbations within a region, the mean over the images.
+    """Returns the cosine similarity of perturbations within a region, the mean over the images.
 
     An image for which either perturbation is 0 in the region counts for none of its pairs.
 
@@ -26,7 +26,7 @@ def similarity(perturbations: Sequence[Tensor], region: Tensor) -> Tensor:
 
 
 def correlation(first: Tensor, second: Tensor) -> float:
-    """Pearson's correlation of two pictures over all their values; both `[N, C, H, W]`.
+    """Returns Pearson's correlation of two pictures over all their values; both `[N, C, H, W]`.
 
     The mean over those images of which neither picture is constant; NaN if there is none.
     """

@@ -16,18 +16,18 @@ MOST_COLUMNS: Final = 10
 
 
 def picture_rows(sets: Sequence[PerturbationSet], index: Tensor) -> list[tuple[str, Tensor]]:
-    """The images at `index` and what each set of the same images shows for them."""
+    """Returns the images at `index` and each set's pictures for them; the sets are of the same images."""
     return [("image", sets[0].image[index]), *((one.name, as_picture(one, index)) for one in sets)]
 
 
 def gallery_row(rows: Sequence[tuple[str, Tensor]]) -> bytes:
-    """A gallery of up to ten pictures side by side, in a size that suits them."""
+    """Returns a gallery with at most ten pictures side by side, in a size that suits them, as PNG."""
     pictures = rows[0][1]
     return gallery(rows, min(MOST_COLUMNS, len(pictures)), 0.75 if pictures.shape[-1] <= 64 else 1.3)
 
 
 def gallery(rows: Sequence[tuple[str, Tensor]], columns: int, cell: float = 0.75) -> bytes:
-    """A labelled grid of pictures as PNG; long rows are broken into bands of `columns`, the bands kept together.
+    """Returns a labelled grid of pictures as PNG; rows longer than `columns` continue in further bands.
 
     Args:
         rows: name and pictures `[N, C, H, W]`, C 1 or 3; values are clipped to [0, 1]. All rows have the same N.

@@ -19,11 +19,11 @@ STYLES: Final = {
 """Colour (Okabe and Ito's, told apart by the colour-blind too), marker and dash of each attack."""
 LABELS: Final = {"bim": "BIM", "cw": "CW", "deepfool": "DeepFool", "square": "Square", "gradient": "gradient"}
 PANEL: Final = (3.6, 2.9)
-"""Inches."""
+"""Size of a panel in inches."""
 
 
 def panels(count: int) -> tuple[Figure, list[Axes]]:
-    """A figure with panels side by side."""
+    """Returns a figure with panels side by side."""
     figure = Figure(figsize=(PANEL[0] * count, PANEL[1]), layout="constrained")
     first = figure.add_subplot(1, count, 1)
     return figure, [first, *(figure.add_subplot(1, count, place + 1) for place in range(1, count))]
@@ -49,20 +49,20 @@ def curves(axes: Axes, lines: Mapping[tuple[str, str], Sequence[Point]]) -> None
 
 
 def plain(axes: Axes) -> None:
-    """A light grid, and no box."""
+    """Draws a light grid, and no box."""
     axes.grid(alpha=0.25, linewidth=0.5)
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int) -> None:
-    """One legend for all panels, out of their way."""
+    """Draws one legend for all panels, below them."""
     figure.legend(
         *axes.get_legend_handles_labels(), loc="outside lower center", ncols=columns, frameon=False, fontsize=8
     )
 
 
 def matrix(axes: Axes, values: Tensor, names: Sequence[str], title: str) -> None:
-    """A square matrix of similarities with its numbers."""
+    """Draws a square matrix of similarities with its numbers."""
     axes.imshow(values.numpy(), cmap="Greys", vmin=0, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axes.set_yticks(range(len(names)), names)

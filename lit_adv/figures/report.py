@@ -1,4 +1,4 @@
-"""The page that shows what perturbation sets hold: table, pictures, how they were made."""
+"""The page of evaluated perturbation sets: tables, pictures, origin."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ def report(sets: list[Path], out: Path) -> None:
 
 
 def read_evaluation(folder: Path, evaluated: PerturbationSet) -> Evaluation:
-    """The set's evaluation.
+    """Reads the set's evaluation.
 
     Raises:
         InputError: there is none, or it is of another set.
@@ -79,12 +79,12 @@ def read_evaluation(folder: Path, evaluated: PerturbationSet) -> Evaluation:
 
 
 def one_of_each(sets: Sequence[PerturbationSet]) -> bytes:
-    """The gallery of the first image of each class."""
+    """Returns the gallery of the first image of each class, as PNG."""
     return gallery_row(picture_rows(sets, first_of_each_class(sets[0].label)))
 
 
 def everything(sets: Sequence[PerturbationSet]) -> bytes:
-    """The gallery of all images, a class to a band where the classes are of one size."""
+    """Returns the gallery of all images, as PNG; a band holds a class where all classes are of one size."""
     label = sets[0].label
     sizes = label.unique(return_counts=True)[1].tolist()
     columns = min(MOST_COLUMNS, sizes[0] if len(set(sizes)) == 1 else len(label))

@@ -20,7 +20,7 @@ GREY = 0.5
 
 
 def of_sets(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
-    """The first image of each class and what each set has for it."""
+    """Makes a gallery: the first image of each class and each set's picture for it."""
     sets = inputs.all_of(names)
     index = first_of_each_class(sets[0].label)
     empty = any(not one.perturbation[i].any() for one in sets for i in index)
@@ -134,7 +134,7 @@ def square_examples(inputs: FigureInputs, names: Sequence[SetName], clear: bool)
 
 
 def complementarity(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
-    """Figure 5.6: where perturbations are strong, the images first whose background is so and their object is not."""
+    """Figure 5.6: strong parts of perturbations; images with a strong background and a weak object come first."""
     sets = inputs.all_of(names)
     place, mask = inputs.masked(sets[0])
     there = torch.stack([one.perturbation[place].flatten(1).any(1) for one in sets]).all(0)
@@ -214,7 +214,7 @@ def gradient_beside_cw(inputs: FigureInputs, names: Sequence[SetName]) -> Figure
 
 
 def _recognized(inputs: FigureInputs, names: Sequence[SetName], heading: str) -> list[Row]:
-    """The share of each set's perturbations that get their label, or target, from each test model."""
+    """Share of each set's perturbations that get their label, or target, from each test model."""
     return [
         {
             "set": one.name,
@@ -231,7 +231,7 @@ def _recognized(inputs: FigureInputs, names: Sequence[SetName], heading: str) ->
 
 
 def _seen(inputs: FigureInputs, perturbations: PerturbationSet, index: Tensor, example: Tensor) -> list[Row]:
-    """What the test models see in images and in adversarial examples."""
+    """Classes that the test models give images and adversarial examples."""
     clean, attacked = inputs.judges.seen(perturbations.image[index]), inputs.judges.seen(example)
     called = inputs.data.class_names()
     return [
@@ -259,11 +259,11 @@ def _inside(picture: Tensor, mask: Tensor) -> Tensor:
 
 
 def _spread(label: Tensor) -> Tensor:
-    """Up to ten positions, the classes taking turns."""
+    """Returns at most ten positions, the classes taking turns."""
     turns = torch.stack([(label[:place] == label[place]).sum() for place in range(len(label))])
     return turns.argsort(stable=True)[:MOST_COLUMNS].sort().values
 
 
 def _share(strong: Tensor, region: Tensor) -> Tensor:
-    """The mean of `strong` `[N, H, W]` over a region `[N, H, W]` bool, for each image."""
+    """Returns the mean `[N]` of `strong` `[N, H, W]` over a region `[N, H, W]` bool."""
     return (strong * region).sum((1, 2)) / region.sum((1, 2))

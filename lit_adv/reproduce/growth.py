@@ -1,4 +1,4 @@
-"""Beyond the thesis: how recognizability and strength grow with the numbers of source models and noisy copies."""
+"""Growth of recognizability and strength with the numbers of source models and noisy copies (beyond the thesis)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

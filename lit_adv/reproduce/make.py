@@ -11,7 +11,7 @@ from lit_adv.reproduce.sets import described
 
 
 def chosen_entries(names: Sequence[str], inputs: FigureInputs) -> list[Entry]:
-    """The entries of these names, in the catalogue's order; `all` means those that can be made.
+    """Returns the entries of these names, in the catalogue's order; `all` means every one that can be made.
 
     Raises:
         InputError: there is none of such a name, or it cannot be made.
@@ -41,7 +41,7 @@ def chosen_entries(names: Sequence[str], inputs: FigureInputs) -> list[Entry]:
 
 
 def lacking(entry: Entry, inputs: FigureInputs) -> str:
-    """Why an entry cannot be made, or nothing."""
+    """Returns the reason why an entry cannot be made; empty if it can."""
     if inputs.data.name not in entry.data:
         return f"it has no meaning on {inputs.data.name}, only on {' and '.join(entry.data)}"
     if entry.masks and inputs.data.object_from == "files":

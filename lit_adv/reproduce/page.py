@@ -50,13 +50,13 @@ def write_page(out: Path, data: str) -> Path:
 
 
 def checksum(out: Path, name: str) -> str:
-    """Of a set's tensors, as its manifest has it; empty if the set is not there."""
+    """Returns the SHA-256 of a set's tensors from its manifest; empty if the set is not there."""
     manifest = out / "sets" / name / MANIFEST
     return Manifest.load(manifest).sha256 if manifest.is_file() else ""
 
 
 def embedded(png: bytes) -> str:
-    """A picture as a data URL: as JPEG where that is less than half as long, as photographs and noise are."""
+    """Returns a picture as a data URL; JPEG where it takes less than half the bytes, as for photographs and noise."""
     jpeg = BytesIO()
     with Image.open(BytesIO(png)) as image:
         image.convert("RGB").save(jpeg, "JPEG", quality=JPEG_QUALITY)

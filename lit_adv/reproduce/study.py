@@ -13,7 +13,7 @@ from lit_adv.study.score import score, tables
 
 
 def study(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
-    """Builds the page in a folder for this very set, and scores the answers in its `answers/`."""
+    """Builds the page in a folder of the set's own, and scores the answers in its `answers/`."""
     [perturbations] = inputs.all_of(names)
     folder = inputs.sets.out / f"study-{perturbations.manifest.sha256[:12]}"
     built = build(inputs.sets.folder(names[0]), folder)

@@ -1,1 +1,1 @@
-"""A study with people: what do they see in perturbations (thesis 4.8.2.2)?"""
+"""A study of what people see in perturbations (thesis 4.8.2.2)."""

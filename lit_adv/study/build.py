@@ -18,10 +18,10 @@ from lit_adv.study.design import KEY, Study, Trial, deal, draw_choices
 from lit_adv.study.jspsych import LIBRARIES, read_libraries, write_libraries
 
 KEYS: Final = "1234567890abcdefghijklmnopqrstuvwxyz"
-"""What answers are given with; digits as classes have keys of their own."""
+"""Keys of the answers, in order; classes with names of one character have these as keys."""
 SMALL: Final = 64
 ENLARGED: Final = 384
-"""Pictures of at most `SMALL` pixels a side are enlarged by a whole factor, to at most so many."""
+"""Side in pixels to which pictures of at most `SMALL` pixels are enlarged at most, by a whole factor."""
 
 
 def build(
@@ -88,7 +88,7 @@ def build(
 
 
 def design(loaded: PerturbationSet, group_size: int, choices: int | None, seed: int) -> Study:
-    """Groups, choices and names of a set's pictures; arguments and errors as `build`'s."""
+    """Returns groups, choices and names of a set's pictures; arguments and errors as in `build`."""
     right = loaded.wanted.tolist()
     answers = loaded.classes.tolist()
     data = DATA_SETS[loaded.manifest.data.name]
@@ -121,7 +121,7 @@ def design(loaded: PerturbationSet, group_size: int, choices: int | None, seed: 
 
 
 def definition(study: Study) -> dict[str, Any]:
-    """What the page knows of the study: classes, keys, pictures of each group, and choices where they are few."""
+    """Returns the page's data: classes, keys, pictures of each group, and choices where they are few."""
     place = {name: number for number, name in enumerate(study.classes)}
     own_keys = all(len(name) == 1 for name in study.classes)
     return {
@@ -139,7 +139,7 @@ def definition(study: Study) -> dict[str, Any]:
 
 
 def as_pictures(loaded: PerturbationSet) -> list[NDArray[np.uint8]]:
-    """The perturbations as the thesis shows them, `[H, W]` or `[H, W, 3]` uint8 each."""
+    """Returns the perturbations as the thesis shows them, `[H, W]` or `[H, W, 3]` uint8 each."""
     data = DATA_SETS[loaded.manifest.data.name]
     shown = as_shown(loaded.perturbation, data.mean, data.std, targeted=loaded.target is not None)
     return [picture[..., 0] if picture.shape[-1] == 1 else picture for picture in as_bytes(shown)]

@@ -1,4 +1,4 @@
-"""Who is shown what: image groups and choices, and the key with the right answers."""
+"""Groups of images, choices of answers, and the key with the right answers."""
 
 import json
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """All that the figures of a study depend on, but for the answers.
+    """The design of a study: everything that its figures depend on, except the answers.
 
     Attributes:
         perturbations: name, data set and SHA-256 of the perturbation set, and whether it is targeted.
@@ -50,18 +50,18 @@ class Study:
 
     @property
     def id(self) -> str:
-        """16 hexadecimal digits that change with anything in the study."""
+        """Sixteen hexadecimal digits that change with anything in the study."""
         return sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def groups(self) -> list[list[str]]:
-        """The names of each group's pictures."""
+        """Names of each group's pictures."""
         last = max(trial.group for trial in self.trials.values())
         return [[name for name, trial in self.trials.items() if trial.group == g] for g in range(1, last + 1)]
 
     @property
     def chance(self) -> float:
-        """The expected share of right answers of someone who guesses."""
+        """Expected share of right answers of someone who guesses."""
         return float(np.mean([1 / len(trial.choices) for trial in self.trials.values()]))
 
     def save(self, path: Path) -> None:
@@ -118,7 +118,7 @@ def deal(labels: Sequence[int], size: int, generator: np.random.Generator) -> li
 def draw_choices(
     labels: Sequence[int], classes: Sequence[int], count: int, generator: np.random.Generator
 ) -> list[list[int]]:
-    """For each image its label and `count` − 1 others of the classes, in the order of `classes`.
+    """Draws for each image its label and `count` − 1 other classes, in the order of `classes`.
 
     Args:
         labels: `[N]`, all among the classes.

@@ -33,12 +33,12 @@ class Library:
 
     @property
     def url(self) -> str:
-        """On the CDN."""
+        """Address on the CDN."""
         return f"{CDN}/{self.package}@{self.version}/{self.file}"
 
     @property
     def local(self) -> str:
-        """In the page's folder."""
+        """Path in the page's folder."""
         return f"lib/{self.package.split('/')[-1]}-{self.version}{Path(self.file).suffix}"
 
 
@@ -72,12 +72,12 @@ INSTALL: Final = "npm install " + " ".join(dict.fromkeys(f"{one.package}@{one.ve
 
 
 def integrity(content: bytes) -> str:
-    """Subresource integrity of a file's content."""
+    """Returns the subresource integrity of a file's content."""
     return f"sha384-{b64encode(sha384(content).digest()).decode()}"
 
 
 def read_libraries(node_modules: Path) -> dict[str, bytes]:
-    """The libraries' contents by their names in the page's folder.
+    """Reads the libraries' contents, by name in the page's folder.
 
     Raises:
         InputError: a file is missing or not that of the version used.
@@ -96,7 +96,7 @@ def read_libraries(node_modules: Path) -> dict[str, bytes]:
 
 
 def write_libraries(contents: dict[str, bytes], page: Path) -> None:
-    """Writes what `read_libraries` gave into the page's folder."""
+    """Writes the result of `read_libraries` into the page's folder."""
     for name, content in contents.items():
         with atomic_path(page / name) as temporary:
             temporary.write_bytes(content)

@@ -17,7 +17,7 @@ from lit_adv.study.design import Study
 
 DRAWS: Final = 10_000
 FEWEST: Final = 3
-"""Groups of so many subjects lose their best and worst."""
+"""Least number of subjects in a group from which on its best and worst are left out."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def read_sheet(path: Path, study: Study) -> Sheet:
 
 
 def summarise(sheets: Sequence[Sheet], study: Study, seed: int) -> dict[str, Any]:
-    """All figures; shares of 1.
+    """Returns all figures; shares are of 1.
 
     Subjects are dropped for the trimmed mean and its interval only; classes and confusions count all answers.
 
@@ -128,12 +128,12 @@ def summarise(sheets: Sequence[Sheet], study: Study, seed: int) -> dict[str, Any
 
 
 def share_right(answers: Mapping[str, str], label: Mapping[str, str]) -> float:
-    """The share of one subject's answers, picture to choice, that are the picture's label."""
+    """Returns the share of one subject's answers, picture to choice, that are right."""
     return mean(float(choice == label[picture]) for picture, choice in answers.items())
 
 
 def trimmed(accuracies: Sequence[float]) -> list[int]:
-    """Positions of a group's subjects without the best and the worst, of equals the last and the first.
+    """Returns positions of a group's subjects without the best and the worst, of equals the last and the first.
 
     Fewer than three subjects stay as they are.
     """
@@ -144,7 +144,7 @@ def trimmed(accuracies: Sequence[float]) -> list[int]:
 def bootstrap_interval(
     groups: Sequence[Sequence[float]], seed: int, draws: int = DRAWS, level: float = 0.95
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean over subjects.
+    """Returns the percentile bootstrap interval of the mean over subjects.
 
     Each draw takes from each group as many subjects as it has, with replacement, and averages over all drawn; the
     interval's ends are the (1 ∓ `level`)/2 quantiles of these averages, linearly interpolated. The pictures are taken
@@ -165,7 +165,7 @@ def bootstrap_interval(
 def confusion(
     answered: Sequence[Mapping[str, str]], label: Mapping[str, str], classes: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """For each class that was shown: how often, the share of right answers, and how often each answer was given.
+    """Returns for each class shown: its number of pictures, the share of right answers, and the count of each answer.
 
     Args:
         answered: of each subject, picture to choice.
@@ -193,7 +193,7 @@ def confusion(
 
 
 def tables(figures: dict[str, Any]) -> list[Table]:
-    """The figures for people: subjects, groups, classes, and the whole study last."""
+    """Returns tables of subjects, groups, classes, and the whole study last."""
     subjects = [
         [s["subject"], str(s["group"]), percent(s["accuracy"]), "" if s["kept"] else "dropped"]
         for s in figures["subjects"]
@@ -227,5 +227,5 @@ def tables(figures: dict[str, Any]) -> list[Table]:
 
 
 def percent(share: float | None) -> str:
-    """A share of 1 as percent; nothing for None."""
+    """Returns a share of 1 as percent; empty for None."""
     return "" if share is None else f"{100 * share:.1f} %"
