@@ -2,14 +2,11 @@
 
 import json
 import re
-import runpy
-import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -19,12 +16,11 @@ from datamodules.labelled import Labelled
 from datamodules.mnist import CLASSES
 from datamodules.selection import first_per_class
 from lit_adv.cli import main
-from lit_adv.perturbations.growth import GROWTH
 from lit_adv.perturbations.manifest import AttackRecord
 from lit_adv.perturbations.noise import gaussian_noise
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.zoo import Zoo
-from tests.helpers import BIM, REPOSITORY, TINY, Run, kept, predict, same
+from tests.helpers import BIM, REPOSITORY, TINY, Run, predict, same
 
 
 def test_from_images_to_the_page(zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,6 +99,8 @@ def test_lightnings_default_inference_mode(zoo: Zoo, nmm: Path, tmp_path: Path) 
 
 
 STACKED = [*TINY[:-2], "--data.batch_size", "20", "--model.attack.steps", "2"]
+
+
 """Two batches, of two models and of one."""
 
 
@@ -162,114 +160,6 @@ def test_more_processes_than_batches(run: Run, zoo: Zoo, tmp_path: Path) -> None
     assert not (tmp_path / "few").exists()
 
 
-@pytest.mark.soak
-def test_growth_begun_by_one_process_and_finished_by_two(run: Run, zoo: Zoo, nmm: Path, tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--growth", "--trainer.limit_predict_batches", "5")
-    words = ["predict", "--config", "mnist-nmm-bim", "--zoo", zoo.path, "--out", tmp_path, *BIM]
-    assert run("-m", "lit_adv", *words, "--trainer.devices", "2").returncode == 0
-    assert same(tmp_path, nmm)
-    assert torch.equal(kept(tmp_path).averages(3, 3)[0], PerturbationSet.load(nmm).perturbation)
-
-
-def test_growth_keeps_the_averages_of_fewer_models_and_copies(
-    zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "out"
-    with pytest.raises(SystemExit, match="2"):
-        predict("mnist-nmm-bim", zoo, out, *BIM, "--growth", "--trainer.limit_predict_batches", "5")
-    predict("mnist-nmm-bim", zoo, out, *BIM)  # goes on as it was begun
-    assert same(out, nmm)
-    growth = kept(out)
-    (whole,) = growth.averages(3, 3)
-    assert torch.equal(whole, PerturbationSet.load(nmm).perturbation)
-    first = predict("mnist-nmm-bim", zoo, tmp_path / "first", *BIM, "--model.sources", "1")
-    place = growth.cells.order.tolist().index(0)
-    assert torch.equal(growth.averages(1, 3)[place], first.perturbation)
-    predict("mnist-nmm-bim", zoo, out, *BIM)
-    predict("mnist-nmm-bim", zoo, out, *BIM, "--growth")
-    assert capsys.readouterr().out.count("holds this perturbation set already") == 2
-    predict("mnist-nmm-bim", zoo, out, *BIM, "--restart")
-    assert not (out / GROWTH).exists()
-    with pytest.raises(SystemExit, match="2"):
-        predict("mnist-nmm-bim", zoo, nmm, *BIM, "--growth")
-    assert "a different finished run (growth: None there, True here)" in capsys.readouterr().err
-
-
-def test_growth_tells_the_models_of_a_stack_apart(zoo: Zoo, tmp_path: Path) -> None:
-    words = [*TINY[:-2], "--data.batch_size", "60", "--data.copies", "2", "--model.attack.steps", "2"]
-    stacked = predict("mnist-nmm-bim", zoo, tmp_path / "stacked", *words, "--growth")
-    assert stacked.manifest.stacked == 3
-    predict("mnist-nmm-bim", zoo, tmp_path / "alone", *words, "--growth", "--model.exact", "true")
-    for n in (1, 2):
-        pairs = zip(kept(tmp_path / "stacked").averages(1, n), kept(tmp_path / "alone").averages(1, n), strict=True)
-        for ours, exact in pairs:
-            assert torch.nn.functional.cosine_similarity(ours.flatten(), exact.flatten(), 0) > 0.99
-
-
-def test_growth_is_planned_for(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    needs = []
-    for flags in ([], ["--growth"]):
-        words = ["--config", "mnist-nmm-bim", "--zoo", str(zoo.path), "--out", str(tmp_path), *BIM, "--plan", *flags]
-        with pytest.raises(SystemExit, match="0"):
-            main(["predict", *words])
-        needs.append(float(capsys.readouterr().out.rsplit(", ", 1)[1].split(" MiB at last")[0]))
-    assert needs == [0, 1]  # 10 digits of 6 KiB, and those in 3 · 3 cells
-
-
-BAD: list[tuple[list[str], str]] = [
-    (["--config", "mnist-nnm-bim"], "configuration 'mnist-nnm-bim' is neither a packaged name nor a file"),
-    (["--data.copies", "0"], "copies is 0"),
-    (["--data.sigma=-0.1"], "sigma is -0.1"),
-    (["--data.batch_size", "0"], "batch_size is 0"),
-    (["--data.per_class", "101"], "has 100 test images, per_class asks for 101"),
-    (["--model.attack.epsilon", "0"], "epsilon is 0.0; it must be above 0"),
-    (["--model.sources", "9"], "has 3 source models, 9 are needed"),
-    (["--model.sources", "0"], "sources is 0"),
-    (["--data.source", "folder"], "needs a folder"),
-    (["--data.source", "folder", "--data.root", "/nowhere"], "no file train-images-idx3-ubyte"),
-    (["--data.source", "hub"], "hub"),
-    (["--model.attack.epsilom", "1"], "epsilom"),
-    (["--zoo", "/nowhere"], "zoo /nowhere: neither a folder nor a file"),
-]
-
-
-@pytest.mark.parametrize(("words", "message"), BAD)
-def test_bad_input(
-    zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
-) -> None:
-    out = tmp_path / "out"
-    base = ["predict", "--config", "mnist-nmm-bim", "--zoo", str(zoo.path), "--out", str(out), *TINY]
-    with pytest.raises(SystemExit, match="2"):
-        main([*base, *words])
-    error = capsys.readouterr().err.strip()
-    assert message in error
-    assert error.startswith("lit-adv: ")
-    assert len(error.splitlines()) == 1
-    assert not out.exists()
-
-
-def test_a_zoo_for_other_images(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    np.savez(tmp_path / "test.npz", x=np.zeros((10, 32, 32, 3), np.uint8), y=np.arange(10))
-    words = ["--data.source", "npz", "--data.root", str(tmp_path / "test.npz")]
-    with pytest.raises(SystemExit, match="2"):
-        predict("cifar10-mm-bim", zoo, tmp_path / "out", *TINY, *words)
-    assert "model-001 takes images [1, 28, 28], the data are [3, 32, 32]" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
-
-
-def test_missing_options(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(["predict", "--config", "mnist-nmm-bim"])
-    assert "zoo" in capsys.readouterr().err
-
-
-def test_a_folder_with_another_finished_run(zoo: Zoo, nmm: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        predict("mnist-nmm-bim", zoo, nmm, *BIM, "--model.attack.epsilon", "0.1")
-    assert "a different finished run (attack.epsilon: 0.2 there, 0.1 here)" in capsys.readouterr().err
-
-
 def test_restart_begins_anew(zoo: Zoo, tmp_path: Path) -> None:
     predict("mnist-sm-bim", zoo, tmp_path, *BIM)
     main(["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(tmp_path)])
@@ -281,54 +171,6 @@ def test_restart_begins_anew(zoo: Zoo, tmp_path: Path) -> None:
         "notes.txt",
         "perturbations.safetensors",
     ]
-
-
-def test_folders_that_cannot_be_written(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "file").touch()
-    for out in (tmp_path / "file", Path("/proc/lit-adv")):
-        with pytest.raises(SystemExit, match="2"):
-            predict("mnist-nmm-bim", zoo, out, *BIM)
-        assert f"cannot write {out}" in capsys.readouterr().err
-
-
-def test_damaged_weights_end_the_run_with_what_was_done_kept(
-    zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shutil.copytree(zoo.path, tmp_path / "zoo")
-    weights = tmp_path / "zoo" / "model-003.safetensors"
-    whole = weights.read_bytes()
-    weights.write_bytes(whole[:-1])
-    copy, out = Zoo.open(tmp_path / "zoo"), tmp_path / "out"
-    with pytest.raises(SystemExit, match="2"):
-        predict("mnist-nmm-bim", copy, out, *BIM)
-    assert "model-003.safetensors has checksum" in capsys.readouterr().err
-    assert not (out / "manifest.json").exists()
-    weights.write_bytes(whole)
-    predict("mnist-nmm-bim", copy, out, *BIM)
-    assert same(out, nmm)
-
-
-def test_reports_of_what_is_not_there(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (
-        ["report", str(tmp_path), "--out", str(tmp_path / "report")],
-        ["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(tmp_path)],
-    ):
-        with pytest.raises(SystemExit, match="2"):
-            main(words)
-        assert "no finished perturbation set in" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_training_script_refuses_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    script = str(REPOSITORY / "scripts" / "train_mnist_zoo.py")
-    words = [script, "--out", tmp_path / "zoo", "--source", "folder", "--root", tmp_path]
-    monkeypatch.setattr(sys, "argv", list(map(str, words)))
-    with pytest.raises(SystemExit, match="2"):
-        runpy.run_path(script, run_name="__main__")
-    assert capsys.readouterr().err.strip().splitlines()[-1].startswith("lit-adv: no file train-images-idx3-ubyte")
-    assert not list((tmp_path / "zoo").glob("*.json"))
 
 
 @pytest.mark.soak
