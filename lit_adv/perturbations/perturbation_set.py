@@ -28,6 +28,19 @@ class PerturbationSet:
         target: `[N]` int64, classes that the attack was to reach; None if it was untargeted.
         count: `[N]` int64, number of perturbations averaged: m·n.
         manifest: the run's settings, models and versions.
+
+    Example:
+        >>> from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest
+        >>> images = torch.zeros(2, 1, 28, 28)
+        >>> found = PerturbationSet(
+        ...     perturbation=images - 0.1,
+        ...     image=images,
+        ...     label=torch.tensor([3, 7]),
+        ...     count=torch.tensor([180, 180]),
+        ...     manifest=Manifest(setting="NMM", attack=AttackRecord("BIM"), data=DataRecord("mnist"), copies=20),
+        ... )
+        >>> found.name, found.subset(torch.tensor([1])).label
+        ('NMM BIM', tensor([7]))
     """
 
     perturbation: Tensor
