@@ -25,6 +25,7 @@ BAD: list[tuple[list[str], str]] = [
     (["--data.source", "folder", "--data.root", "/nowhere"], "no file train-images-idx3-ubyte"),
     (["--data.source", "hub"], "hub"),
     (["--model.attack.epsilom", "1"], "epsilom"),
+    (["--rest"], "--rest"),  # not taken for --restart, which deletes
     (["--zoo", "/nowhere"], "zoo /nowhere: neither a folder nor a file"),
 ]
 

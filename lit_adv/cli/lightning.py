@@ -3,7 +3,7 @@
 import logging
 import warnings
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pytorch_lightning import LightningDataModule, LightningModule
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
@@ -14,6 +14,9 @@ from lit_adv.attack_module import AttackModule
 from lit_adv.configs import expand
 from lit_adv.errors import InputError
 from lit_adv.processes import process_number
+
+PARSER: Final = {"exit_on_error": False, "allow_abbrev": False}
+"""Options of the parsers: errors are raised, and `--rest` is not `--restart`, which deletes."""
 
 
 def lightning(words: list[str]) -> None:
@@ -39,7 +42,7 @@ def lightning(words: list[str]) -> None:
         seed_everything_default=False,
         auto_configure_optimizers=False,
         load_from_checkpoint_support=False,
-        parser_kwargs={verb: {"exit_on_error": False} for verb in ("predict", "test")} | {"exit_on_error": False},
+        parser_kwargs={verb: PARSER for verb in ("predict", "test")} | PARSER,
         args=expand(words),
     )
 
