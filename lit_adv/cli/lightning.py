@@ -42,7 +42,7 @@ def lightning(words: list[str]) -> None:
         seed_everything_default=False,
         auto_configure_optimizers=False,
         load_from_checkpoint_support=False,
-        parser_kwargs={verb: PARSER for verb in ("predict", "test")} | PARSER,
+        parser_kwargs=dict.fromkeys(("predict", "test"), PARSER) | PARSER,
         args=expand(words),
     )
 
