@@ -1,0 +1,59 @@
+"""Galleries: pictures in their places, rows broken into bands."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from lit_adv.figures.gallery import DPI, gallery, gallery_row
+
+INCHES = 0.75
+
+
+def pixels(png: bytes) -> np.ndarray:
+    with Image.open(BytesIO(png)) as picture:
+        return np.asarray(picture.convert("RGB")).astype(int)
+
+
+def greys(*levels: float) -> Tensor:
+    """Pictures `[N, 1, 8, 8]` of one grey each."""
+    return torch.tensor(levels).view(-1, 1, 1, 1).expand(-1, 1, 8, 8)
+
+
+@pytest.mark.parametrize(("count", "columns", "bands"), [(10, 10, 1), (11, 10, 2), (7, 3, 3)])
+def test_long_rows_are_broken_into_bands(count: int, columns: int, bands: int) -> None:
+    rows = [("image", greys(*[0.5] * count)), ("SM BIM", greys(*[0.5] * count))]
+    height, width, _ = pixels(gallery(rows, columns, INCHES)).shape
+    assert height == pytest.approx(DPI * bands * (2 * INCHES + 0.12), abs=1)
+    assert width == pytest.approx(DPI * (columns * INCHES + 1.1), abs=1)
+
+
+def test_each_picture_stands_in_its_row_and_column() -> None:
+    found = pixels(gallery([("a", greys(0.2, 0.4)), ("b", greys(0.6, 0.8))], 2, INCHES))
+    height, width, _ = found.shape
+    left = width - 2 * INCHES * DPI
+    centres = [
+        found[round(height * (0.25 + 0.5 * row) * 0.93), round(left + INCHES * DPI * (0.5 + column))].tolist()
+        for row in (0, 1)
+        for column in (0, 1)
+    ]
+    expected = [[round(255 * level)] * 3 for level in (0.2, 0.4, 0.6, 0.8)]
+    assert np.abs(np.subtract(centres, expected)).max() <= 2
+
+
+def test_values_outside_are_clipped_and_nothing_is_changed() -> None:
+    pictures = greys(-3.0, 4.0).clone()
+    before = pictures.clone()
+    clipped = gallery_row([("a", greys(0.0, 1.0))])
+    assert gallery_row([("a", pictures)]) == clipped
+    assert torch.equal(pictures, before)
+
+
+def test_colours_are_kept() -> None:
+    red = torch.zeros(1, 3, 8, 8)
+    red[:, 0] = 1
+    found = pixels(gallery_row([("a", red)]))
+    assert (found == [255, 0, 0]).all(-1).sum() > (INCHES * DPI) ** 2 / 2
