@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from jsonargparse import Namespace
+
 from lit_adv.cli.options import option_parser
 
 
@@ -41,48 +43,37 @@ def study(words: Sequence[str]) -> None:
 
     chosen = parser.parse_args(words)
     if chosen.verb == "build":
-        made = chosen.build
-        build_page(made.set, made.out, made.group_size, made.choices, made.seed, made.title, made.offline)
+        _build(chosen.build)
     else:
-        print_score(chosen.score.answers, chosen.score.key, chosen.score.out, chosen.score.seed)
+        _score(chosen.score)
 
 
-def build_page(
-    folder: Path,
-    out: Path,
-    group_size: int = 50,
-    choices: int | None = None,
-    seed: int = 0,
-    title: str = "What do you see?",
-    offline: Path | None = None,
-) -> None:
-    """Writes the page of a study, and says where it is; arguments and errors as those of `build`."""
+def _build(chosen: Namespace) -> None:
+    """Writes the page, and says where it is."""
     from lit_adv.study.build import build
 
-    made = build(folder, out, group_size=group_size, choices=choices, seed=seed, title=title, offline=offline)
+    made = build(
+        chosen.set,
+        chosen.out,
+        group_size=chosen.group_size,
+        choices=chosen.choices,
+        seed=chosen.seed,
+        title=chosen.title,
+        offline=chosen.offline,
+    )
     sizes = ", ".join(str(len(group)) for group in made.groups)
     print(f"study {made.id}: {len(made.groups)} groups of {sizes} pictures, chance {100 * made.chance:.1f} %")
-    print(f"page (publish it): {out / 'page' / 'index.html'}")
-    print(f"key (keep it): {out / 'key.json'}")
+    print(f"page (publish it): {chosen.out / 'page' / 'index.html'}")
+    print(f"key (keep it): {chosen.out / 'key.json'}")
 
 
-def print_score(answers: Sequence[Path], key: Path, out: Path | None = None, seed: int = 0) -> None:
-    """Prints the figures of a study's answers.
-
-    Args:
-        answers: files that the page saved.
-        key: the study's `key.json`.
-        out: JSON file for the figures; None for none.
-        seed: of the bootstrap.
-
-    Raises:
-        InputError: as those of `score`.
-    """
+def _score(chosen: Namespace) -> None:
+    """Prints the figures of the answers; writes them, where a file is named."""
     from lit_adv.files import write_json
     from lit_adv.study.score import score, tables
 
-    figures = score(answers, key, seed)
+    figures = score(chosen.answers, chosen.key, chosen.seed)
     for table in tables(figures):
         table.print()
-    if out is not None:
-        write_json(out, figures)
+    if chosen.out is not None:
+        write_json(chosen.out, figures)

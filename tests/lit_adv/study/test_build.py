@@ -22,6 +22,13 @@ from lit_adv.study.jspsych import LIBRARIES
 from tests.lit_adv.study.conftest import small_set
 
 
+def opened(path: Path) -> Image.Image:
+    """A picture with its file closed again."""
+    with Image.open(path) as picture:
+        picture.load()
+        return picture
+
+
 def definition(page: Path) -> dict[str, Any]:
     found = re.search(r'<script type="application/json" id="study">(.*?)</script>', (page / "index.html").read_text())
     assert found
@@ -44,7 +51,7 @@ def test_key_and_page(folder: Path, tmp_path: Path) -> None:
         delta = loaded.perturbation[trial.position].double().numpy()
         for c, (mean, std) in enumerate([(0.4914, 0.2470), (0.4822, 0.2435), (0.4465, 0.2616)]):
             shown = np.clip((delta[c].mean() - delta[c]) / delta[c].std() * std + mean, 0, 1) * 255
-            picture = np.asarray(Image.open(tmp_path / "page" / "images" / name))[..., c]
+            picture = np.asarray(opened(tmp_path / "page" / "images" / name))[..., c]
             assert np.abs(picture - shown).max() <= 0.51
     html = (tmp_path / "page" / "index.html").read_text()
     assert unescape(html).count('<b>Cats & "dogs"</b>') == 2
@@ -68,7 +75,7 @@ def test_the_page_does_not_know_the_answers(folder: Path, tmp_path: Path) -> Non
     names = sorted(path.relative_to(page).as_posix() for path in page.rglob("*") if path.is_file())
     assert names == [*(f"images/{n:04}.png" for n in range(12)), "index.html", "study.js"]
     assert [study.trials[name].label for name in study.trials] != sorted(t.label for t in study.trials.values())
-    assert all(Image.open(page / "images" / name).info == {} for name in study.trials)
+    assert all(opened(page / "images" / name).info == {} for name in study.trials)
 
 
 def test_links_to_the_cdn_carry_integrity(folder: Path, tmp_path: Path) -> None:
@@ -108,7 +115,7 @@ def test_targeted_sets_ask_for_the_target(tmp_path: Path) -> None:
     name, trial = next(iter(study.trials.items()))
     delta = small_set().perturbation[trial.position]
     expected = 255 * (0.5 + delta / delta.abs().max() / 2)
-    picture = np.asarray(Image.open(tmp_path / "page" / "images" / name))
+    picture = np.asarray(opened(tmp_path / "page" / "images" / name))
     assert np.abs(picture - expected.permute(1, 2, 0).numpy()).max() <= 0.51
 
 
@@ -124,7 +131,7 @@ def test_digits_have_their_own_keys(tmp_path: Path) -> None:
     build(tmp_path / "set", tmp_path)
     page = definition(tmp_path / "page")
     assert (page["classes"], page["ownKeys"]) == (["0", "3", "7"], True)
-    assert Image.open(tmp_path / "page" / "images" / "0000.png").mode == "L"
+    assert opened(tmp_path / "page" / "images" / "0000.png").mode == "L"
     assert "width: 364px" in (tmp_path / "page" / "index.html").read_text()
 
 
