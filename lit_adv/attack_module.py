@@ -12,9 +12,9 @@ from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
 
 from lit_adv.attacks import Attack
-from lit_adv.attacks.attack import BrokenModel, first_few
 from lit_adv.attacks.calibration import calibration
 from lit_adv.errors import InputError
+from lit_adv.logits import BrokenModel, first_few
 from lit_adv.models.fast import has_bf16
 from lit_adv.models.stack import stackable
 from lit_adv.perturbations.batch import ReplicaBatch

@@ -1,6 +1,7 @@
 """Contract of all attacks, and the pieces that they share."""
 
 import math
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,26 +9,14 @@ from typing import ClassVar, final
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from lit_adv.attacks.inputs import own, random_state, refuse_misfits
+from lit_adv.attacks.precision import widest
 from lit_adv.errors import InputError
+from lit_adv.logits import BrokenModel, logits_of, mismatch, refuse_training
 
 Model = Callable[[Tensor], Tensor]
-"""Function from images `[B, C, H, W]` in [0, 1] to logits `[B, K]`; normalisation lives inside."""
-
-
-class BrokenModel(InputError):
-    """Logits or gradients that no attack can use.
-
-    Attributes:
-        what: description of the fault.
-        rows: rows of the batch concerned; empty if all are.
-    """
-
-    def __init__(self, what: str, rows: list[int]) -> None:
-        super().__init__(f"the model gives {what}" + (f" for rows {first_few(rows)} of the batch" if rows else ""))
-        self.what = what
-        self.rows = rows
+"""Function from images `[B, C, H, W]` in [0, 1] to logits `[B, K]`, or what `lit_adv.logits` finds logits in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,20 +52,30 @@ class Problem:
         )
 
     def logits(self, x: Tensor) -> Tensor:
-        """Computes f'(x) = f(x) + calib `[B, K]`.
+        """Computes f'(x) = f(x) + calib `[B, K]`, in float64 where the device has it.
+
+        The model gets a copy of `x`, for some work in place on their input.
 
         Args:
             x: perturbed images `[B, C, H, W]`, one for each sample.
 
         Raises:
-            BrokenModel: the logits have the wrong shape, are not finite with the calibration, or are too few.
-            InputError: the calibration has another shape than the logits.
+            BrokenModel: there are no logits of the right shape, they are not finite with the calibration, or too few.
+            InputError: the calibration has another shape than the logits, or the model's weights are of another device
+                or type than the images.
         """
-        logits = self.model(x)
-        if logits.ndim != 2 or len(logits) != len(x):
-            raise BrokenModel(f"logits of shape {list(logits.shape)}, want [{len(x)}, K] for {len(x)} images", [])
-        if self.highest >= logits.shape[1]:
-            raise BrokenModel(f"{logits.shape[1]} logits, too few for class {self.highest}", [])
+        try:
+            output = self.model(x.clone())
+        except RuntimeError as error:
+            if reason := mismatch(self.model, x):
+                raise InputError(reason) from error
+            raise
+        logits = logits_of(output, len(x))
+        if logits.device != x.device:
+            raise InputError(f"the model gives logits on {logits.device} for images on {x.device}; move one of them")
+        if self.highest >= logits.shape[1] or logits.shape[1] < 2:
+            raise BrokenModel(f"{logits.shape[1]} logits, too few for class {max(self.highest, 1)}", [])
+        logits = logits.to(widest(x.device))
         if self.calibration is not None:
             if self.calibration.shape != logits.shape:
                 raise InputError(
@@ -87,10 +86,15 @@ class Problem:
         self._refuse_broken("logits", logits)
         return logits
 
-    def loss(self, logits: Tensor) -> Tensor:
-        """Computes J `[B]`, which attacks raise: the label's cross-entropy, or minus the target's."""
-        entropy = functional.cross_entropy(logits, self.classes, reduction="none")
-        return -entropy if self.targeted else entropy
+    def log_odds(self, logits: Tensor) -> Tensor:
+        """Computes the log-odds `[B]` of success, which attacks raise: log (1−p_y)/p_y, or log p_t/(1−p_t) targeted.
+
+        They grow with J, the label's cross-entropy or minus the target's, but their gradient does not vanish where the
+        softmax rounds to 1: ∇J = (1 − p)·∇log_odds with p the probability of the class, so both have one direction.
+        """
+        own = logits.gather(1, self.classes[:, None])[:, 0]
+        others = logits.scatter(1, self.classes[:, None], -torch.inf).logsumexp(1)
+        return own - others if self.targeted else others - own
 
     def margin(self, logits: Tensor) -> Tensor:
         """Computes the margin `[B]`, which is below 0 where the model is fooled.
@@ -110,16 +114,31 @@ class Problem:
             retain: keep the graph for another gradient.
 
         Raises:
-            BrokenModel: the gradient is not finite.
+            BrokenModel: there is no gradient, or it is not finite.
         """
-        gradient = torch.autograd.grad(values.sum(), x, retain_graph=retain)[0]
+        tracked = values.requires_grad
+        gradient = torch.autograd.grad(values.sum(), x, retain_graph=retain, allow_unused=True)[0] if tracked else None
+        if gradient is None:
+            raise BrokenModel(
+                "logits without a gradient; if it runs under no_grad or detaches its input, take that out, or use "
+                "Square, which needs no gradient",
+                [],
+            )
         self._refuse_broken("gradients", gradient)
         return gradient
+
+    def direction(self, x: Tensor) -> Tensor:
+        """Computes ∇log_odds at `x`, `[B, C, H, W]`: the direction of ∇J at a magnitude that does not vanish."""
+        x = x.detach().requires_grad_()
+        return self.gradient(self.log_odds(self.logits(x)), x)
 
     def loss_gradient(self, x: Tensor) -> Tensor:
         """Computes ∇J at `x`, `[B, C, H, W]`."""
         x = x.detach().requires_grad_()
-        return self.gradient(self.loss(self.logits(x)), x)
+        odds = self.log_odds(self.logits(x))
+        slope = torch.sigmoid(-odds.detach() if self.targeted else odds.detach())  # 1 − p
+        direction = self.gradient(odds, x)
+        return (slope[:, None, None, None] * direction).to(direction.dtype)
 
     def _refuse_broken(self, what: str, values: Tensor) -> None:
         if values.sum().isfinite():  # one pass over memory, and enough nearly always
@@ -155,7 +174,7 @@ class Attack(ABC):
 
         Args:
             model: function from images `[B, C, H, W]` in [0, 1] to logits `[B, K]`.
-            images: `[B, C, H, W]`; noisy copies may leave [0, 1].
+            images: `[B, C, H, W]`, floating point; noisy copies may leave [0, 1].
             labels: classes `[B]` int64, 0 or more.
             targets: classes `[B]` int64 to reach; with them the attack is targeted.
             calibration: `[B, K]`, added to the logits (thesis Eq. 4.2).
@@ -164,35 +183,36 @@ class Attack(ABC):
             δ `[B, C, H, W]`, detached. It is clipped to an image range only by attacks with such a parameter.
 
         Raises:
-            InputError: labels, targets or calibration do not fit, or a target is its label.
+            InputError: images, labels, targets or calibration do not fit, a target is its label, the model is in
+                training mode, or autocast is on.
             BrokenModel: logits or gradients are not finite, or the logits have the wrong shape.
         """
-        for name, given in (("labels", labels), ("targets", targets)):
-            if given is None:
-                continue
-            if given.shape != images.shape[:1]:
-                raise InputError(f"{name} have shape {list(given.shape)}, want [{len(images)}], one for each image")
-            if given.dtype != torch.int64 or (given < 0).any():
-                raise InputError(f"{name} are {given.dtype}, from {given.min()}; they must be int64 and 0 or more")
-        if calibration is not None and (calibration.ndim != 2 or len(calibration) != len(images)):
-            raise InputError(
-                f"calibration has shape {list(calibration.shape)}, want [{len(images)}, K], one row for each image"
-            )
-        if targets is not None and (same := (targets == labels).nonzero()[:, 0]).numel():
-            raise InputError(f"targets equal labels in rows {first_few(same.tolist())}; a target must be another class")
+        refuse_training(model)
+        refuse_misfits(images, labels, targets, calibration)
         if not len(images):
             return torch.zeros_like(images)
-        problem = Problem(
-            model=model,
-            images=images.detach(),
-            classes=labels if targets is None else targets,
-            targeted=targets is not None,
-            calibration=calibration,
-            row=torch.arange(len(images), device=images.device),
-            highest=int((labels if targets is None else torch.cat([labels, targets])).max()),
-        )
-        with torch.enable_grad():
-            return self._perturb(problem)
+        # Tensors that were made in inference mode forbid gradients; copies that are made outside it do not.
+        with torch.inference_mode(False), torch.enable_grad():
+            device = images.device
+            classes = own(labels if targets is None else targets).to(device)
+            problem = Problem(
+                model=model,
+                images=own(images),
+                classes=classes,
+                targeted=targets is not None,
+                calibration=None if calibration is None else own(calibration).to(device),
+                row=torch.arange(len(images), device=device),
+                highest=int(max(given.max() for given in (labels, targets) if given is not None)),
+            )
+            before = random_state(device)
+            delta = self._perturb(problem)
+            if not torch.equal(before, random_state(device)):
+                warnings.warn(
+                    "the model draws random numbers while it runs (dropout that is always on?): perturbations differ "
+                    "from call to call",
+                    stacklevel=2,
+                )
+            return delta
 
     def for_model(self, position: int) -> "Attack":
         """Returns the attack for the source model at `position`; only attacks that draw at random differ."""
@@ -201,11 +221,6 @@ class Attack(ABC):
     @abstractmethod
     def _perturb(self, problem: Problem) -> Tensor:
         """Computes δ `[B, C, H, W]` for `problem.images`."""
-
-
-def first_few(rows: list[int]) -> str:
-    """Writes the first eight numbers, and how many more there are."""
-    return ", ".join(map(str, rows[:8])) + (f" and {len(rows) - 8} more" if len(rows) > 8 else "")
 
 
 def at_least(attack: Attack, **bounds: float) -> None:

@@ -52,7 +52,7 @@ class BIM(Attack):
         x, delta = problem.images, torch.zeros_like(problem.images)
         low, high = x - self.epsilon, x + self.epsilon
         for _ in range(self.steps):
-            step = step_size * problem.loss_gradient(x).sign()
+            step = step_size * problem.direction(x).sign()
             x = (x + step).clamp(low, high)
             delta = (delta + step).clamp(-self.epsilon, self.epsilon)
             if self.clip is not None:

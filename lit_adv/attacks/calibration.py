@@ -4,12 +4,15 @@ import torch
 from torch import Tensor
 
 from lit_adv.attacks.attack import Model
+from lit_adv.attacks.precision import widest
+from lit_adv.logits import logits_of, refuse_training
 
 
 def calibration(model: Model, clean: Tensor, noisy: Tensor, models: int = 1) -> Tensor:
     """Computes calib = f(x) − f(x + z), with which an attack on x + z sees f(x) at δ = 0.
 
-    The sum is exact: in float64 the difference of two float32 logits, and its sum with one of them, have no rounding.
+    The sum is exact where the device has float64: there the difference of two float32 logits, and its sum with one of
+    them, have no rounding.
 
     Args:
         model: function from images to logits `[B, K]`.
@@ -18,10 +21,19 @@ def calibration(model: Model, clean: Tensor, noisy: Tensor, models: int = 1) -> 
         models: number of stacked models; the batch holds the same images once for each, one after the other.
 
     Returns:
-        calib `[B, K]` float64.
+        calib `[B, K]`, float64 where the device has it.
+
+    Raises:
+        InputError: the model is in training mode.
+        BrokenModel: it gives no logits.
     """
+    refuse_training(model)
     with torch.no_grad():
         of_one = clean[: len(clean) // models]
         new = torch.cat([of_one.new_ones(1, dtype=torch.bool), (of_one[1:] != of_one[:-1]).flatten(1).any(1)])
-        of_clean: Tensor = model(clean[new.repeat(models)]).double().unflatten(0, (models, -1))
-        return of_clean[:, new.cumsum(0) - 1].flatten(0, 1) - model(noisy).double()
+        different = clean[new.repeat(models)]
+        of_clean, of_noisy = (
+            logits_of(model(images), len(images)).to(widest(images.device)) for images in (different, noisy.clone())
+        )
+        of_each: Tensor = of_clean.unflatten(0, (models, -1))[:, new.cumsum(0) - 1]
+        return of_each.flatten(0, 1) - of_noisy

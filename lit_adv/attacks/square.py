@@ -22,9 +22,9 @@ class Square(Attack):
     """Square attack, L∞ (Andriushchenko et al. 2020; thesis 5.1): random search, without gradients.
 
     Each query sets a random square of δ to ±ε, one sign for each channel. It is kept where the loss falls: the margin
-    f_y − max_{i≠y} f_i, or, targeted, the cross-entropy of the target. A sample that fools the model is done.
-    A sample's draws come from a generator keyed by the seed and the image's own values, and so are the same in every
-    batch. Unlike in the original, squares can touch the last row and column.
+    f_y − max_{i≠y} f_i, or, targeted, the log-odds against the target, which fall with its cross-entropy. A sample that
+    fools the model is done. A sample's draws come from a generator keyed by the seed and the image's own values, and so
+    are the same in every batch. Unlike in the original, squares can touch the last row and column.
 
     Attributes:
         epsilon: ε, magnitude of δ, in units of the [0, 1] pixel range.
@@ -110,9 +110,9 @@ class Square(Attack):
         key = self.seed.to_bytes(32, "little")
         rows = [
             np.random.Generator(
-                np.random.Philox(key=int.from_bytes(blake2b(image.tobytes(), digest_size=16, key=key).digest()))
+                np.random.Philox(key=int.from_bytes(blake2b(image.numpy(), digest_size=16, key=key).digest()))
             ).random(size, dtype=np.float32)
-            for image in images.cpu().numpy()
+            for image in images.cpu().contiguous().view(torch.uint8)  # numpy has no bfloat16
         ]
         return torch.from_numpy(np.stack(rows)).to(images.device)
 
@@ -132,4 +132,4 @@ def _judge(problem: Problem, delta: Tensor) -> tuple[Tensor, Tensor]:
     """Computes the margin `[B]`, and the loss `[B]` to lower."""
     logits = problem.logits(problem.images + delta)
     margin = problem.margin(logits)
-    return margin, -problem.loss(logits) if problem.targeted else margin
+    return margin, -problem.log_odds(logits) if problem.targeted else margin

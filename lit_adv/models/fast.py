@@ -13,6 +13,8 @@ from torch.fx.proxy import TraceError
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from lit_adv.logits import refuse_training
+
 
 def fast_form(model: nn.Module) -> nn.Module:
     """Returns a quicker form of the same function of images `[B, C, H, W]`.
@@ -24,7 +26,11 @@ def fast_form(model: nn.Module) -> nn.Module:
 
     Args:
         model: model in evaluation mode; it is not changed.
+
+    Raises:
+        InputError: it is in training mode.
     """
+    refuse_training(model)
     try:
         traced = symbolic_trace(model)
     except (TraceError, TypeError):  # some (DiCENet, MixNet, TensorFlow's EfficientNets) ask for values while they run
@@ -126,6 +132,7 @@ class BFloat16Model(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model.to(torch.bfloat16)
+        self.train(model.training)
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.model(images.to(torch.bfloat16)).float()

@@ -10,6 +10,7 @@ from torch import nn
 from lit_adv.errors import InputError
 from lit_adv.files import read_json, sha256
 from lit_adv.models.build import build, check_fit, prepare
+from lit_adv.models.skip_init import SkipInit
 from lit_adv.zoo.pytorchcv_store import at_hand, fetch, published
 from lit_adv.zoo.weights import put_weights, read_weights
 
@@ -87,7 +88,8 @@ class ModelSpec:
             InputError: the weights are missing or damaged, have another checksum, or do not fit.
         """
         path = self.file()
-        network = self.build()
+        with SkipInit():
+            network = self.build()
         tensors = read_weights(path)
         if self.weights is None:  # as pytorchcv does: some of its files hold more than the network
             wanted = network.state_dict()

@@ -196,7 +196,7 @@ def test_a_broken_model_stops_the_run_by_name_and_counts_nothing(
 
     def breaking(self: ModelSpec) -> nn.Module:
         model = load(self)
-        return Broken(model) if self == zoo.sources[1] else model
+        return Broken(model).eval() if self == zoo.sources[1] else model
 
     name = type(attack).__name__.lower()
     words = [*WORDS[name], *TINY, "--data.batch_size", "10", "--model.exact", "true"]

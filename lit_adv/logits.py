@@ -1,0 +1,145 @@
+"""The logits in what a model gives, and models that are not ready to give them."""
+
+import functools
+import inspect
+from collections.abc import Iterator, Mapping
+from types import CellType
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from lit_adv.errors import InputError
+
+NAMED_MODULES: Final = 3
+"""Largest number of modules that an error names."""
+
+
+class BrokenModel(InputError):
+    """Logits or gradients that no attack can use.
+
+    Attributes:
+        what: description of the fault.
+        rows: rows of the batch concerned; empty if all are.
+    """
+
+    def __init__(self, what: str, rows: list[int]) -> None:
+        super().__init__(f"the model gives {what}" + (f" for rows {first_few(rows)} of the batch" if rows else ""))
+        self.what = what
+        self.rows = rows
+
+
+def first_few(rows: list[int]) -> str:
+    """Writes the first eight numbers, and how many more there are."""
+    return ", ".join(map(str, rows[:8])) + (f" and {len(rows) - 8} more" if len(rows) > 8 else "")
+
+
+def logits_of(output: object, images: int) -> Tensor:
+    """Returns the logits `[images, K]` in what a model gave for a batch.
+
+    Args:
+        output: the logits, an object with an attribute `logits` (as transformers and torchvision's Inception give), or
+            a mapping with a key `logits`.
+        images: number of images in the batch.
+
+    Raises:
+        BrokenModel: there are no such logits, or they are no floating-point numbers of this shape.
+    """
+    logits = output
+    if isinstance(output, Mapping):
+        logits = output.get("logits")
+    elif not isinstance(output, Tensor):
+        logits = getattr(output, "logits", None)
+    if not isinstance(logits, Tensor):
+        raise BrokenModel(f"{_described(output)}, want logits [{images}, K] as a tensor{_advice(output)}", [])
+    if logits.ndim != 2 or len(logits) != images:
+        raise BrokenModel(f"logits of shape {list(logits.shape)}, want [{images}, K] for {images} images", [])
+    if not logits.is_floating_point():
+        raise BrokenModel(f"logits of {short(logits.dtype)}, want floating-point numbers", [])
+    return logits
+
+
+def refuse_training(model: object, name: str = "the model") -> None:
+    """Refuses a model that is, or holds, a module in training mode.
+
+    Args:
+        model: module, or a function whose modules are found where it keeps them: bound, partial, or by its variables.
+        name: start of the error's message.
+
+    Raises:
+        InputError: a module is in training mode, where dropout draws at random and batch normalisation sees the batch
+            and changes its running statistics.
+    """
+    training = [
+        f"{path or 'itself'} ({type(module).__name__})"
+        for found in _modules(model)
+        for path, module in found.named_modules()
+        if module.training
+    ]
+    if training:
+        more = f" and {len(training) - NAMED_MODULES} more" if len(training) > NAMED_MODULES else ""
+        raise InputError(
+            f"{name} is in training mode: {', '.join(training[:NAMED_MODULES])}{more}; call .eval() on it first"
+        )
+
+
+def _modules(model: object) -> Iterator[nn.Module]:
+    """Yields the modules that a callable is, is bound to, or refers to by its variables."""
+    if isinstance(model, nn.Module):
+        yield model
+    elif isinstance(model, functools.partial):
+        for part in (model.func, *model.args, *model.keywords.values()):
+            yield from _modules(part)
+    elif inspect.ismethod(model):
+        if isinstance(model.__self__, nn.Module):
+            yield model.__self__
+    elif inspect.isfunction(model):
+        variables = [cell.cell_contents for cell in model.__closure__ or () if cell != CellType()]
+        variables += [model.__globals__.get(name) for name in model.__code__.co_names]
+        yield from {v: None for v in variables if isinstance(v, nn.Module)}
+
+
+def _described(output: object) -> str:
+    if isinstance(output, Tensor):
+        return f"a tensor {list(output.shape)}"
+    kind = f"a {type(output).__name__}"
+    if isinstance(output, Mapping):
+        return f"{kind} of {', '.join(map(str, output)) or 'nothing'}"
+    if isinstance(output, (tuple, list)):
+        return f"{kind} of {', '.join(map(_described, output)) or 'nothing'}"
+    return kind
+
+
+def _advice(output: object) -> str:
+    if type(output).__module__ == "numpy":
+        return "; give torch.from_numpy of it"
+    if isinstance(output, (tuple, list, Mapping)):
+        return "; wrap the model in a function that takes them out, such as lambda x: model(x)[0]"
+    return ""
+
+
+def mismatch(model: object, images: Tensor) -> str:
+    """Describes why the weights of a model's modules do not suit the images; empty if they do.
+
+    They are on another device, of another type, or were made in inference mode, which forbids gradients.
+
+    Args:
+        model: see `refuse_training`.
+        images: `[B, C, H, W]`.
+    """
+    for found in _modules(model):
+        for weight in found.parameters():
+            if weight.is_inference():
+                return "the model was made in inference mode, which forbids gradients; make it outside"
+            if weight.device != images.device:
+                return f"the images are on {images.device}, the model on {weight.device}; move one of them"
+            if weight.is_floating_point() and weight.dtype != images.dtype:
+                return (
+                    f"the images are {short(images.dtype)}, the model's weights {short(weight.dtype)}; make them alike"
+                )
+    return ""
+
+
+def short(dtype: torch.dtype) -> str:
+    """Writes a type without `torch.`."""
+    return str(dtype).removeprefix("torch.")
