@@ -1,6 +1,5 @@
 """Accumulates Eq. 4.1 over a run, survives restarts, and writes the perturbation set."""
 
-import sys
 import time
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -20,6 +19,7 @@ from lit_adv.perturbations.run_folder import RunFolder, Start
 from lit_adv.perturbations.run_sums import RunSums
 from lit_adv.perturbations.schedule import Work, describe_work
 from lit_adv.processes import Launched, Peers, shared_store
+from lit_adv.terminal import say
 
 LONGEST_WAIT: Final = 55.0
 """Most seconds between saves, unless a batch lasts longer."""
@@ -82,7 +82,7 @@ class PerturbationAverage(pl.Callback):
         if len(outputs):
             self._add(outputs, batch)
         for position, reason in self._peers.tell_failures(self.module.failed).items():
-            print(f"left out: {self.module.sources[position].name}: {reason}", file=sys.stderr)
+            say(f"left out: {self.module.sources[position].name}: {reason}")
         if time.monotonic() - self._saved >= min(max(self.save_every, 50 * self._saving), LONGEST_WAIT):
             self._save()
         self._stop_with_the_others()
@@ -119,7 +119,7 @@ class PerturbationAverage(pl.Callback):
             self._hear_failures()
             finish(trainer, self.module, self.data, total, self.manifest, self.folder)
             for line in describe_work([Work(**work) for work in everyone]):
-                print(line, file=sys.stderr)
+                say(line)
         self._running = False
         self._opened.close()
 

@@ -1,5 +1,6 @@
 """A progress line for perturbations: done, rate, time left."""
 
+import sys
 import time
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from rich.progress import (
 from callbacks.run_description import attack_and_data
 from lit_adv.perturbations.batch import ReplicaBatch
 from lit_adv.processes import shared_store
+from lit_adv.terminal import Unfailing
 
 LINE_EVERY: Final = 10.0
 """Seconds between lines if the output is no terminal."""
@@ -27,7 +29,7 @@ class PerturbationProgress(pl.Callback):
     """Shows, on the first process, how many perturbations all processes have made, the rate, and the time left."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
+        self._console = Console(file=Unfailing(sys.stderr))  # type: ignore[arg-type]  # it is all that rich uses of one
         self._bar: Progress | None = None
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -1,11 +1,13 @@
 """Training of a CIFAR-10 zoo, as `scripts/train_cifar10_zoo.py` starts it."""
 
+import sys
 from pathlib import Path
 from typing import Literal
 
 from datamodules.cifar10 import Source, load_cifar10
 from datamodules.labelled import Labelled
 from lit_adv.errors import InputError
+from lit_adv.terminal import say
 from lit_adv.tracking.records import Experiment
 from trainers.recipe import ModelPlan, Recipe
 from trainers.zoo_runner import train_zoo
@@ -98,4 +100,4 @@ def train_cifar10_zoo(
 
     zoo = train_zoo(recipe, planned, load, out, processes, Experiment.from_options(wandb, wandb_group))
     for spec in zoo.models:
-        print(f"{spec.name} ({spec.role}): {100 * spec.training['accuracy']:.2f} % of the test images")
+        say(f"{spec.name} ({spec.role}): {100 * spec.training['accuracy']:.2f} % of the test images", sys.stdout)

@@ -1,10 +1,12 @@
 """Training of an MNIST zoo, as `scripts/train_mnist_zoo.py` starts it."""
 
+import sys
 from pathlib import Path
 from typing import Any, Final
 
 from datamodules.mnist import Source, load_mnist
 from lit_adv.errors import InputError
+from lit_adv.terminal import say
 from lit_adv.tracking.records import Experiment
 from trainers.recipe import ModelPlan, Recipe
 from trainers.zoo_runner import train_zoo
@@ -56,7 +58,7 @@ def train_mnist_zoo(
     )
     accuracies = [spec.training["accuracy"] for spec in zoo.models]
     worst, best = 100 * min(accuracies), 100 * max(accuracies)
-    print(f"zoo {out}: {len(accuracies)} models, test accuracy {worst:.2f} to {best:.2f} %")
+    say(f"zoo {out}: {len(accuracies)} models, test accuracy {worst:.2f} to {best:.2f} %", sys.stdout)
 
 
 def mnist_models(count: int, width: int) -> list[ModelPlan]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +20,7 @@ from datamodules.labelled import Labelled
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.models.build import build, prepare
 from lit_adv.perturbations.manifest import versions
+from lit_adv.terminal import say
 from lit_adv.tracking.records import Experiment, version_settings
 from lit_adv.tracking.wandb_run import recorded_fit
 from lit_adv.zoo.model_spec import ModelSpec
@@ -135,7 +137,7 @@ class EpochLine(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         done, epochs = trainer.current_epoch + 1, trainer.max_epochs
         if done != epochs:
-            print(f"{self.name}: epoch {done} of {epochs}, {time.monotonic() - self._begun:.0f} s", flush=True)
+            say(f"{self.name}: epoch {done} of {epochs}, {time.monotonic() - self._begun:.0f} s", sys.stdout)
 
 
 def image_batches(images: Tensor, labels: Tensor, batch_size: int, shuffle: bool) -> DataLoader[tuple[Tensor, ...]]:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import threading
 import time
 import warnings
@@ -17,6 +18,7 @@ from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.files import check_writable
 from lit_adv.models.build import build, check_fit
+from lit_adv.terminal import say
 from lit_adv.tracking.records import Experiment
 from lit_adv.tracking.wandb_run import is_offline, say_where
 from lit_adv.zoo.model_spec import read_spec
@@ -64,7 +66,7 @@ def train_zoo(
             raise InputError(
                 f"zoo {out}: {model.name} was trained with {differs}; choose another --out or the same settings"
             )
-    print(f"zoo {out}: {len(models) - len(todo)} of {len(models)} models are there, {len(todo)} to train", flush=True)
+    say(f"zoo {out}: {len(models) - len(todo)} of {len(models)} models are there, {len(todo)} to train", sys.stdout)
     if todo:
         data = load()
         check_writable(out)
@@ -118,10 +120,10 @@ def _work(
         begun = time.monotonic()
         spec = train_model(recipe, model, data, out, rank, experiment)
         left = (time.monotonic() - started) / (position + 1) * (len(mine) - position - 1)
-        print(
+        say(
             f"{spec.name} ({spec.role}): {100 * spec.training['accuracy']:.2f} % "
             f"of {len(data.test_labels)} test images, {time.monotonic() - begun:.0f} s, about {left:.0f} s left",
-            flush=True,
+            sys.stdout,
         )
 
 

@@ -155,10 +155,13 @@ class Attack(ABC):
             require.
         cost_parameter: name of the parameter (steps or queries) that bounds the run time linearly; None for one-pass
             attacks.
+        fraction_bits: binary digits after the point that exact sums keep of δ, a multiple of 40. 40 suits attacks whose
+            δ is measured in pixels.
     """
 
     keeps_batch_order: ClassVar[bool] = False
     cost_parameter: ClassVar[str | None] = None
+    fraction_bits: ClassVar[int] = 40
 
     @final
     def __call__(

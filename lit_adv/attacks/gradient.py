@@ -24,6 +24,7 @@ class Gradient(Attack):
     """
 
     keeps_batch_order: ClassVar[bool] = True
+    fraction_bits: ClassVar[int] = 80  # where a model is sure, its gradient is tiny
 
     def _perturb(self, problem: Problem) -> Tensor:
         return problem.loss_gradient(problem.images)

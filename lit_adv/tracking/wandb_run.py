@@ -1,7 +1,6 @@
 """W&B runs: opened, closed, and found on disk where there is no login."""
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from pytorch_lightning.loggers import WandbLogger
 
 from lit_adv.errors import InputError
 from lit_adv.files import check_writable
+from lit_adv.terminal import say
 from lit_adv.tracking.records import Experiment, default_group, identity
 
 
@@ -34,7 +34,7 @@ def is_offline() -> bool:
 def say_where(folder: Path) -> None:
     """Prints where offline records lie and how they are uploaded later."""
     records = folder / "wandb"
-    print(f"W&B: offline, recorded in {records}; to upload: wandb sync {records}/offline-run-*", file=sys.stderr)
+    say(f"W&B: offline, recorded in {records}; to upload: wandb sync {records}/offline-run-*")
 
 
 def open_run(
