@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import CellType
 from typing import Final
 
@@ -32,6 +32,20 @@ class BrokenModel(InputError):
 def first_few(rows: list[int]) -> str:
     """Writes the first eight numbers, and how many more there are."""
     return ", ".join(map(str, rows[:8])) + (f" and {len(rows) - 8} more" if len(rows) > 8 else "")
+
+
+def call(model: Callable[[Tensor], object], images: Tensor) -> object:
+    """Runs a model on images `[B, C, H, W]`.
+
+    Raises:
+        InputError: its weights are of another device or type than the images.
+    """
+    try:
+        return model(images)
+    except RuntimeError as error:
+        if reason := mismatch(model, images):
+            raise InputError(reason) from error
+        raise
 
 
 def logits_of(output: object, images: int) -> Tensor:

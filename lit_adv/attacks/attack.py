@@ -13,7 +13,7 @@ from torch import Tensor
 from lit_adv.attacks.inputs import own, random_state, refuse_misfits
 from lit_adv.attacks.precision import widest
 from lit_adv.errors import InputError
-from lit_adv.logits import BrokenModel, logits_of, mismatch, refuse_training
+from lit_adv.logits import BrokenModel, call, logits_of, refuse_training
 
 Model = Callable[[Tensor], Tensor]
 """Function from images `[B, C, H, W]` in [0, 1] to logits `[B, K]`, or what `lit_adv.logits` finds logits in."""
@@ -64,13 +64,7 @@ class Problem:
             InputError: the calibration has another shape than the logits, or the model's weights are of another device
                 or type than the images.
         """
-        try:
-            output = self.model(x.clone())
-        except RuntimeError as error:
-            if reason := mismatch(self.model, x):
-                raise InputError(reason) from error
-            raise
-        logits = logits_of(output, len(x))
+        logits = logits_of(call(self.model, x.clone()), len(x))
         if logits.device != x.device:
             raise InputError(f"the model gives logits on {logits.device} for images on {x.device}; move one of them")
         if self.highest >= logits.shape[1] or logits.shape[1] < 2:
@@ -203,7 +197,7 @@ class Attack(ABC):
                 images=own(images),
                 classes=classes,
                 targeted=targets is not None,
-                calibration=None if calibration is None else own(calibration).to(device),
+                calibration=None if calibration is None else own(calibration).to(device, widest(device)),
                 row=torch.arange(len(images), device=device),
                 highest=int(max(given.max() for given in (labels, targets) if given is not None)),
             )

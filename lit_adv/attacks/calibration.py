@@ -5,7 +5,7 @@ from torch import Tensor
 
 from lit_adv.attacks.attack import Model
 from lit_adv.attacks.precision import widest
-from lit_adv.logits import logits_of, refuse_training
+from lit_adv.logits import call, logits_of, refuse_training
 
 
 def calibration(model: Model, clean: Tensor, noisy: Tensor, models: int = 1) -> Tensor:
@@ -24,7 +24,7 @@ def calibration(model: Model, clean: Tensor, noisy: Tensor, models: int = 1) -> 
         calib `[B, K]`, float64 where the device has it.
 
     Raises:
-        InputError: the model is in training mode.
+        InputError: the model is in training mode, or its weights are of another device or type than the images.
         BrokenModel: it gives no logits.
     """
     refuse_training(model)
@@ -33,7 +33,8 @@ def calibration(model: Model, clean: Tensor, noisy: Tensor, models: int = 1) -> 
         new = torch.cat([of_one.new_ones(1, dtype=torch.bool), (of_one[1:] != of_one[:-1]).flatten(1).any(1)])
         different = clean[new.repeat(models)]
         of_clean, of_noisy = (
-            logits_of(model(images), len(images)).to(widest(images.device)) for images in (different, noisy.clone())
+            logits_of(call(model, images), len(images)).to(widest(images.device))
+            for images in (different, noisy.clone())
         )
         of_each: Tensor = of_clean.unflatten(0, (models, -1))[:, new.cumsum(0) - 1]
         return of_each.flatten(0, 1) - of_noisy
