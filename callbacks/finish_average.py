@@ -64,7 +64,7 @@ def finish(
         else:
             add_healthy(sums, module, batch)
     refuse_none_left(module)
-    manifest = replace(manifest.without(module.failed), versions=versions())
+    manifest = replace(manifest.without(module.failed), versions=versions(), threads=torch.get_num_threads())
     mean = sums.mean
     if sums.cells is None:
         (folder.path / GROWTH).unlink(missing_ok=True)

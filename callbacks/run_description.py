@@ -6,18 +6,22 @@ import json
 import pytorch_lightning as pl
 import torch
 
+import lit_adv
 from datamodules.replicas import ReplicaDataModule
+from lit_adv.arithmetic import arithmetic
 from lit_adv.attack_module import AttackModule
 from lit_adv.errors import InputError
 from lit_adv.perturbations.manifest import Manifest, setting
+from lit_adv.trainer_options import refuse_options
 
 
 def attack_and_data(trainer: pl.Trainer, module: pl.LightningModule) -> tuple[AttackModule, ReplicaDataModule]:
     """Returns a run's module and data module.
 
     Raises:
-        InputError: they are of other classes.
+        InputError: they are of other classes, or the trainer has an option that would change numbers unseen.
     """
+    refuse_options(trainer)
     data = trainer.datamodule  # type: ignore[attr-defined]
     if not isinstance(module, AttackModule):
         raise InputError(f"perturbations are averaged for an AttackModule; derive {type(module).__name__} from it")
@@ -57,5 +61,7 @@ def describe_run(module: AttackModule, data: ReplicaDataModule, device: torch.de
         "stacked": data.plan.stacked,
         "device": device.type,
         "torch": torch.__version__,
+        "arithmetic": arithmetic(device),
+        "versions": {"lit-adv": lit_adv.__version__},
     }
     return Manifest.from_json(json.loads(json.dumps(run)))

@@ -4,7 +4,7 @@ AutoAPI parses the source without importing it: the documentation needs no torch
 """
 
 import re
-import tomllib
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 
 project = "lit-adv"
 author = "The lit-adv developers"
-release = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+release = runpy.run_path(str(ROOT / "lit_adv" / "__init__.py"))["__version__"]
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "autoapi.extension"]
 exclude_patterns = ["results/*"]

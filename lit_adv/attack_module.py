@@ -18,6 +18,7 @@ from lit_adv.logits import BrokenModel, first_few
 from lit_adv.models.fast import has_bf16
 from lit_adv.models.stack import stackable
 from lit_adv.perturbations.batch import ReplicaBatch
+from lit_adv.trainer_options import refuse_options
 from lit_adv.zoo.loader import ModelLoader
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import Zoo
@@ -74,9 +75,11 @@ class AttackModule(pl.LightningModule):
         """Downloads and opens every source's weights, in one process, so that a bad file is found before any work.
 
         Raises:
-            InputError: the source models take images of another shape than the data module's, or a weight file is
-                missing or damaged; with `skip_failed` only if every weight file is.
+            InputError: the trainer has an option that would change numbers unseen, the source models take images of
+                another shape than the data module's, or a weight file is missing or damaged; with `skip_failed` only
+                if every weight file is.
         """
+        refuse_options(self.trainer)
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if not hasattr(data, "image_shape"):
             raise InputError(f"{type(data).__name__} has no image_shape; derive it from ReplicaDataModule")
@@ -104,10 +107,9 @@ class AttackModule(pl.LightningModule):
                 )
 
     def on_predict_start(self) -> None:
-        """Warns where bfloat16 would be slow; makes cuDNN deterministic and garbage collection short."""
+        """Warns where bfloat16 would be slow; makes garbage collection short."""
         if self.model_precision == "bf16" and not has_bf16(self.device):
             rank_zero_warn(f"this {self.device.type} does not compute in bfloat16 by itself; float32 is faster here")
-        torch.backends.cudnn.deterministic = True  # what is made twice has the same bits
         gc.freeze()  # else looking for cycles between two models takes longer than loading one
 
     def on_predict_end(self) -> None:
@@ -131,7 +133,8 @@ class AttackModule(pl.LightningModule):
             return batch.clean[:0]
         if batch.following is not None:
             self.loader.load_ahead(*batch.following)
-        began = time.monotonic()
+        began, before = time.monotonic(), torch.backends.cudnn.deterministic
+        torch.backends.cudnn.deterministic = True  # what is made twice has the same bits
         try:
             return self.perturb(model, batch, self.attack)
         except BrokenModel as error:
@@ -139,6 +142,7 @@ class AttackModule(pl.LightningModule):
             self.skip({batch.model + row // each for row in error.rows} or places, InputError(self._name(error, batch)))
             return batch.clean[:0]
         finally:
+            torch.backends.cudnn.deterministic = before
             self.seconds_in_attacks += time.monotonic() - began
 
     def _loads(self, place: int) -> bool:

@@ -132,6 +132,19 @@ def _advice(output: object) -> str:
     return ""
 
 
+def refuse_autocast(device: torch.device) -> None:
+    """Refuses autocast, which would change a model's precision unseen.
+
+    Raises:
+        InputError: it is on for this kind of device.
+    """
+    if torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type):
+        raise InputError(
+            "autocast is on, which would change the model's precision unseen; leave it, and give model and images the "
+            "precision that is wanted"
+        )
+
+
 def mismatch(model: object, images: Tensor) -> str:
     """Describes why the weights of a model's modules do not suit the images; empty if they do.
 

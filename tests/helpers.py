@@ -3,12 +3,14 @@
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
 from lit_adv.cli import main
+from lit_adv.errors import InputError
 from lit_adv.perturbations.growth import Growth
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.zoo import Zoo
@@ -26,6 +28,23 @@ DIGITS_NETWORK: Final = TINY_ZOO.parent / "digits_network.safetensors"
 """Weights of `digits_network`, made likewise."""
 TINY: Final = ["--trainer.accelerator", "cpu", "--data.per_class", "1", "--data.batch_size", "8"]
 BIM: Final = [*TINY, "--data.copies", "3", "--model.attack.steps", "4"]
+
+
+class Stop(pl.Callback):
+    """Stops a run after some batches, which are kept."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def on_predict_batch_end(self, *_: Any) -> None:
+        self.left -= 1
+        if not self.left:
+            raise InputError("stopped by a test")
+
+
+def stop(after: int) -> list[str]:
+    """Options that stop `predict` after some batches, with exit code 2."""
+    return ["--trainer.callbacks+", f"{{class_path: {Stop.__module__}.Stop, init_args: {{after: {after}}}}}"]
 
 
 def predict(name: str, zoo: Zoo, out: Path, *words: str) -> PerturbationSet:

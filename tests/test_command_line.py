@@ -20,7 +20,7 @@ from lit_adv.perturbations.manifest import AttackRecord
 from lit_adv.perturbations.noise import gaussian_noise
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.zoo import Zoo
-from tests.helpers import BIM, REPOSITORY, TINY, Run, predict, same
+from tests.helpers import BIM, REPOSITORY, TINY, Run, predict, same, stop
 
 
 def test_from_images_to_the_page(zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,7 +108,7 @@ def test_stacked_models_stopped_give_the_same_bits(zoo: Zoo, tmp_path: Path) -> 
     whole = predict("mnist-mm-bim", zoo, tmp_path / "whole", *STACKED)
     assert whole.manifest.stacked == 2
     with pytest.raises(SystemExit, match="2"):
-        predict("mnist-mm-bim", zoo, tmp_path / "stopped", *STACKED, "--trainer.limit_predict_batches", "1")
+        predict("mnist-mm-bim", zoo, tmp_path / "stopped", *STACKED, *stop(1))
     predict("mnist-mm-bim", zoo, tmp_path / "stopped", *STACKED)
     assert same(tmp_path / "stopped", tmp_path / "whole")
 
@@ -126,8 +126,8 @@ def test_a_stopped_run_continues_to_the_same_bits(
 ) -> None:
     for _ in range(2):
         with pytest.raises(SystemExit, match="2"):
-            predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--trainer.limit_predict_batches", "4")
-    assert "8 of 12 batches are done and kept" in capsys.readouterr().err
+            predict("mnist-nmm-bim", zoo, tmp_path, *BIM, *stop(4))
+    assert "continuing" in capsys.readouterr().err
     assert not (tmp_path / "manifest.json").exists()
     with pytest.raises(SystemExit, match="2"):
         predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--data.sigma", "0.1")

@@ -9,13 +9,13 @@ from lit_adv.cli import main
 from lit_adv.perturbations.growth import GROWTH
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.zoo import Zoo
-from tests.helpers import BIM, TINY, Run, kept, predict, same
+from tests.helpers import BIM, TINY, Run, kept, predict, same, stop
 
 
 @pytest.mark.soak
 def test_growth_begun_by_one_process_and_finished_by_two(run: Run, zoo: Zoo, nmm: Path, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="2"):
-        predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--growth", "--trainer.limit_predict_batches", "5")
+        predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--growth", *stop(5))
     words = ["predict", "--config", "mnist-nmm-bim", "--zoo", zoo.path, "--out", tmp_path, *BIM]
     assert run("-m", "lit_adv", *words, "--trainer.devices", "2").returncode == 0
     assert same(tmp_path, nmm)
@@ -27,7 +27,7 @@ def test_growth_keeps_the_averages_of_fewer_models_and_copies(
 ) -> None:
     out = tmp_path / "out"
     with pytest.raises(SystemExit, match="2"):
-        predict("mnist-nmm-bim", zoo, out, *BIM, "--growth", "--trainer.limit_predict_batches", "5")
+        predict("mnist-nmm-bim", zoo, out, *BIM, "--growth", *stop(5))
     predict("mnist-nmm-bim", zoo, out, *BIM)  # goes on as it was begun
     assert same(out, nmm)
     growth = kept(out)

@@ -6,11 +6,11 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from lit_adv import __version__
 from lit_adv.zoo.counts import packaged
 from tests.conftest import REPOSITORY
 
@@ -62,7 +62,7 @@ def test_the_installed_command_runs_outside_the_checkout(wheel: Path, tmp_path: 
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert lit_adv("--version") == f"lit-adv {version('lit-adv')}\n"
+    assert lit_adv("--version") == f"lit-adv {__version__}\n"
     listed = json.loads(lit_adv("zoo", "--data", "cifar10", "--json"))
     assert len(listed) > 80
     assert {model["name"] for model in listed} < packaged().keys()

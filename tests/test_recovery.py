@@ -20,7 +20,7 @@ from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.processes import Peers
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import Zoo
-from tests.helpers import BIM, TINY, kept, predict, same
+from tests.helpers import BIM, TINY, kept, predict, same, stop
 
 
 def test_a_disk_that_fills_up(zoo: Zoo, nmm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +54,7 @@ def test_broken_off_amid_an_addition(zoo: Zoo, nmm: Path, tmp_path: Path, monkey
         raise SystemExit(143)
 
     with pytest.raises(SystemExit, match="2"):
-        predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--trainer.limit_predict_batches", "4")
+        predict("mnist-nmm-bim", zoo, tmp_path, *BIM, *stop(4))
     monkeypatch.setattr(ExactMean, "add", interrupted)
     with pytest.raises(SystemExit, match="143"):
         predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
@@ -135,7 +135,7 @@ def test_another_device_or_version_is_another_unfinished_run(
     zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--trainer.limit_predict_batches", "4")
+        predict("mnist-nmm-bim", zoo, tmp_path, *BIM, *stop(4))
     monkeypatch.setattr(torch, "__version__", "9.9.0")
     with pytest.raises(SystemExit, match="2"):
         predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
@@ -149,11 +149,11 @@ def test_another_device_or_version_is_another_unfinished_run(
 
 def test_sums_left_by_a_killed_start_of_other_settings_do_not_count(zoo: Zoo, nmm: Path, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="2"):
-        predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--data.sigma", "0.1", "--trainer.limit_predict_batches", "4")
+        predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--data.sigma", "0.1", *stop(4))
     (old,) = (tmp_path / "partial").glob("start-*")
     content = old.read_bytes()
     with pytest.raises(SystemExit, match="2"):
-        predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--restart", "--trainer.limit_predict_batches", "4")
+        predict("mnist-nmm-bim", zoo, tmp_path, *BIM, "--restart", *stop(4))
     old.write_bytes(content)  # a process of the first start that had survived
     predict("mnist-nmm-bim", zoo, tmp_path, *BIM)
     assert same(tmp_path, nmm)
@@ -247,7 +247,7 @@ def test_what_was_counted_must_be_found_anew(
 ) -> None:
     arguments = [*BIM, "--model.exact", "true"]
     with pytest.raises(SystemExit, match="2"):
-        predict("mnist-nmm-bim", zoo, tmp_path, *arguments, "--trainer.limit_predict_batches", "9")
+        predict("mnist-nmm-bim", zoo, tmp_path, *arguments, *stop(9))
     load, images = ModelSpec.load, PerturbationSet.load(nmm).image
 
     class Other(Broken):

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from lit_adv.attacks.attack import Model
 from lit_adv.attacks.precision import widest
-from lit_adv.logits import call, logits_of, refuse_training
+from lit_adv.logits import call, logits_of, refuse_autocast, refuse_training
 
 
 def calibration(model: Model, clean: Tensor, noisy: Tensor, models: int = 1) -> Tensor:
@@ -24,10 +24,12 @@ def calibration(model: Model, clean: Tensor, noisy: Tensor, models: int = 1) -> 
         calib `[B, K]`, float64 where the device has it.
 
     Raises:
-        InputError: the model is in training mode, or its weights are of another device or type than the images.
+        InputError: the model is in training mode, its weights are of another device or type than the images, or
+            autocast is on.
         BrokenModel: it gives no logits.
     """
     refuse_training(model)
+    refuse_autocast(clean.device)
     with torch.no_grad():
         of_one = clean[: len(clean) // models]
         new = torch.cat([of_one.new_ones(1, dtype=torch.bool), (of_one[1:] != of_one[:-1]).flatten(1).any(1)])

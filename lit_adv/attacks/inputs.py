@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from lit_adv.errors import InputError
-from lit_adv.logits import first_few, short
+from lit_adv.logits import first_few, refuse_autocast, short
 
 
 def own(given: Tensor) -> Tensor:
@@ -55,12 +55,7 @@ def _refuse_images(images: Tensor) -> None:
         raise InputError(
             f"images are {short(images.dtype)}; give floating-point numbers in [0, 1], such as images / 255"
         )
-    kind = images.device.type
-    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
-        raise InputError(
-            "autocast is on, which would change the model's precision unseen; leave it, and give model and images the "
-            "precision that is wanted"
-        )
+    refuse_autocast(images.device)
     if not images.sum().isfinite() and (broken := ~images.isfinite().flatten(1).all(1)).any():
         raise InputError(f"images are not finite in rows {first_few(broken.nonzero()[:, 0].tolist())}")
 

@@ -14,6 +14,7 @@ from lit_adv.attack_module import AttackModule
 from lit_adv.configs import expand
 from lit_adv.errors import InputError
 from lit_adv.processes import process_number
+from lit_adv.trainer_options import refuse_options
 
 PARSER: Final = {"exit_on_error": False, "allow_abbrev": False}
 """Options of the parsers: errors are raised, and `--rest` is not `--restart`, which deletes."""
@@ -52,7 +53,8 @@ class Command(LightningCLI):
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        return {verb: LightningCLI.subcommands()[verb] for verb in ("predict", "test")}
+        of_checkpoints = {"ckpt_path", "weights_only"}  # models come from the zoo
+        return {verb: LightningCLI.subcommands()[verb] | of_checkpoints for verb in ("predict", "test")}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--zoo", required=True, help="the folder of trained models, or a zoo file or its name")
@@ -100,6 +102,7 @@ class Command(LightningCLI):
             raise InputError("--restart, --skip-failed, --growth and --plan are for predict")
 
     def before_predict(self) -> None:
+        refuse_options(self.trainer)
         chosen = self.config["predict"]
         growth = False
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
@@ -118,6 +121,7 @@ class Command(LightningCLI):
         self._record("PredictRun")
 
     def before_test(self) -> None:
+        refuse_options(self.trainer)
         self._record("TestRun")
 
     def _record(self, callback: Literal["PredictRun", "TestRun"]) -> None:

@@ -13,6 +13,7 @@ from lit_adv.data_sets import DATA_SETS, DataSet
 from lit_adv.evaluation.recognizability import judge_input, predicted_class
 from lit_adv.evaluation.result import MEASURES, Evaluation, JudgeFigures, Measure
 from lit_adv.evaluation.strength import adversarial_example, random_noise
+from lit_adv.logits import refuse_autocast
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 
 BATCH_SIZE = 256
@@ -86,7 +87,11 @@ def judge_logits(
         rules: of the set.
         batch_size: images in a batch.
         device: that the pictures are made on; None for the set's.
+
+    Raises:
+        InputError: autocast is on.
     """
+    refuse_autocast(device or perturbations.image.device)
     found = []
     for rows in torch.arange(len(perturbations.label)).split(batch_size):
         image, perturbation = (x[rows].to(device) for x in (perturbations.image, perturbations.perturbation))

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -12,6 +13,7 @@ from lit_adv.evaluation.evaluate import Rules, evaluation_of
 from lit_adv.evaluation.result import MEASURES, Evaluation, Measure
 from lit_adv.evaluation.table import print_table
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
+from lit_adv.trainer_options import refuse_options
 from lit_adv.zoo.zoo import Zoo
 
 
@@ -52,8 +54,10 @@ class EvaluationModule(pl.LightningModule):
         """Downloads the judges' weights on one process, if there is a set for them.
 
         Raises:
-            InputError: there is no finished set, a judge takes other images, or its weights are no good.
+            InputError: the trainer has an option that would change numbers unseen, there is no finished set, a judge
+                takes other images, or its weights are no good.
         """
+        refuse_options(self.trainer)
         shape = tuple(self.perturbations.image.shape[1:])
         for spec in self.specs:
             if spec.image_shape != shape:
@@ -67,6 +71,16 @@ class EvaluationModule(pl.LightningModule):
         """Opens the set and loads the judges."""
         self.rules = Rules.of(self.perturbations, self.epsilon, self.seed)
         self.judges = nn.ModuleList(spec.load() for spec in self.specs)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuses a checkpoint, whose weights would become the judges'.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(
+            "a checkpoint's weights would become the judges'; leave ckpt_path out"
+        )
 
     def on_test_start(self) -> None:
         """Forgets the answers of an earlier test."""

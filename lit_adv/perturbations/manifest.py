@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Self
 
+import lit_adv
 from lit_adv.errors import InputError
 from lit_adv.files import read_json, write_json
 
@@ -15,7 +16,7 @@ PACKAGES: Final = ("lit-adv", "torch", "pytorch-lightning", "numpy")
 
 def versions() -> dict[str, str]:
     """The version of each of `PACKAGES`."""
-    return {name: version(name) for name in PACKAGES}
+    return {"lit-adv": lit_adv.__version__, **{name: version(name) for name in PACKAGES[1:]}}
 
 
 def setting(models: int, sigma: float) -> str:
@@ -118,9 +119,11 @@ class Manifest:
         stacked: models that shared a batch.
         device: `cpu` or `cuda`; empty if unknown.
         torch: torch's version; empty if unknown.
+        arithmetic: settings of torch that numbers depend on; empty if unknown.
+        threads: torch's threads in the first process when the run ended; 0 if unknown. They do not tell runs apart.
         growth: SHA-256 of the growth file, if there is one.
         missing: source models that failed.
-        versions: of `PACKAGES`; empty until the run is finished.
+        versions: of `PACKAGES`; of lit-adv alone until the run is finished.
         sha256: of the tensors' file; empty until the set is written.
         other: keys of newer files, by name.
     """
@@ -138,6 +141,8 @@ class Manifest:
     stacked: int = 1
     device: str = ""
     torch: str = ""
+    arithmetic: Mapping[str, str] = field(default_factory=dict)
+    threads: int = 0
     growth: str | None = None
     missing: tuple[MissingRecord, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -189,7 +194,7 @@ class Manifest:
             **self.other,
             "sha256": self.sha256,
         }
-        optional = {"device", "torch", "growth", "missing", "versions", "sha256"}
+        optional = {"device", "torch", "arithmetic", "threads", "growth", "missing", "versions", "sha256"}
         return {name: value for name, value in values.items() if value or name not in optional}
 
     @classmethod
@@ -237,8 +242,8 @@ def compare(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     found = []
     for key, value in here.items():
         other = there.get(key)
-        if isinstance(value, Mapping) and isinstance(other, Mapping):
-            if nested := compare(other, value):
+        if isinstance(value, Mapping) and isinstance(other, Mapping | None):
+            if nested := compare(other or {}, value):
                 found.append(f"{key}.{nested}")
         elif other != value:
             short = isinstance(value, (str, int, float, type(None)))

@@ -112,8 +112,9 @@ class RunFolder:
         shutil.rmtree(self.partial, ignore_errors=True)
 
     def _refuse_finished(self, run: dict[str, Any]) -> None:
-        asked = {name: value for name, value in run.items() if name not in ("device", "torch", "growth")}
         there = Manifest.load(self.path / MANIFEST).with_missing()
+        other = {"device", "torch", "growth"} | (set() if run["device"] == there.device else {"arithmetic"})
+        asked = {name: value for name, value in run.items() if name not in other}
         if run["growth"] and there.growth is None:
             asked["growth"] = True
         if differences := compare(there.to_json(), asked):
