@@ -165,6 +165,7 @@ class Broken(nn.Module):
     def __init__(self, model: nn.Module, images: Tensor, first: int) -> None:
         super().__init__()
         self.model, self.images, self.first = model, images, first
+        self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.model(x)

@@ -78,9 +78,7 @@ class EvaluationModule(pl.LightningModule):
         Raises:
             InputError: always.
         """
-        raise InputError(
-            "a checkpoint's weights would become the judges'; leave ckpt_path out"
-        )
+        raise InputError("a checkpoint's weights would become the judges'; leave ckpt_path out")
 
     def on_test_start(self) -> None:
         """Forgets the answers of an earlier test."""
