@@ -98,19 +98,22 @@ def refuse_training(model: object, name: str = "the model") -> None:
 
 
 def _modules(model: object) -> Iterator[nn.Module]:
-    """Yields the modules that a callable is, is bound to, or refers to by its variables."""
+    """Yields the modules that a callable is, is bound to, holds, or refers to by its variables."""
     if isinstance(model, nn.Module):
         yield model
-    elif isinstance(model, functools.partial):
-        for part in (model.func, *model.args, *model.keywords.values()):
-            yield from _modules(part)
+        return
+    if isinstance(model, functools.partial):
+        parts = [model.func, *model.args, *model.keywords.values()]
     elif inspect.ismethod(model):
-        if isinstance(model.__self__, nn.Module):
-            yield model.__self__
+        parts = [model.__self__]
     elif inspect.isfunction(model):
-        variables = [cell.cell_contents for cell in model.__closure__ or () if cell != CellType()]
-        variables += [model.__globals__.get(name) for name in model.__code__.co_names]
-        yield from {v: None for v in variables if isinstance(v, nn.Module)}
+        held = [cell.cell_contents for cell in model.__closure__ or () if cell != CellType()]
+        parts = [*held, *(model.__globals__.get(name) for name in model.__code__.co_names)]
+        parts = [part for part in parts if isinstance(part, nn.Module)]
+    else:
+        parts = [part for part in getattr(model, "__dict__", {}).values() if isinstance(part, nn.Module)]
+    for part in parts:
+        yield from _modules(part)
 
 
 def _described(output: object) -> str:

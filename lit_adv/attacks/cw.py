@@ -57,12 +57,13 @@ class CW(Attack):
         at_least(self, confidence=0, steps=0)
 
     def _perturb(self, problem: Problem) -> Tensor:
-        delta = torch.zeros_like(problem.images)
+        # Adam's squares and 10⁻⁸ are below the least number of 16 bits.
+        delta = torch.zeros_like(problem.images, dtype=torch.promote_types(problem.images.dtype, torch.float32))
         best = torch.zeros_like(delta)
         best_norm = delta.new_full((len(delta),), torch.inf)
         mean, square = torch.zeros_like(delta), torch.zeros_like(delta)
         for step in range(1, self.steps + 1):
-            x = (problem.images + delta).requires_grad_()
+            x = (problem.images + delta).to(problem.images.dtype).requires_grad_()
             margin = problem.margin(problem.logits(x))
             gradient = problem.gradient(self.c * margin.clamp(min=-self.confidence), x) + 2 * delta
             norm = delta.square().flatten(1).sum(1)
@@ -73,4 +74,5 @@ class CW(Attack):
             square.mul_(BETA_2).addcmul_(gradient, gradient, value=1 - BETA_2)
             scale = (square / (1 - BETA_2**step)).sqrt_().add_(1e-8)
             delta = delta.addcdiv(mean, scale, value=-self.lr / (1 - BETA_1**step))
-        return torch.where(best_norm.isfinite()[:, None, None, None] & (not self.return_last), best, delta)
+        chosen = torch.where(best_norm.isfinite()[:, None, None, None] & (not self.return_last), best, delta)
+        return chosen.to(problem.images.dtype)
