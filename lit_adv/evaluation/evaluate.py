@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lit_adv.attacks.attack import Model
 from lit_adv.data_sets import DATA_SETS, DataSet
+from lit_adv.evaluation.judge import check_epsilon, judge_says
 from lit_adv.evaluation.recognizability import judge_input, predicted_class
 from lit_adv.evaluation.result import MEASURES, Evaluation, JudgeFigures, Measure
 from lit_adv.evaluation.strength import adversarial_example, random_noise
@@ -77,6 +78,7 @@ def judge_logits(
     rules: Rules,
     batch_size: int = BATCH_SIZE,
     device: torch.device | None = None,
+    name: str = "",
 ) -> Tensor:
     """Returns a judge's logits `[N, K]` for the images of a set.
 
@@ -87,15 +89,17 @@ def judge_logits(
         rules: of the set.
         batch_size: images in a batch.
         device: that the pictures are made on; None for the set's.
+        name: the judge's, for messages.
 
     Raises:
-        InputError: autocast is on.
+        InputError: autocast is on, or some of the logits are NaN or infinite.
     """
     refuse_autocast(device or perturbations.image.device)
     found = []
     for rows in torch.arange(len(perturbations.label)).split(batch_size):
         image, perturbation = (x[rows].to(device) for x in (perturbations.image, perturbations.perturbation))
-        found.append(model(rules.picture(measure, image, perturbation, int(rows[0]))))
+        first = int(rows[0])
+        found.append(judge_says(model, rules.picture(measure, image, perturbation, first), name, first))
     return torch.cat(found)
 
 
@@ -119,11 +123,17 @@ def evaluate(
         checksums: of the judges' weights, by name; a judge that has that of a source model is a white box.
         batch_size: images in a batch.
         device: that the pictures are made on; None for the set's.
+
+    Raises:
+        InputError: ε is out of range, or some of a judge's logits are NaN or infinite.
     """
+    check_epsilon(epsilon)
     rules = Rules.of(perturbations, epsilon, seed)
     answers = {
         name: {
-            measure: rules.answer(measure, judge_logits(model, perturbations, measure, rules, batch_size, device)).cpu()
+            measure: rules.answer(
+                measure, judge_logits(model, perturbations, measure, rules, batch_size, device, name)
+            ).cpu()
             for measure in MEASURES
         }
         for name, model in judges.items()

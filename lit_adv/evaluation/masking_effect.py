@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lit_adv.attacks.attack import Model
+from lit_adv.evaluation.judge import judge_says
 from lit_adv.evaluation.masks import BACKGROUND, OBJECT, dilated
 from lit_adv.evaluation.strength import adversarial_example
 
@@ -43,6 +44,7 @@ class Masked:
         mask: `[N, H, W]` int8, see `lit_adv.evaluation.masks`.
         judges: models.
         batch_size: images at a time.
+        names: the judges', for messages; may be empty.
     """
 
     image: Tensor
@@ -51,21 +53,28 @@ class Masked:
     mask: Tensor
     judges: Sequence[Model]
     batch_size: int = 50
+    names: Sequence[str] = ()
 
     def part(self, name: str) -> Tensor:
         """Region `contour` or `background`, `[N, H, W]` bool; ignored pixels are in neither."""
         return self.mask == PARTS[name]
 
     def attacked(self, region: Tensor, epsilon: float) -> tuple[float, ...]:
-        """Accuracy of each judge when only a region `[N, H, W]` bool is perturbed, by ε·sign(δ) (Eq. 4.3)."""
+        """Accuracy of each judge when only a region `[N, H, W]` bool is perturbed, by ε·sign(δ) (Eq. 4.3).
+
+        Raises:
+            InputError: some of a judge's logits are NaN or infinite.
+        """
         right = [0] * len(self.judges)
+        names = self.names or [""] * len(self.judges)
         for rows in torch.arange(len(self.image)).split(self.batch_size):
             image = self.image[rows]
             whole = adversarial_example(image, self.perturbation[rows], epsilon)
             perturbed = torch.where(region[rows, None], whole, image)
-            for place, judge in enumerate(self.judges):
+            for place, (name, judge) in enumerate(zip(names, self.judges, strict=True)):
                 with torch.no_grad():
-                    right[place] += int((judge(perturbed).argmax(1) == self.label[rows]).sum())
+                    logits = judge_says(judge, perturbed, name, int(rows[0]))
+                right[place] += int((logits.argmax(1) == self.label[rows]).sum())
         return tuple(one / len(self.image) for one in right)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lit_adv.errors import InputError
 from lit_adv.evaluation.evaluate import Rules, evaluation_of
+from lit_adv.evaluation.judge import check_epsilon, judge_says
 from lit_adv.evaluation.result import MEASURES, Evaluation, Measure
 from lit_adv.evaluation.table import print_table
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
@@ -29,13 +30,12 @@ class EvaluationModule(pl.LightningModule):
         judges: the names of the models that judge; left out, the zoo's test models.
 
     Raises:
-        InputError: the zoo is empty, has no test model or none of such a name.
+        InputError: ε is out of range; the zoo is empty, has no test model or none of such a name.
     """
 
     def __init__(self, zoo: Path, epsilon: float, seed: int = 0, judges: list[str] | None = None) -> None:
         super().__init__()
-        if not epsilon > 0:
-            raise InputError(f"epsilon is {epsilon}; it must be above 0")
+        check_epsilon(epsilon)
         opened = Zoo.open(Path(zoo))
         if judges is None and not opened.judges:
             raise InputError(f"zoo {zoo} has no test model; name judges with --model.judges")
@@ -86,13 +86,19 @@ class EvaluationModule(pl.LightningModule):
         self._answers = {spec.name: {measure: [] for measure in MEASURES} for spec in self.specs}
 
     def test_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
-        """Keeps each judge's answers to each of the `MEASURES`."""
+        """Keeps each judge's answers to each of the `MEASURES`.
+
+        Raises:
+            InputError: some of a judge's logits are NaN or infinite.
+        """
         position, image, perturbation, *_ = batch
+        first = int(position[0])
         self._positions.append(position.cpu())
         for measure in MEASURES:
-            picture = self.rules.picture(measure, image, perturbation, int(position[0]))
+            picture = self.rules.picture(measure, image, perturbation, first)
             for spec, judge in zip(self.specs, self.judges, strict=True):
-                self._answers[spec.name][measure].append(self.rules.answer(measure, judge(picture)).cpu())
+                logits = judge_says(judge, picture, spec.name, first)
+                self._answers[spec.name][measure].append(self.rules.answer(measure, logits).cpu())
 
     def on_test_end(self) -> None:
         """Prints the table and writes `evaluation.json`."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 
 from lit_adv.attacks.attack import Model
+from lit_adv.evaluation.judge import judge_says
 from lit_adv.perturbations.noise import Stream, gaussian_noise
 
 BATCH = 100
@@ -18,6 +19,7 @@ def noise_classes(
     std: Sequence[float],
     draws: int,
     seed: int = 0,
+    name: str = "",
 ) -> list[tuple[int, float]]:
     """Returns the classes that a model gives Gaussian noise with a data set's statistics, by falling share.
 
@@ -28,12 +30,17 @@ def noise_classes(
         std: of each channel.
         draws: how many noise images.
         seed: of the noise.
+        name: the model's, for messages.
+
+    Raises:
+        InputError: some of its logits are NaN or infinite.
     """
     found: Counter[int] = Counter()
     middle, scale = (torch.tensor(values).view(-1, 1, 1) for values in (mean, std))
     for first in range(0, draws, BATCH):
         numbers = ((0, first + i, 0) for i in range(min(BATCH, draws - first)))
         with torch.no_grad():
-            logits = model(middle + scale * gaussian_noise(seed, numbers, image_shape, stream=Stream.CLASSES))
+            noise = gaussian_noise(seed, numbers, image_shape, stream=Stream.CLASSES)
+            logits = judge_says(model, middle + scale * noise, name, first)
         found.update(logits.argmax(1).tolist())
     return [(label, times / draws) for label, times in found.most_common()]

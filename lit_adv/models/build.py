@@ -11,6 +11,8 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from lit_adv.errors import InputError
+from lit_adv.logits import BrokenModel, logits_of
+from lit_adv.models.finite import broken_rows
 from lit_adv.models.vgg import vgg16_like
 
 PYTORCHCV = "pytorchcv.models."
@@ -113,17 +115,22 @@ def check_fit(model: nn.Module, image_shape: tuple[int, int, int], classes: int,
     """Tries a model on one black image `(C, H, W)`.
 
     Raises:
-        InputError: the model does not take such images, or its logits are not `[1, classes]`.
+        InputError: the model does not take such images, or its logits are not `[1, classes]`, or not finite.
     """
     black = torch.zeros(1, *image_shape, device=next(model.parameters()).device)
     try:
         with torch.no_grad():
-            logits = model(black)
+            logits = logits_of(model(black), 1)
+    except BrokenModel as error:
+        raise InputError(f"{name} gives {error.what}") from error
     except RuntimeError as error:
         raise InputError(f"{name} does not take images {list(image_shape)}: {error}") from error
-    found = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-    if found != [1, classes]:
-        raise InputError(f"{name} gives {found} for one image of {classes} classes; it must be [1, {classes}]")
+    if logits.shape[1] != classes:
+        raise InputError(
+            f"{name} gives {list(logits.shape)} for one image of {classes} classes; it must be [1, {classes}]"
+        )
+    if not logits.is_meta and broken_rows(logits):
+        raise InputError(f"{name} gives NaN or infinite logits for a black image; its weights are of no use")
 
 
 def count(architecture: str, arguments: Mapping[str, Any], image_shape: tuple[int, int, int]) -> tuple[int, int]:

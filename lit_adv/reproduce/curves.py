@@ -187,9 +187,14 @@ def _rows(
 def _masked(inputs: FigureInputs, name: SetName) -> Masked:
     perturbations = inputs.perturbations(name)
     index, mask = inputs.masked(perturbations)
-    judges = list(inputs.judges.models.values())
+    judges = inputs.judges.models
     return Masked(
-        perturbations.image[index], perturbations.perturbation[index], perturbations.label[index], mask, judges
+        perturbations.image[index],
+        perturbations.perturbation[index],
+        perturbations.label[index],
+        mask,
+        list(judges.values()),
+        names=list(judges),
     )
 
 

@@ -130,10 +130,11 @@ def _right(perturbations: PerturbationSet, judges: Mapping[str, Model], data: Da
     """Returns for each image the share of judges that answer right, by `MEASURES`; `[2, N]`."""
     rules = Rules.of(perturbations, data.epsilon)
 
-    def answers(judge: Model, measure: Measure) -> Tensor:
-        return rules.answer(measure, judge_logits(judge, perturbations, measure, rules, BATCH_SIZE))
+    def answers(name: str, measure: Measure) -> Tensor:
+        logits = judge_logits(judges[name], perturbations, measure, rules, BATCH_SIZE, name=name)
+        return rules.answer(measure, logits)
 
-    found = [torch.stack([right(perturbations, of, answers(judge, of)) for judge in judges.values()]) for of in JUDGED]
+    found = [torch.stack([right(perturbations, of, answers(name, of)) for name in judges]) for of in JUDGED]
     return torch.stack(found).double().mean(1)
 
 

@@ -13,6 +13,7 @@ from lit_adv.attacks.attack import Model
 from lit_adv.data_sets import DataSet
 from lit_adv.errors import InputError
 from lit_adv.evaluation.evaluate import Rules, evaluate, judge_logits
+from lit_adv.evaluation.judge import judge_says
 from lit_adv.evaluation.result import Evaluation
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.model_spec import ModelSpec
@@ -69,7 +70,7 @@ class Judges:
         """Returns each model's logits `[N, K]` for a set's perturbations alone (Table 4.3)."""
         rules = Rules.of(perturbations, self.data.epsilon)
         return {
-            judge: judge_logits(model, perturbations, "recognized", rules, BATCH_SIZE)
+            judge: judge_logits(model, perturbations, "recognized", rules, BATCH_SIZE, name=judge)
             for judge, model in self.models.items()
         }
 
@@ -82,7 +83,9 @@ class Judges:
         """Returns the names of the classes that each model gives images `[N, C, H, W]`."""
         names = self.data.class_names()
         return {
-            judge: [names[c] for part in images.split(BATCH_SIZE) for c in model(part).argmax(1).tolist()]
+            judge: [
+                names[c] for part in images.split(BATCH_SIZE) for c in judge_says(model, part, judge).argmax(1).tolist()
+            ]
             for judge, model in self.models.items()
         }
 

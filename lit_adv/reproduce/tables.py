@@ -90,7 +90,7 @@ def noise(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     seen = [
         {"test model": name, "class": called[label], "share": share}
         for name, judge in inputs.judges.models.items()
-        for label, share in noise_classes(judge, data.image_shape, data.mean, data.std, draws)
+        for label, share in noise_classes(judge, data.image_shape, data.mean, data.std, draws, name=name)
     ]
     recognized: dict[str, dict[str, object]] = {}
     for name in names:

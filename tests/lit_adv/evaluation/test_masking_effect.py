@@ -24,7 +24,7 @@ def masked() -> Masked:
                 seen = x[:, 0, row, column]
                 return torch.stack([torch.full_like(seen, 0.05), seen], 1)
 
-        return Judge()
+        return Judge().eval()
 
     mask = torch.zeros(4, SIDE, SIDE, dtype=torch.int8)
     mask[:, 3:6, 3:6] = 1
