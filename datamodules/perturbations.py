@@ -29,4 +29,4 @@ class Perturbations(pl.LightningDataModule):
         data = PerturbationSet.load(Path(self.trainer.default_root_dir))
         tensors = [torch.arange(len(data.label)), data.image, data.perturbation, data.label]
         dataset = TensorDataset(*tensors, *([] if data.target is None else [data.target]))
-        return DataLoader(dataset, self.batch_size)
+        return DataLoader(dataset, self.batch_size, generator=torch.Generator())  # else it draws from the global one

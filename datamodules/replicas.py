@@ -144,7 +144,9 @@ class ReplicaDataModule(pl.LightningDataModule):
         assert trainer is not None
         todo = (~self.done).nonzero()[:, 0].tolist()
         pieces = cut(self.plan, todo, self.costs, trainer.world_size)
-        return DataLoader(self.dataset(), batch_size=None, sampler=ClaimSampler(pieces, shared_store("pieces")))
+        claims = ClaimSampler(pieces, shared_store("pieces"))
+        own = torch.Generator()  # else each loader draws from the global one
+        return DataLoader(self.dataset(), batch_size=None, sampler=claims, generator=own)
 
     def dataset(self) -> ReplicaDataset:
         """Returns the batches of the whole plan."""
