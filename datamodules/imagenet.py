@@ -11,6 +11,10 @@ from datamodules.replicas import ReplicaDataModule
 from datamodules.selection import Selection, with_targets
 from lit_adv.data_sets import CLASS_LIST, DATA_SETS, class_table
 from lit_adv.errors import InputError
+from lit_adv.files import expanded
+from lit_adv.pictures import UPRIGHT, look_at, read_picture
+from lit_adv.processes import process_number
+from lit_adv.terminal import say
 
 CLASSES = 1000
 NUMBERS_PER_CLASS = 100_000
@@ -19,13 +23,13 @@ THESIS_CLASSES = (
     "great_white_shark", "cock", "tree_frog", "green_mamba", "giant_panda", "ambulance", "barn", "baseball", "broom",
     "bullet_train", "cab", "cannon", "teapot", "teddy", "streetcar", "wallet", "lemon", "pizza", "cup", "daisy",
 )  # fmt: skip
-COLOUR = ("RGB", "P", "RGBA", "CMYK", "YCbCr")
-GREY = ("L", "LA", "1")
-"""Pillow's modes of 8-bit pixels that can become RGB."""
 ENDINGS = (".jpeg", ".jpg", ".png")
 
 
-def read_image(path: Path, resize: int = 256, crop: int = 224, grey: bool = False) -> Tensor:
+RESIZE = 256
+
+
+def read_image(path: Path, resize: int = RESIZE, crop: int = 224, grey: bool = False, turn: bool = False) -> Tensor:
     """Reads an image, resizes it and cuts out its centre.
 
     Args:
@@ -33,28 +37,52 @@ def read_image(path: Path, resize: int = 256, crop: int = 224, grey: bool = Fals
         resize: length of the shorter side in pixels.
         crop: side of the square that is cut out, in pixels.
         grey: accept grey-scale images, as three equal channels.
+        turn: turn the image as its EXIF orientation asks, which torchvision's image folders do not.
 
     Returns:
         `[3, crop, crop]` float32 in [0, 1].
 
     Raises:
-        InputError: the file is no readable image of 8 bits, or is grey-scale without `grey`.
+        InputError: the file cannot be read (see `read_picture`), is too narrow, or its square is grey without `grey`.
     """
     from torchvision.transforms import functional
 
-    try:
-        with Image.open(path) as image:
-            if image.mode in GREY and not grey:
-                raise InputError(f"{path} is grey-scale; take another image, or --data.grey true for equal channels")
-            if image.mode not in COLOUR + GREY:
-                raise InputError(f"{path} has pixels of kind {image.mode}, not of 8 bits; convert it to RGB")
-            square = functional.center_crop(functional.resize(image.convert("RGB"), resize), [crop, crop])
-    except InputError:
-        raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path} is no readable image: {error}; fetch it again") from error
-    tensor: Tensor = functional.to_tensor(square)
-    return tensor
+    picture = read_picture(path, turn)
+    width, height = picture.size
+    if resize**2 * max(picture.size) > Image.MAX_IMAGE_PIXELS * min(picture.size):  # type: ignore[operator]
+        raise InputError(f"{path} has {width} × {height} pixels; it is too narrow to be enlarged to {resize}")
+    square: Tensor = functional.to_tensor(functional.center_crop(functional.resize(picture, resize), [crop, crop]))
+    if not grey and (square == square[0]).all():
+        raise InputError(f"{path} is grey-scale; take another image, or --data.grey true for equal channels")
+    return square
+
+
+def remarks(paths: Sequence[Path], images: Tensor, turn: bool) -> list[str]:
+    """Returns what a user should know of photographs, in a line for each thing.
+
+    Args:
+        paths: their files.
+        images: `[N, 3, H, W]`, as they were read.
+        turn: whether they were turned as they ask.
+    """
+    looks = dict(zip(paths, map(look_at, paths), strict=True))
+    lines = []
+    if not turn and (askew := [path for path, (_, orientation) in looks.items() if orientation != UPRIGHT]):
+        lines.append(
+            f"EXIF data ask to turn {len(askew)} of {len(paths)} photographs, such as {askew[0]}; "
+            "they are taken as they lie, as torchvision does; --data.turn true turns them"
+        )
+    if small := {path: size for path, (size, _) in looks.items() if min(size) < RESIZE}:
+        least = min(small, key=lambda path: min(small[path]))
+        lines.append(
+            f"{len(small)} of {len(paths)} photographs are enlarged to {RESIZE} pixels, the smallest {least} "
+            f"from {min(small[least])}"
+        )
+    first: dict[bytes, Path] = {}
+    for path, image in zip(paths, images, strict=True):
+        if (same := first.setdefault(image.numpy().tobytes(), path)) != path:
+            lines.append(f"{path} is the same picture as {same}; it counts twice")
+    return lines
 
 
 class ImageNet(ReplicaDataModule):
@@ -72,9 +100,10 @@ class ImageNet(ReplicaDataModule):
         batch_size: number of perturbations in a batch.
         costs: weight of each source model, by which the work is shared out, such as its multiply-accumulates.
         stackable: whether several models may share a batch where each has few perturbations to make.
+        turn: turn photographs as their EXIF orientation asks; else they are taken as they lie, as torchvision does.
 
     Raises:
-        InputError: a number is out of range or a name unknown.
+        InputError: a number is out of range, or a name unknown or given twice.
     """
 
     image_shape = DATA_SETS["imagenet"].image_shape
@@ -92,6 +121,7 @@ class ImageNet(ReplicaDataModule):
         batch_size: int = 16,
         costs: Sequence[float] = (1.0,),
         stackable: bool = False,
+        turn: bool = False,
     ) -> None:
         super().__init__(
             per_class=per_class,
@@ -102,15 +132,22 @@ class ImageNet(ReplicaDataModule):
             costs=costs,
             stackable=stackable,
         )
-        self.root = root
+        self.root = expanded(root)
+        self.turn = turn
         self.table = class_table()
         self.targets = targets
         self.grey = grey
         self.classes = tuple(classes if classes is not None else targets or THESIS_CLASSES)
         self.files: list[str] = []
-        unknown = [name for name in (*self.classes, *(targets or {}).values()) if name not in self.table]
-        if unknown or not self.classes:
-            raise InputError(f"ImageNet class {unknown[0] if unknown else ''!r} is not in the list {CLASS_LIST.name}")
+        if not self.classes:
+            raise InputError("classes names no class; give one or more, or leave it out for the thesis's 20")
+        for option, names in (("classes", self.classes), ("targets", (targets or {}).values())):
+            if unknown := [name for name in names if name not in self.table]:
+                raise InputError(f"{option}: ImageNet class {unknown[0]!r} is not in the list {CLASS_LIST.name}")
+        if doubled := [name for place, name in enumerate(self.classes) if name in self.classes[:place]]:
+            raise InputError(f"classes names {doubled[0]} twice; its images would count twice")
+        if itself := [name for name, target in (targets or {}).items() if name == target]:
+            raise InputError(f"targets: class {itself[0]} has itself as target; give another class")
 
     def prepare_data(self) -> None:
         """Looks for the images in one process, before models are fetched."""
@@ -135,7 +172,10 @@ class ImageNet(ReplicaDataModule):
         paths = [path for files in chosen.values() for path in files]
         self.files = [f"{path.parent.name}/{path.name}" for path in paths]
         labels = torch.tensor([self.table[name][0] for name, files in chosen.items() for _ in files])
-        images = torch.stack([read_image(path, grey=self.grey) for path in paths])
+        images = torch.stack([read_image(path, grey=self.grey, turn=self.turn) for path in paths])
+        if process_number() == 0:
+            for line in remarks(paths, images, self.turn):
+                say(line)
         place = torch.cat([torch.arange(len(files)) for files in chosen.values()])
         selection = Selection(labels * NUMBERS_PER_CLASS + place, images, labels)
         if self.targets is None:
@@ -144,8 +184,14 @@ class ImageNet(ReplicaDataModule):
         return with_targets(selection, index, CLASSES)
 
     def _files(self, name: str) -> list[Path]:
-        folder = Path(self.root) / self.table[name][1]
-        return sorted(path for path in folder.glob("*") if path.suffix.lower() in ENDINGS and path.name[0] != ".")
+        folder = self.root / self.table[name][1]
+        try:
+            there = sorted(folder.iterdir())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise InputError(f"cannot read the folder {folder}: {error.strerror}") from error
+        return [path for path in there if path.suffix.lower() in ENDINGS and path.name[0] != "." and not path.is_dir()]
 
     def describe(self) -> dict[str, object]:
         return {
@@ -155,4 +201,5 @@ class ImageNet(ReplicaDataModule):
             "files": self.files,
             "targets": self.targets,
             "grey": self.grey,
+            **({"turn": True} if self.turn else {}),
         }

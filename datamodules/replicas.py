@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, ClassVar, Final
 
 import pytorch_lightning as pl
@@ -17,6 +18,10 @@ from lit_adv.perturbations.noise import gaussian_noise
 from lit_adv.perturbations.plan import WorkPlan, cut
 from lit_adv.processes import shared_store
 
+SEEDS: Final = 2**128
+"""Number of the noise's seeds."""
+LARGEST_SIGMA: Final = 100
+"""Largest standard deviation of the noise; far above, a model's logits are no numbers any more."""
 STACKED_PAIRS: Final = 32
 """Models are stacked only if each contributes at most this many (image, copy) pairs."""
 STACKED_MODELS: Final = 10
@@ -92,15 +97,19 @@ class ReplicaDataModule(pl.LightningDataModule):
         stackable: bool,
     ) -> None:
         super().__init__()
-        for name, value, least in (
-            ("per_class", 1 if per_class is None else per_class, 1),
-            ("copies", copies, 1),
-            ("sigma", sigma, 0),
-            ("seed", seed, 0),
-            ("batch_size", batch_size, 1),
+        for name, whole in (
+            ("per_class", 1 if per_class is None else per_class),
+            ("copies", copies),
+            ("seed", seed),
+            ("batch_size", batch_size),
         ):
-            if not value >= least:
-                raise InputError(f"{name} is {value}; it must be {least} or more")
+            least = 0 if name == "seed" else 1
+            if not isinstance(whole, Integral) or whole < least:
+                raise InputError(f"{name} is {whole}; it must be a whole number, {least} or more")
+        if seed >= SEEDS:
+            raise InputError(f"seed is {seed}; it must be below 2^128")
+        if not 0 <= sigma <= LARGEST_SIGMA:
+            raise InputError(f"sigma is {sigma}; it must be 0 to {LARGEST_SIGMA}, for pixels are in [0, 1]")
         self.per_class = per_class
         self.copies = copies
         self.sigma = sigma

@@ -14,6 +14,18 @@ from safetensors import SafetensorError
 from lit_adv.errors import InputError
 
 
+def expanded(path: Path | str) -> Path:
+    """Returns the path with a leading `~` or `~NAME` replaced by that user's home folder.
+
+    Raises:
+        InputError: there is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{path}: the home folder of {Path(path).parts[0]} is unknown; give the whole path") from error
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`; it becomes `path` if the block ends without an error.

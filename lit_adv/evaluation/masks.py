@@ -8,15 +8,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor
 
 from lit_adv.errors import InputError
+from lit_adv.pictures import read_picture, size_of
 
 OBJECT: Final = 1
 BACKGROUND: Final = 0
 IGNORED: Final = -1
 IMAGENET_S_IGNORE: Final = 1000
+"""Also the largest number in such a mask."""
 KERNEL: Final = np.ones((3, 3), np.uint8)
 
 
@@ -24,18 +25,22 @@ def decode(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
     """Mask `[H, W]` of `OBJECT`, `BACKGROUND` and `IGNORED` from a mask image's pixels.
 
     Args:
-        pixels: `[H, W]`, 0 background and 255 object; or `[H, W, 3]` as in ImageNet-S: the class number is R + 256·G, 0
-            is background and 1000 is to be ignored.
+        pixels: `[H, W, 3]`. If all are grey, 0 is background and 255 object. Otherwise they are as in ImageNet-S: the
+            class number is R + 256·G, 0 is background and 1000 is to be ignored; B is 0.
 
     Raises:
-        ValueError: a grey mask has other values.
+        ValueError: there are other values.
     """
-    if pixels.ndim == 2:
+    if (pixels == pixels[..., :1]).all():
         if other := set(np.unique(pixels).tolist()) - {0, 255}:
             raise ValueError(f"it has the value {min(other)}, not only 0 and 255")
-        return np.where(pixels > 0, OBJECT, BACKGROUND).astype(np.int8)
-    red, green = pixels[..., 0].astype(np.int64), pixels[..., 1].astype(np.int64)
+        return np.where(pixels[..., 0] > 0, OBJECT, BACKGROUND).astype(np.int8)
+    red, green, blue = np.moveaxis(pixels.astype(np.int64), -1, 0)
     number = red + 256 * green
+    if (wrong := (blue > 0) | (number > IMAGENET_S_IGNORE)).any():
+        raise ValueError(
+            f"it has the colour {pixels[wrong][0].tolist()}, neither grey nor a class number R + 256·G up to 1000"
+        )
     mask = np.where(number > 0, OBJECT, BACKGROUND)
     return np.where(number == IMAGENET_S_IGNORE, IGNORED, mask).astype(np.int8)
 
@@ -54,30 +59,26 @@ def read_mask(path: Path, size: tuple[int, int], resize: int = 256, crop: int = 
     """
     from torchvision.transforms import functional
 
+    picture = read_picture(path)
+    if picture.size != size:
+        raise InputError(f"mask {path} has {picture.size} pixels, its image {size}; give the mask of that image")
     try:
-        with Image.open(path) as image:
-            if image.size != size:
-                raise InputError(f"mask {path} has {image.size} pixels, its image {size}; give the mask of that image")
-            if image.mode.startswith("I"):
-                raise ValueError("its pixels have 16 bits; give 8 bits: 0 and 255, or R + 256·G in colours")
-            grey = image.mode in ("L", "1")
-            mask = torch.from_numpy(decode(np.asarray(image.convert("L" if grey else "RGB"))))
-    except InputError:
-        raise
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{path} is no mask: {error}") from error
+        mask = torch.from_numpy(decode(np.asarray(picture)))
+    except ValueError as error:
+        raise InputError(f"{path} is no mask: {error}; draw it with 0 and 255 only") from error
     nearest = functional.InterpolationMode.NEAREST
     square: Tensor = functional.center_crop(functional.resize(mask[None], [resize], nearest), [crop, crop])[0]
     return square
 
 
-def read_masks(files: Sequence[str], root: Path, folder: Path) -> dict[int, Tensor]:
+def read_masks(files: Sequence[str], root: Path, folder: Path, turn: bool = False) -> dict[int, Tensor]:
     """Masks `[H, W]` of those images of a set that have one, by position.
 
     Args:
         files: of the images, `WNID/NAME.ENDING`.
         root: the images' folder.
         folder: the masks' folder, of `WNID/NAME.png`.
+        turn: whether the set's images were turned as their EXIF orientation asks, and so are the masks' pixels.
 
     Raises:
         InputError: there is none, an image is missing, or a mask is no good.
@@ -86,12 +87,7 @@ def read_masks(files: Sequence[str], root: Path, folder: Path) -> dict[int, Tens
     for place, file in enumerate(files):
         path = (folder / file).with_suffix(".png")
         if path.is_file():
-            try:
-                with Image.open(root / file) as image:
-                    size = image.size
-            except OSError as error:
-                raise InputError(f"cannot read the image {root / file} of mask {path}: {error}") from error
-            masks[place] = read_mask(path, size)
+            masks[place] = read_mask(path, size_of(root / file, turn))
     if not masks:
         raise InputError(f"{folder} has no mask of the set's images, such as {Path(files[0]).with_suffix('.png')}")
     return masks

@@ -84,7 +84,9 @@ class FigureInputs:
             index, mask = torch.arange(len(perturbations.label)), ink_mask(perturbations.image)
         else:
             assert self.masks is not None
-            found = read_masks(perturbations.manifest.data.files, self.sets.image_folder(), self.masks)
+            data = perturbations.manifest.data
+            turn = bool(data.details.get("turn"))
+            found = read_masks(data.files, self.sets.image_folder(), self.masks, turn)
             index, mask = torch.tensor(list(found)), torch.stack(list(found.values()))
         both = torch.stack([(mask == part).any(2).any(1) for part in (OBJECT, BACKGROUND)]).all(0)
         if not both.any():

@@ -8,7 +8,7 @@ from typing import Any
 from lit_adv.configs import STEPS_PARAMETERS
 from lit_adv.data_sets import DataSet
 from lit_adv.errors import InputError
-from lit_adv.files import read_json
+from lit_adv.files import expanded, read_json
 from lit_adv.perturbations.perturbation_set import MANIFEST, PerturbationSet
 from lit_adv.reproduce.set_name import SetName
 from lit_adv.zoo.zoo import Zoo
@@ -107,7 +107,7 @@ class Sets:
                 folder = Path(self.words[position + 1])
             if word.startswith("--data.root="):
                 folder = Path(word.removeprefix("--data.root="))
-        return folder
+        return expanded(folder)
 
 
 def refuse_other(perturbations: PerturbationSet, name: SetName, data: DataSet, folder: Path) -> None:

@@ -1,11 +1,12 @@
 """ImageNet's folders: selection, preprocessing, and what is missing."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from datamodules.imagenet import THESIS_CLASSES, ImageNet, read_image
 from lit_adv.data_sets import class_table
@@ -57,7 +58,7 @@ def test_resize_and_centre_crop(tmp_path: Path) -> None:
     pixels = np.zeros((512, 1024, 3), np.uint8)
     pixels[:, 512:] = 255
     Image.fromarray(pixels).save(tmp_path / "half.png")
-    image = read_image(tmp_path / "half.png")
+    image = read_image(tmp_path / "half.png", grey=True)
     assert image.shape == (3, 224, 224)
     assert image[:, :, :110].max() < 0.01
     assert image[:, :, 114:].min() > 0.99
@@ -72,6 +73,108 @@ def test_missing_and_broken(root: Path) -> None:
     broken.write_bytes(broken.read_bytes()[:100])
     with pytest.raises(InputError, match=r"1.JPEG is no readable image"):
         ImageNet(root=root, classes=["hen"], per_class=1).setup("predict")
+
+
+def coloured(width: int, height: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(width).integers(0, 256, (height, width, 3), np.uint8))
+
+
+def hens(root: Path) -> Path:
+    folder = root / class_table()["hen"][1]
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def test_photographs_that_ask_to_be_turned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    photograph = coloured(300, 260)
+    photograph.save(hens(tmp_path) / "a.png", exif=exif)
+    module = ImageNet(root=tmp_path, classes=["hen"], per_class=1)
+    module.setup("predict")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("EXIF data ask to turn 1 of 1 photographs, such as ")
+    assert "--data.turn true turns them" in line
+    assert "turn" not in module.describe()
+    turned = ImageNet(root=tmp_path, classes=["hen"], per_class=1, turn=True)
+    turned.setup("predict")
+    assert capsys.readouterr().err == ""
+    assert turned.describe()["turn"] is True
+    assert torch.allclose(module.selection.images[0].rot90(-1, (1, 2)), turned.selection.images[0], atol=0.02)
+    photograph.rotate(-90, expand=True).save(hens(tmp_path) / "a.png")
+    plain = ImageNet(root=tmp_path, classes=["hen"], per_class=1)
+    plain.setup("predict")
+    assert torch.equal(plain.selection.images, turned.selection.images)
+
+
+def test_small_and_doubled_photographs_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, size in (("a", (256, 300)), ("b", (10, 12)), ("c", (255, 400))):
+        coloured(*size).save(hens(tmp_path) / f"{name}.png")
+    (hens(tmp_path) / "d.png").symlink_to("a.png")
+    ImageNet(root=tmp_path, classes=["hen"], per_class=None).setup("predict")
+    small, same = capsys.readouterr().err.splitlines()
+    assert small.startswith("2 of 4 photographs are enlarged to 256 pixels, the smallest ")
+    assert small.endswith("b.png from 10")
+    assert same.endswith("a.png; it counts twice")
+    assert "d.png is the same picture as " in same
+
+
+def test_a_line_of_pixels_is_not_enlarged(tmp_path: Path) -> None:
+    coloured(3000, 1).save(tmp_path / "line.png")
+    with pytest.raises(InputError, match=r"line\.png has 3000 × 1 pixels; it is too narrow"):
+        read_image(tmp_path / "line.png")
+
+
+def test_folders_and_broken_links_among_the_photographs(tmp_path: Path) -> None:
+    (hens(tmp_path) / "a.jpg").mkdir()
+    coloured(256, 256).save(hens(tmp_path) / "ä b.PNG")
+    module = ImageNet(root=tmp_path, classes=["hen"], per_class=1)
+    module.setup("predict")
+    assert module.describe()["files"] == ["n01514859/ä b.PNG"]
+    (hens(tmp_path) / "b.jpg").symlink_to("nowhere.jpg")
+    with pytest.raises(InputError, match=r"b\.jpg is no readable image: No such file"):
+        ImageNet(root=tmp_path, classes=["hen"], per_class=1).setup("predict")  # not silently the next one
+    file = hens(tmp_path) / "ä b.PNG"
+    with pytest.raises(InputError, match=r"cannot read the folder .*: Not a directory"):
+        ImageNet(root=file, classes=["hen"]).prepare_data()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"classes": []}, "classes names no class"),
+        ({"classes": ["hen", "n01514859"]}, "classes: ImageNet class 'n01514859' is not in the list"),
+        ({"classes": ["hen", "tiger", "hen"]}, "classes names hen twice"),
+        ({"targets": {"hen": "tigger"}}, "targets: ImageNet class 'tigger' is not in the list"),
+        ({"targets": {"hen": "hen"}}, "targets: class hen has itself as target"),
+        ({"root": Path("~nobody-of-this-name/val")}, "home folder of ~nobody-of-this-name is unknown"),
+    ],
+)
+def test_options_that_make_no_sense(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ImageNet(**{"root": tmp_path, **options})
+
+
+def test_the_home_folder_and_odd_paths(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "Bilder für mich").symlink_to(root)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for folder in ("~/Bilder für mich", str(tmp_path / "Bilder für mich")):
+        module = ImageNet(root=Path(folder), classes=["hen"], per_class=1)
+        module.setup("predict")
+        assert len(module.selection.labels) == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "ending"), [(m, "png") for m in ("L", "P", "RGB", "RGBA", "LA", "1")] + [("RGB", "jpg"), ("CMYK", "jpg")]
+)
+def test_grey_however_it_is_stored(tmp_path: Path, mode: str, ending: str) -> None:
+    grey = Image.fromarray(np.random.default_rng(0).integers(0, 256, (260, 260), np.uint8))
+    path = tmp_path / f"grey.{ending}"
+    (grey.convert("RGB") if mode == "CMYK" else grey).convert(mode).save(path)
+    with pytest.raises(InputError, match=r"grey\.\w+ is grey-scale"):
+        read_image(path)
+    image = read_image(path, grey=True)
+    assert (image == image[0]).all()
 
 
 def test_grey_images_only_where_asked_for_and_deep_ones_never(tmp_path: Path) -> None:
