@@ -90,6 +90,7 @@ class PerturbationAverage(pl.Callback):
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         if not self._running:
+            Launched(trainer.strategy.launcher, "").terminate()
             return
         self._running = False
         self._peers.close()

@@ -27,6 +27,8 @@ def run_guarded(function: Callable[..., Any], *args: Any) -> None:
             cause = cause.__cause__
         if cause is None and not lost_touch(error):
             raise
+        if "EADDRINUSE" in str(error):
+            _fail(InputError(f"MASTER_PORT {os.environ.get('MASTER_PORT')} is in use; choose another, or leave it out"))
         lost = "lost touch with another process; start the same command again, what is done is kept"
         _fail(cause or InputError(f"{lost} ({error})"))
 

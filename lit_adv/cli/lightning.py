@@ -5,12 +5,14 @@ import warnings
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pytorch_lightning import LightningDataModule, LightningModule
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
+from callbacks.end_launched import EndLaunched
 from callbacks.perturbation_average import PerturbationAverage
 from callbacks.run_description import attack_and_data
 from lit_adv.attack_module import AttackModule
+from lit_adv.cli.launch import refuse_launch
 from lit_adv.configs import expand
 from lit_adv.errors import InputError
 from lit_adv.processes import process_number
@@ -101,8 +103,16 @@ class Command(LightningCLI):
         elif chosen.restart or chosen.skip_failed or chosen.growth or chosen.plan is not None:
             raise InputError("--restart, --skip-failed, --growth and --plan are for predict")
 
+    def instantiate_trainer(self, **options: Any) -> Trainer:
+        try:
+            return super().instantiate_trainer(**options)
+        except InputError:
+            raise
+        except (RuntimeError, ValueError, TypeError, KeyError, ImportError) as error:
+            raise InputError(f"Lightning's trainer refuses these options or this launch: {error}") from error
+
     def before_predict(self) -> None:
-        refuse_options(self.trainer)
+        self._check_trainer()
         chosen = self.config["predict"]
         growth = False
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
@@ -121,8 +131,13 @@ class Command(LightningCLI):
         self._record("PredictRun")
 
     def before_test(self) -> None:
-        refuse_options(self.trainer)
+        self._check_trainer()
         self._record("TestRun")
+
+    def _check_trainer(self) -> None:
+        refuse_options(self.trainer)
+        refuse_launch(self.trainer)
+        self.trainer.callbacks.append(EndLaunched())  # type: ignore[attr-defined]
 
     def _record(self, callback: Literal["PredictRun", "TestRun"]) -> None:
         chosen = self.config[self.subcommand]

@@ -11,6 +11,8 @@ from lit_adv.errors import InputError
 
 PIECES: Final = 64
 """Least number of pieces for each process, if there are enough batches."""
+MOST_BATCHES: Final = 1_000_000
+"""Most batches of a run: each process keeps a list of them."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class WorkPlan:
         for name in ("models", "images", "copies", "batch_size", "stacked"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if len(self) > MOST_BATCHES:
+            raise InputError(
+                f"{len(self)} batches are more than the {MOST_BATCHES} that can be planned; raise batch_size, or lower "
+                "copies"
+            )
 
     @property
     def pairs(self) -> int:

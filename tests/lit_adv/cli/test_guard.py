@@ -41,6 +41,13 @@ def test_another_process_has_gone(error: Exception, capsys: pytest.CaptureFixtur
     assert str(error) in said
 
 
+def test_a_port_in_use(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASTER_PORT", "29500")
+    with pytest.raises(SystemExit, match="2"):
+        run_guarded(fail, DistNetworkError("The server socket has failed to listen. code: -98, name: EADDRINUSE"))
+    assert capsys.readouterr().err == "lit-adv: MASTER_PORT 29500 is in use; choose another, or leave it out\n"
+
+
 @pytest.mark.parametrize(
     "error",
     [RuntimeError("recv is no function"), RuntimeError("Broken pipe"), ValueError(), DistError("of a collective")],

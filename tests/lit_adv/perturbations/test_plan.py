@@ -73,3 +73,9 @@ def test_a_batch_of_several_models_costs_their_sum() -> None:
 def test_numbers_below_one(name: str) -> None:
     with pytest.raises(InputError, match=f"{name} is 0"):
         WorkPlan(**{**{"models": 1, "images": 1, "copies": 1, "batch_size": 1}, name: 0})
+
+
+def test_more_batches_than_a_list_can_hold_are_refused_at_once() -> None:
+    WorkPlan(models=10, images=10, copies=10**6, batch_size=100)
+    with pytest.raises(InputError, match="11250000000 batches are more than the 1000000 that can be planned"):
+        WorkPlan(models=3, images=10, copies=3 * 10**9, batch_size=8)
