@@ -5,7 +5,7 @@ import socket
 from typing import Final
 
 import pytorch_lightning as pl
-from lightning_fabric.plugins.environments import LightningEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities import rank_zero_only
 from pytorch_lightning.strategies import DDPStrategy
 

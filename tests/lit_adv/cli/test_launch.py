@@ -34,7 +34,7 @@ BAD: list[tuple[dict[str, str], list[str], str]] = [
     ({}, ["--trainer.devices", "0"], "devices"),
     ({}, ["--trainer.devices=-1"], "devices"),
     ({}, ["--trainer.num_nodes", "0"], "num_nodes"),
-    ({"CUDA_VISIBLE_DEVICES": "0"}, ["--trainer.accelerator", "hpu"], "HPU"),
+    ({"CUDA_VISIBLE_DEVICES": "0"}, ["--trainer.accelerator", "hpu"], "invalid accelerator name"),
     ({}, ["--data.copies", "3000000000", "--plan"], "batches are more than the 1000000 that can be planned"),
     ({}, ["--data.copies", "3000000000"], "batches are more than the 1000000 that can be planned"),
 ]
