@@ -19,12 +19,13 @@ def devices() -> list[object]:
 
 
 @pytest.mark.parametrize("device", devices())
-def test_the_whole_way(run: Run, device: str) -> None:
+@pytest.mark.parametrize("marked", ["not soak", pytest.param("soak", marks=pytest.mark.soak)])
+def test_the_whole_way(run: Run, device: str, marked: str) -> None:
     try:
         from torch.utils.backend_registration import _setup_privateuseone_for_python_backend  # noqa: F401
     except ImportError:
         pytest.skip("this torch has no Python backend for PrivateUse1")
-    done = run("-m", "pytest", HERE, "--device", device, "-q", "-p", "no:cacheprovider")
+    done = run("-m", "pytest", HERE, "--device", device, "-m", marked, "-q", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout
 

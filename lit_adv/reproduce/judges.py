@@ -106,8 +106,8 @@ class Judges:
 
 
 def device() -> torch.device:
-    """Returns the device that judges compute on: the first GPU, if there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Returns the device that judges compute on: the GPU or another accelerator, if there is one."""
+    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
 
 
 def _loaded(spec: ModelSpec) -> Model:

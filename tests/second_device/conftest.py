@@ -24,11 +24,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.fixture(scope="session")
 def device(request: pytest.FixtureRequest) -> torch.device:
     """Another device than the CPU."""
-    gc.freeze()  # else looking for cycles whenever a model is loaded takes most of the time
     if request.config.getoption("--device") == NAME:
         return register()
     torch.backends.cudnn.deterministic = True
     return torch.device("cuda", 0)
+
+
+@pytest.fixture(autouse=True)
+def frozen() -> None:
+    """Looking for cycles whenever a model is loaded would take most of the time. The end of each run thaws."""
+    gc.freeze()
 
 
 @pytest.fixture(params=["float64", "no float64"])

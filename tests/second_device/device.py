@@ -121,13 +121,14 @@ def compute(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     refuse_two_devices(func, args, kwargs)
     if kwargs.get("generator") is not None:
         raise RuntimeError(f"Expected a '{NAME}' device type for generator but found 'cpu'")
-    wanted = kwargs.get("device")
-    here = wanted is None or torch.device(wanted).type == NAME
-    if wanted is not None:
-        kwargs = kwargs | {"device": torch.device("cpu") if here else wanted}
+    wanted = [value for value in pytree.tree_leaves((args, kwargs)) if isinstance(value, torch.device)]
+    here = all(one.type == NAME for one in wanted)
+    ordinary = func.is_view and not args[0].is_inference()  # such a view is none of inference mode's tensors either
     given: dict[int, Tensor] = {}
 
     def unwrap(value: Any) -> Any:
+        if isinstance(value, torch.device):
+            return torch.device("cpu") if here else value
         if isinstance(value, Tensor):
             found = value.held if isinstance(value, SecondTensor) else value
             given[id(found)] = value
@@ -137,11 +138,14 @@ def compute(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     def wrap(value: Any) -> Any:
         if not isinstance(value, Tensor):
             return value
+        if not here:
+            return value.clone() if id(value) in given else value
         if (known := given.get(id(value))) is not None:
             if known.shape != value.shape:
                 raise NotImplementedError(f"{func} changes the shape of a tensor of the device {NAME}")
             return known
-        return SecondTensor(value) if here else value
+        with torch.inference_mode(torch.is_inference_mode_enabled() and not ordinary):
+            return SecondTensor(value)
 
     inner = pytree.tree_map(unwrap, (args, kwargs))
     result = func(*inner[0], **inner[1])

@@ -2,6 +2,8 @@
 
 import copy
 import io
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 import torch
@@ -61,7 +63,14 @@ class TestTensorsOfTwoDevicesDoNotMix:
 
 
 class TestFromOneDeviceToTheOther:
-    def test_moves(self, rows: Tensor, device: torch.device) -> None:
+    @pytest.mark.parametrize("context", [torch.no_grad, torch.enable_grad, torch.inference_mode])
+    def test_moves(
+        self, rows: Tensor, device: torch.device, context: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        with context():
+            self.moves(rows, device)
+
+    def moves(self, rows: Tensor, device: torch.device) -> None:
         assert rows.to(device) is rows
         assert rows.device == device
         for there in (rows.cpu(), rows.to("cpu"), torch.as_tensor(rows, device="cpu"), torch.zeros(2, 3).copy_(rows)):
