@@ -1,10 +1,13 @@
 """CIFAR-10 from torchvision, or from arrays in an npz file."""
 
+import hashlib
 from collections.abc import Sequence
+from functools import partial
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import ZipFile
 
 import numpy as np
 import torch
@@ -15,10 +18,14 @@ from datamodules.replicas import ReplicaDataModule
 from datamodules.selection import Selection, check_labels, first_per_class, with_targets
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
+from lit_adv.files import expanded
 
 Source = Literal["torchvision", "npz"]
 Array = np.ndarray[Any, Any]
 CLASSES = 10
+SIDE = 32
+LARGEST = 2**31
+"""Most bytes that the arrays of an npz file may have together."""
 
 
 def load_cifar10(source: Source, root: Path, train: bool = False) -> tuple[Tensor, Tensor]:
@@ -38,14 +45,15 @@ def load_cifar10(source: Source, root: Path, train: bool = False) -> tuple[Tenso
     Raises:
         InputError: the images are missing, cannot be downloaded, or are damaged.
     """
+    root = expanded(root)
     pixels, labels = _torchvision(root, train) if source == "torchvision" else _arrays(root)
     if pixels.dtype != np.uint8 or pixels.shape != (len(labels), 32, 32, 3):
         raise InputError(
-            f"{root}: images are {pixels.dtype} {list(pixels.shape)}, want uint8 [{len(labels)}, 32, 32, 3]"
+            f"{root}: images are {pixels.dtype} {list(pixels.shape)}, want uint8 [{len(labels)}, 32, 32, 3] of 0 to 255"
         )
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
     numbers = torch.from_numpy(labels.astype(np.int64))
-    check_labels(numbers, CLASSES)
+    check_labels(numbers, CLASSES, root)
     return images.contiguous(), numbers
 
 
@@ -55,19 +63,37 @@ def _torchvision(root: Path, train: bool) -> tuple[Array, Array]:
     try:
         files = Files(str(root), train=train, download=True)
     except (OSError, RuntimeError, ValueError) as error:
+        folder = root / Files.base_folder
+        expected = {**dict(Files.train_list + Files.test_list), Files.meta["filename"]: Files.meta["md5"]}
+        missing = [name for name in expected if not (folder / name).is_file()]
+        damaged = [name for name in expected if name not in missing and _md5(folder / name) != expected[name]]
+        wanted = [
+            f"{', '.join(names)} ({what})" for names, what in ((damaged, "damaged"), (missing, "missing")) if names
+        ]
         raise InputError(
-            f"cannot download CIFAR-10 into {root}: {error}; put torchvision's cifar-10-batches-py there"
+            f"CIFAR-10 in {folder} is not whole: {', '.join(wanted)}; cannot download it: {error}; "
+            "put torchvision's files there"
         ) from error
     return files.data, np.asarray(files.targets)
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
 
 
 def _arrays(path: Path) -> tuple[Array, Array]:
     if not path.is_file():
         raise InputError(f"no file {path}; the npz source needs an npz file with arrays x and y")
     try:
+        with ZipFile(path) as archive:
+            if (size := sum(member.file_size for member in archive.infolist())) > LARGEST:
+                raise InputError(f"{path} unpacks to {size} bytes, more than {LARGEST}; take fewer images")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             labels = content["y"]
             pixels = content["x"] if "x" in content else _decoded(content["jpeg"], content["offset"])
+    except InputError:
+        raise
     except Exception as error:  # damage shows in errors of every kind, of numpy, zip, zlib and JPEG
         raise InputError(f"{path} is damaged or has no arrays x and y: {error}") from error
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
@@ -76,8 +102,14 @@ def _arrays(path: Path) -> tuple[Array, Array]:
 
 
 def _decoded(jpeg: Array, offset: Array) -> Array:
-    files = (BytesIO(jpeg[begin:end].tobytes()) for begin, end in pairwise(offset.tolist()))
-    return np.stack([np.asarray(Image.open(file).convert("RGB")) for file in files])
+    """Returns the pictures; those of another size are refused before they are unpacked."""
+    pixels = []
+    for number, (begin, end) in enumerate(pairwise(offset.tolist())):
+        with Image.open(BytesIO(jpeg[begin:end].tobytes()), formats=("JPEG",)) as picture:
+            if picture.size != (SIDE, SIDE):
+                raise ValueError(f"picture {number} has {picture.size} pixels")
+            pixels.append(np.asarray(picture.convert("RGB")))
+    return np.stack(pixels)
 
 
 class CIFAR10(ReplicaDataModule):
@@ -123,17 +155,17 @@ class CIFAR10(ReplicaDataModule):
             costs=costs,
             stackable=stackable,
         )
-        self.root = root
+        self.root = expanded(root)
         self.source = source
         self.targets = targets
 
     def prepare_data(self) -> None:
         """Downloads the images in one process, before the others read them."""
         if self.source == "torchvision":
-            load_cifar10(self.source, Path(self.root))
+            load_cifar10(self.source, self.root)
 
     def select(self) -> Selection:
-        images, labels = load_cifar10(self.source, Path(self.root))
+        images, labels = load_cifar10(self.source, self.root)
         selection = first_per_class(images, labels, self.per_class, CLASSES)
         return selection if self.targets is None else with_targets(selection, self.targets, CLASSES)
 

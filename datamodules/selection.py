@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -75,23 +76,33 @@ def with_targets(selection: Selection, targets: Mapping[int, int], classes: int)
     """
     for label, target in targets.items():
         if not (0 <= label < classes and 0 <= target < classes):
-            raise InputError(f"target {target} of class {label}: classes are 0 to {classes - 1}")
+            raise InputError(f"targets: target {target} of class {label}: classes are 0 to {classes - 1}")
         if label == target:
-            raise InputError(f"class {label} has itself as target; give another class")
+            raise InputError(f"targets: class {label} has itself as target; give another class")
     chosen = torch.tensor([label in targets for label in selection.labels.tolist()], dtype=torch.bool)
     if not chosen.any():
-        raise InputError(f"no image is of a class that has a target ({', '.join(map(str, targets)) or 'none has'})")
+        raise InputError(
+            f"targets: no image is of a class that has a target ({', '.join(map(str, targets)) or 'none has'})"
+        )
     labels = selection.labels[chosen]
     wanted = torch.tensor([targets[label] for label in labels.tolist()])
     return Selection(selection.index[chosen], selection.images[chosen], labels, wanted)
 
 
-def check_labels(labels: Tensor, classes: int) -> None:
+def check_labels(labels: Tensor, classes: int, file: Path | None = None) -> None:
     """Refuses labels outside 0 … classes − 1.
+
+    Args:
+        labels: `[N]`.
+        classes: number of classes.
+        file: where they are from, for the message.
 
     Raises:
         InputError: a label is outside; the message names the first and its position.
     """
     if (wrong := ((labels < 0) | (labels >= classes)).nonzero()).numel():
         at = int(wrong[0, 0])
-        raise InputError(f"label {int(labels[at])} of image {at} is out of range; the models know 0 to {classes - 1}")
+        where = "" if file is None else f"{file}: "
+        raise InputError(
+            f"{where}label {int(labels[at])} of image {at} is out of range; the models know 0 to {classes - 1}"
+        )

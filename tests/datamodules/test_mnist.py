@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from datamodules.claims import BatchClaim
 from datamodules.labelled import Labelled
 from datamodules.mnist import MNIST, load_mnist
 from lit_adv.errors import InputError
@@ -149,3 +150,69 @@ def test_few_pairs_share_a_batch_between_models_that_can(folder: Path) -> None:
     assert stacked(per_class=1, batch_size=5) == 1
     assert stacked(per_class=2, copies=2) == 1  # 40 pairs fill a batch well enough
     assert stacked(per_class=1, stackable=False) == 1
+
+
+def test_the_home_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "Ziffern für mich").symlink_to(folder)
+    monkeypatch.setenv("HOME", str(folder))
+    assert len(load_mnist("folder", Path("~/Ziffern für mich")).test_labels) == 20
+    MNIST(source="folder", root=Path("~/Ziffern für mich"), per_class=1).select()
+    with pytest.raises(InputError, match="home folder of ~nobody-of-this-name is unknown"):
+        MNIST(source="folder", root=Path("~nobody-of-this-name"))
+
+
+def test_digits_of_ones_own_are_named_and_taken(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    load_mnist("folder", folder)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"not MNIST's own by their checksums, in {folder}: train-images-idx3-ubyte.gz, train-labels")
+    assert line.endswith("t10k-labels-idx1-ubyte; they are taken as they are")
+    with pytest.raises(
+        InputError, match=r"not MNIST's own by their checksums, in .*; delete them, and they are fetched"
+    ):
+        load_mnist("torchvision", folder)
+
+
+@pytest.mark.skipif(not SHARED_MNIST.is_dir(), reason=f"the full MNIST is not at {SHARED_MNIST}; set LIT_ADV_MNIST")
+def test_one_wrong_byte_of_the_real_mnist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in SHARED_MNIST.glob("*.gz"):
+        (tmp_path / path.name).symlink_to(path.resolve())
+    load_mnist("torchvision", tmp_path)  # nothing to download
+    assert capsys.readouterr().err == ""
+    name = "t10k-images-idx3-ubyte"
+    content = bytearray(gzip.decompress((SHARED_MNIST / f"{name}.gz").read_bytes()))
+    content[5000] ^= 1
+    (tmp_path / name).write_bytes(content)  # read rather than the whole one beside it
+    load_mnist("folder", tmp_path)
+    assert capsys.readouterr().err == (
+        f"not MNIST's own by their checksums, in {tmp_path}: {name}; they are taken as they are\n"
+    )
+    with pytest.raises(InputError, match=f"in {tmp_path}: {name}; delete them"):
+        load_mnist("torchvision", tmp_path)
+
+
+def test_a_folder_that_cannot_be_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", ["http://127.0.0.1:9/"])
+    (tmp_path / "file").touch()
+    for root in (tmp_path / "file", Path("/proc/none"), tmp_path):
+        message = f"cannot download MNIST into {root}: .*; put train-images-idx3-ubyte, .* into {root}/MNIST/raw"
+        with pytest.raises(InputError, match=message):
+            load_mnist("torchvision", root)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("per_class", -1), ("per_class", 2.5), ("copies", -3), ("copies", 1.5), ("batch_size", -1), ("seed", 0.5),
+        ("seed", 2**128), ("sigma", float("inf")), ("sigma", -float("inf")), ("sigma", 1e30), ("sigma", 101.0),
+    ],
+)  # fmt: skip
+def test_more_numbers_out_of_range(name: str, value: float) -> None:
+    with pytest.raises(InputError, match=f"^{name} is .*; it must be"):
+        MNIST(**{name: value})  # type: ignore[arg-type]
+
+
+def test_the_largest_seed_gives_noise() -> None:
+    module = MNIST(per_class=1, seed=2**128 - 1, sigma=0.1)
+    module.setup("predict")
+    batch = module.dataset()[BatchClaim(0, None)]
+    assert abs((batch.noisy - batch.clean).std().item() - 0.1) < 0.01
