@@ -105,6 +105,8 @@ class PerturbationAverage(pl.Callback):
                 number = self._signals.number
                 self._peers.stop(f"signal {number}" if number else str(exception) or type(exception).__name__)
                 self._launched.wait()
+                if trainer.world_size == 1 and not (self.data.done.any() or self.sums.done.any()):
+                    self.folder.remove_partial()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         # Not on_predict_end: Lightning leaves that out where nothing is left to do, and the sum is still to be made.

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
+from lit_adv.errors import InputError
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 
 
@@ -18,10 +19,15 @@ class Perturbations(pl.LightningDataModule):
 
     Args:
         batch_size: number of images in a batch.
+
+    Raises:
+        InputError: it is below 1.
     """
 
     def __init__(self, batch_size: int = 256) -> None:
         super().__init__()
+        if batch_size < 1:
+            raise InputError(f"batch_size is {batch_size}; it must be at least 1")
         self.batch_size = batch_size
 
     def test_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
@@ -29,4 +35,6 @@ class Perturbations(pl.LightningDataModule):
         data = PerturbationSet.load(Path(self.trainer.default_root_dir))
         tensors = [torch.arange(len(data.label)), data.image, data.perturbation, data.label]
         dataset = TensorDataset(*tensors, *([] if data.target is None else [data.target]))
-        return DataLoader(dataset, self.batch_size, generator=torch.Generator())  # else it draws from the global one
+        return DataLoader(
+            dataset, min(self.batch_size, len(dataset)), generator=torch.Generator()
+        )  # else it draws from the global one

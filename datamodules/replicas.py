@@ -14,12 +14,10 @@ from datamodules.claims import BatchClaim, ClaimSampler
 from datamodules.selection import Selection
 from lit_adv.errors import InputError
 from lit_adv.perturbations.batch import ReplicaBatch
-from lit_adv.perturbations.noise import gaussian_noise
+from lit_adv.perturbations.noise import SEEDS, gaussian_noise
 from lit_adv.perturbations.plan import WorkPlan, cut
 from lit_adv.processes import shared_store
 
-SEEDS: Final = 2**128
-"""Number of the noise's seeds."""
 LARGEST_SIGMA: Final = 100
 """Largest standard deviation of the noise; far above, a model's logits are no numbers any more."""
 STACKED_PAIRS: Final = 32

@@ -4,7 +4,7 @@ import gc
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from lit_adv.attacks import Attack
 from lit_adv.attacks.calibration import calibration
+from lit_adv.attacks.precision import widest
 from lit_adv.errors import InputError
 from lit_adv.logits import BrokenModel, first_few
 from lit_adv.models.fast import has_bf16
@@ -22,6 +23,10 @@ from lit_adv.trainer_options import refuse_options
 from lit_adv.zoo.loader import ModelLoader
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import Zoo
+
+MOST: Final = {"epsilon": 1.0, "lr": 100.0, "overshoot": 100.0}
+"""Parameter of an attack to its largest value in a run; beyond it perturbations outgrow what can be summed."""
+WHY: Final = "pixels are in [0, 1], where 8 of 255 is 0.031"
 
 
 class AttackModule(pl.LightningModule):
@@ -42,7 +47,8 @@ class AttackModule(pl.LightningModule):
         seconds_in_attacks: seconds spent in attacks so far.
 
     Raises:
-        InputError: the zoo is empty or lacks these sources, or the precision contradicts `exact`.
+        InputError: the zoo is empty or lacks these sources, the precision contradicts `exact`, or a parameter of the
+            attack is beyond `MOST`.
     """
 
     def __init__(
@@ -55,6 +61,9 @@ class AttackModule(pl.LightningModule):
         skip_failed: bool = False,
     ) -> None:
         super().__init__()
+        for name, most in MOST.items():
+            if (value := getattr(attack, name, 0.0)) > most:
+                raise InputError(f"{type(attack).__name__}: {name} is {value}; it must be at most {most}: {WHY}")
         self.zoo = Zoo.open(Path(zoo))
         if exact and precision != "float32":
             raise InputError(f"exact and precision {precision} contradict each other; leave one of them out")
@@ -107,9 +116,14 @@ class AttackModule(pl.LightningModule):
                 )
 
     def on_predict_start(self) -> None:
-        """Warns where bfloat16 would be slow; makes garbage collection short."""
+        """Warns where bfloat16 would be slow and where there is no float64; makes garbage collection short."""
         if self.model_precision == "bf16" and not has_bf16(self.device):
             rank_zero_warn(f"this {self.device.type} does not compute in bfloat16 by itself; float32 is faster here")
+        if widest(self.device) != torch.float64:
+            rank_zero_warn(
+                f"this {self.device.type} has no float64: calibration (Eq. 4.2) and losses are in float32 here, so "
+                "that f(x) is met up to about 1e-7 of the logits only, and the loss of very sure images saturates"
+            )
         gc.freeze()  # else looking for cycles between two models takes longer than loading one
 
     def on_predict_end(self) -> None:

@@ -1,6 +1,7 @@
 """One line and exit code 2 for what the user can mend; tracebacks for what is wrong with the program."""
 
 import os
+import signal
 import sys
 import time
 from argparse import ArgumentError
@@ -14,12 +15,15 @@ PARENT: Final = os.getppid()
 
 
 def run_guarded(function: Callable[..., Any], *args: Any) -> None:
-    """Calls a function; bad input becomes one line on standard error and exit code 2."""
+    """Calls a function; bad input becomes one line on standard error and exit code 2, Ctrl-C one and 130."""
     try:
         function(*args)
     except AlreadyDone as done:
         if _process_number() == 0:
             print(done)
+    except KeyboardInterrupt:
+        print("lit-adv: stopped", file=sys.stderr)
+        raise SystemExit(128 + signal.SIGINT) from None
     except Exception as error:
         mistakes = (InputError, ArgumentError, *_misconfiguration())
         cause: BaseException | None = error  # jsonargparse wraps what a constructor raises

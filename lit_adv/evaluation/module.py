@@ -13,6 +13,7 @@ from lit_adv.evaluation.evaluate import Rules, evaluation_of
 from lit_adv.evaluation.judge import check_epsilon, judge_says
 from lit_adv.evaluation.result import MEASURES, Evaluation, Measure
 from lit_adv.evaluation.table import print_table
+from lit_adv.perturbations.noise import SEEDS
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
 from lit_adv.trainer_options import refuse_options
 from lit_adv.zoo.zoo import Zoo
@@ -30,12 +31,14 @@ class EvaluationModule(pl.LightningModule):
         judges: the names of the models that judge; left out, the zoo's test models.
 
     Raises:
-        InputError: ε is out of range; the zoo is empty, has no test model or none of such a name.
+        InputError: ε or the seed is out of range; the zoo is empty, has no test model or none of such a name.
     """
 
     def __init__(self, zoo: Path, epsilon: float, seed: int = 0, judges: list[str] | None = None) -> None:
         super().__init__()
         check_epsilon(epsilon)
+        if not 0 <= seed < SEEDS:
+            raise InputError(f"seed is {seed}; it must be 0 or more, and below 2^128")
         opened = Zoo.open(Path(zoo))
         if judges is None and not opened.judges:
             raise InputError(f"zoo {zoo} has no test model; name judges with --model.judges")

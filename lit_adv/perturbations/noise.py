@@ -2,10 +2,14 @@
 
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import Final
 
 import numpy as np
 import torch
 from torch import Tensor
+
+SEEDS: Final = 2**128
+"""Number of seeds, from 0."""
 
 
 class Stream(IntEnum):
@@ -30,7 +34,7 @@ def gaussian_noise(
     earlier draws.
 
     Args:
-        seed: the run's seed, 0 or more.
+        seed: the run's seed, 0 or more and below `SEEDS`.
         draws: (model, image, copy) triples, each 0 or more; `image` is the index in the data set.
         shape: `(C, H, W)` of one draw.
         stream: the draws' use.

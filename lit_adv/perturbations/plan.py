@@ -54,9 +54,10 @@ class WorkPlan:
         for name in ("models", "images", "copies", "batch_size", "stacked"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if len(self) > MOST_BATCHES:
+        batches = -(-self.models // self.stacked) * self.batches_per_stack
+        if batches > MOST_BATCHES:
             raise InputError(
-                f"{len(self)} batches are more than the {MOST_BATCHES} that can be planned; raise batch_size, or lower "
+                f"{batches} batches are more than the {MOST_BATCHES} that can be planned; raise batch_size, or lower "
                 "copies"
             )
 
