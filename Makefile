@@ -7,9 +7,10 @@ BIN := $(abspath $(VENV))/bin
 DOCS := $(abspath $(VENV))/docs
 RUN := runs/demo
 SEED ?= 0
+COUNT ?= 11
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: install demo test soak lint docs
+.PHONY: install demo test soak gpu lint docs
 
 install: $(VENV)/.lit-adv-installed
 
@@ -37,6 +38,10 @@ test: install
 
 soak: install
 	$(PYTEST) -m soak
+
+# On a machine with a GPU: its tests, the benchmark and the thesis's MNIST job, in one table. The thesis has COUNT=101.
+gpu: install
+	$(BIN)/python scripts/measure_gpu.py --count $(COUNT) --out runs/gpu
 
 lint: install
 	$(BIN)/ruff check .

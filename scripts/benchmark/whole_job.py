@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -64,8 +64,10 @@ class Job:
         return f"Eq. 4.1: BIM {self.steps}, {parts}"
 
 
-def command(job: Job, zoo: Zoo, processes: int, threads: int, device: torch.device) -> tuple[float, float]:
-    """Times `lit-adv predict`: seconds of the whole command, and of its work alone.
+def command(
+    job: Job, zoo: Zoo, processes: int, threads: int, device: torch.device, more: Sequence[str] = ()
+) -> tuple[float, float]:
+    """Times `lit-adv predict`: seconds of the whole command, and of its work alone. `more` are further options.
 
     Raises:
         RuntimeError: the command fails; the message is its standard error.
@@ -81,7 +83,7 @@ def command(job: Job, zoo: Zoo, processes: int, threads: int, device: torch.devi
         words += ["--data.sigma", str(job.sigma), "--data.per_class", str(job.per_class)]
         words += ["--model.attack.steps", str(job.steps), "--trainer.devices", str(processes)]
         words += ["--trainer.accelerator", device.type.replace("cuda", "gpu")]
-        words += [f"--trainer.callbacks+={json.dumps(clock)}"]
+        words += [f"--trainer.callbacks+={json.dumps(clock)}", *more]
         began = time.perf_counter()
         done = subprocess.run(
             [sys.executable, "-m", "lit_adv", *words], env=environment, stderr=subprocess.PIPE, text=True, check=False
