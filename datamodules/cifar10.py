@@ -160,9 +160,8 @@ class CIFAR10(ReplicaDataModule):
         self.targets = targets
 
     def prepare_data(self) -> None:
-        """Downloads the images in one process, before the others read them."""
-        if self.source == "torchvision":
-            load_cifar10(self.source, self.root)
+        """Downloads the images in one process, before the others read them; looks at them before models are fetched."""
+        load_cifar10(self.source, self.root)
 
     def select(self) -> Selection:
         images, labels = load_cifar10(self.source, self.root)

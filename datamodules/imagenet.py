@@ -1,6 +1,7 @@
 """ImageNet's validation images from the usual folders."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -80,7 +81,7 @@ def remarks(paths: Sequence[Path], images: Tensor, turn: bool) -> list[str]:
         )
     first: dict[bytes, Path] = {}
     for path, image in zip(paths, images, strict=True):
-        if (same := first.setdefault(image.numpy().tobytes(), path)) != path:
+        if (same := first.setdefault(sha256(image.numpy()).digest(), path)) != path:
             lines.append(f"{path} is the same picture as {same}; it counts twice")
     return lines
 
@@ -139,9 +140,10 @@ class ImageNet(ReplicaDataModule):
         self.grey = grey
         self.classes = tuple(classes if classes is not None else targets or THESIS_CLASSES)
         self.files: list[str] = []
+        self._read: Selection | None = None
         if not self.classes:
             raise InputError("classes names no class; give one or more, or leave it out for the thesis's 20")
-        for option, names in (("classes", self.classes), ("targets", (targets or {}).values())):
+        for option, names in (("targets", [*(targets or {}), *(targets or {}).values()]), ("classes", self.classes)):
             if unknown := [name for name in names if name not in self.table]:
                 raise InputError(f"{option}: ImageNet class {unknown[0]!r} is not in the list {CLASS_LIST.name}")
         if doubled := [name for place, name in enumerate(self.classes) if name in self.classes[:place]]:
@@ -150,11 +152,16 @@ class ImageNet(ReplicaDataModule):
             raise InputError(f"targets: class {itself[0]} has itself as target; give another class")
 
     def prepare_data(self) -> None:
-        """Looks for the images in one process, before models are fetched."""
-        self._chosen()
+        """Reads the images in the first process, before models are fetched."""
+        self._read = self.select()
 
     def _chosen(self) -> dict[str, list[Path]]:
-        found = {name: self._files(name) for name in self.classes}
+        if not self.root.is_dir():
+            raise InputError(f"no folder {self.root}; --data.root must hold a folder for each class, named by its wnid")
+        names = self.classes if self.targets is None else [name for name in self.classes if name in self.targets]
+        if not names:
+            raise InputError(f"targets: none of the classes {', '.join(self.classes)} has one")
+        found = {name: self._files(name) for name in names}
         few = [
             f"{name} ({self.table[name][1]}): {len(files)}"
             for name, files in found.items()
@@ -168,6 +175,8 @@ class ImageNet(ReplicaDataModule):
         return {name: files[: self.per_class] for name, files in found.items()}
 
     def select(self) -> Selection:
+        if self._read is not None:
+            return self._read
         chosen = self._chosen()
         paths = [path for files in chosen.values() for path in files]
         self.files = [f"{path.parent.name}/{path.name}" for path in paths]

@@ -95,15 +95,10 @@ class ReplicaDataModule(pl.LightningDataModule):
         stackable: bool,
     ) -> None:
         super().__init__()
-        for name, whole in (
-            ("per_class", 1 if per_class is None else per_class),
-            ("copies", copies),
-            ("seed", seed),
-            ("batch_size", batch_size),
-        ):
-            least = 0 if name == "seed" else 1
-            if not isinstance(whole, Integral) or whole < least:
-                raise InputError(f"{name} is {whole}; it must be a whole number, {least} or more")
+        check_whole("per_class", 1 if per_class is None else per_class, 1)
+        check_whole("copies", copies, 1)
+        check_whole("seed", seed, 0)
+        check_whole("batch_size", batch_size, 1)
         if seed >= SEEDS:
             raise InputError(f"seed is {seed}; it must be below 2^128")
         if not 0 <= sigma <= LARGEST_SIGMA:
@@ -158,3 +153,13 @@ class ReplicaDataModule(pl.LightningDataModule):
     def dataset(self) -> ReplicaDataset:
         """Returns the batches of the whole plan."""
         return ReplicaDataset(self.plan, self.selection, self.sigma, self.seed)
+
+
+def check_whole(name: str, value: float, least: int) -> None:
+    """Refuses an option's value that is no whole number or less than `least`.
+
+    Raises:
+        InputError: it is; the message names the option.
+    """
+    if not isinstance(value, Integral) or value < least:
+        raise InputError(f"{name} is {value}; it must be a whole number, {least} or more")

@@ -9,7 +9,7 @@ import yaml
 
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
-from lit_adv.files import sha256
+from lit_adv.files import expanded, sha256
 from lit_adv.models.build import count, maker_of
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.pytorchcv_store import published
@@ -66,7 +66,7 @@ def _listed(path: Path, content: Mapping[str, Any], role: Literal["source", "tes
             raise InputError(f"{where}: pytorchcv publishes no weights of it; name a file under weights")
         file, checksum = None, f"sha1:{known.sha1}"
     else:
-        file = find_weights(path.parent / Path(str(weights)).expanduser(), name, where)
+        file = find_weights(path.parent / expanded(str(weights)), name, where)
         checksum = f"sha256:{sha256(file)}"
     signed = known is not None and known.pixels_from_minus_one
     scale = ((0.5,) * 3, (0.5,) * 3) if signed else (data.input_mean, data.input_std)

@@ -54,6 +54,16 @@ def test_targeted_pairs(root: Path) -> None:
     assert module.selection.targets.tolist() == [292, 292, 7, 7]
 
 
+def test_files_are_those_of_the_images(root: Path) -> None:
+    """Masks are found by them; classes without a target give no image."""
+    module = ImageNet(root=root, classes=["tiger", "hen"], targets={"hen": "cock"}, per_class=2)
+    module.setup("predict")
+    assert module.selection.labels.tolist() == [8, 8]
+    assert module.describe()["files"] == ["n01514859/1.JPEG", "n01514859/3.png"]
+    with pytest.raises(InputError, match="targets: none of the classes tiger has one"):
+        ImageNet(root=root, classes=["tiger"], targets={"hen": "cock"}, per_class=2).setup("predict")
+
+
 def test_resize_and_centre_crop(tmp_path: Path) -> None:
     pixels = np.zeros((512, 1024, 3), np.uint8)
     pixels[:, 512:] = 255
@@ -91,6 +101,7 @@ def test_photographs_that_ask_to_be_turned(tmp_path: Path, capsys: pytest.Captur
     photograph = coloured(300, 260)
     photograph.save(hens(tmp_path) / "a.png", exif=exif)
     module = ImageNet(root=tmp_path, classes=["hen"], per_class=1)
+    module.prepare_data()
     module.setup("predict")
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("EXIF data ask to turn 1 of 1 photographs, such as ")
@@ -135,8 +146,12 @@ def test_folders_and_broken_links_among_the_photographs(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"b\.jpg is no readable image: No such file"):
         ImageNet(root=tmp_path, classes=["hen"], per_class=1).setup("predict")  # not silently the next one
     file = hens(tmp_path) / "ä b.PNG"
-    with pytest.raises(InputError, match=r"cannot read the folder .*: Not a directory"):
+    with pytest.raises(InputError, match=r"no folder .*PNG; --data\.root must hold a folder for each class"):
         ImageNet(root=file, classes=["hen"]).prepare_data()
+    hens(tmp_path).rename(tmp_path / "elsewhere")
+    (tmp_path / class_table()["hen"][1]).touch()
+    with pytest.raises(InputError, match=r"cannot read the folder .*n01514859: Not a directory"):
+        ImageNet(root=tmp_path, classes=["hen"]).prepare_data()
 
 
 @pytest.mark.parametrize(
@@ -145,6 +160,7 @@ def test_folders_and_broken_links_among_the_photographs(tmp_path: Path) -> None:
         ({"classes": []}, "classes names no class"),
         ({"classes": ["hen", "n01514859"]}, "classes: ImageNet class 'n01514859' is not in the list"),
         ({"classes": ["hen", "tiger", "hen"]}, "classes names hen twice"),
+        ({"targets": {"hun": "tiger"}}, "targets: ImageNet class 'hun' is not in the list"),
         ({"targets": {"hen": "tigger"}}, "targets: ImageNet class 'tigger' is not in the list"),
         ({"targets": {"hen": "hen"}}, "targets: class hen has itself as target"),
         ({"root": Path("~nobody-of-this-name/val")}, "home folder of ~nobody-of-this-name is unknown"),
