@@ -70,7 +70,7 @@ def test_without_float64(zoo: Zoo, device: torch.device, tmp_path: Path) -> None
     if device.type != NAME:
         pytest.skip(f"{device.type} has float64")
     expected = predict("mnist-nmm-gradient", zoo, tmp_path / "float64", *options(device), *COPIES)
-    with without_float64():
+    with without_float64(), pytest.warns(UserWarning, match=f"this {NAME} has no float64: calibration"):
         found = predict("mnist-nmm-gradient", zoo, tmp_path / "float32", *options(device), *COPIES)
     assert not torch.equal(found.perturbation, expected.perturbation)
     assert torch.allclose(found.perturbation, expected.perturbation, rtol=1e-3, atol=1e-6)
