@@ -1,7 +1,6 @@
 """ImageNet's validation images from the usual folders."""
 
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -58,12 +57,11 @@ def read_image(path: Path, resize: int = RESIZE, crop: int = 224, grey: bool = F
     return square
 
 
-def remarks(paths: Sequence[Path], images: Tensor, turn: bool) -> list[str]:
+def remarks(paths: Sequence[Path], turn: bool) -> list[str]:
     """Returns what a user should know of photographs, in a line for each thing.
 
     Args:
         paths: their files.
-        images: `[N, 3, H, W]`, as they were read.
         turn: whether they were turned as they ask.
     """
     looks = dict(zip(paths, map(look_at, paths), strict=True))
@@ -79,10 +77,6 @@ def remarks(paths: Sequence[Path], images: Tensor, turn: bool) -> list[str]:
             f"{len(small)} of {len(paths)} photographs are enlarged to {RESIZE} pixels, the smallest {least} "
             f"from {min(small[least])}"
         )
-    first: dict[bytes, Path] = {}
-    for path, image in zip(paths, images, strict=True):
-        if (same := first.setdefault(sha256(image.numpy()).digest(), path)) != path:
-            lines.append(f"{path} is the same picture as {same}; it counts twice")
     return lines
 
 
@@ -183,7 +177,7 @@ class ImageNet(ReplicaDataModule):
         labels = torch.tensor([self.table[name][0] for name, files in chosen.items() for _ in files])
         images = torch.stack([read_image(path, grey=self.grey, turn=self.turn) for path in paths])
         if process_number() == 0:
-            for line in remarks(paths, images, self.turn):
+            for line in remarks(paths, self.turn):
                 say(line)
         place = torch.cat([torch.arange(len(files)) for files in chosen.values()])
         selection = Selection(labels * NUMBERS_PER_CLASS + place, images, labels)
@@ -191,6 +185,9 @@ class ImageNet(ReplicaDataModule):
             return selection
         index = {self.table[name][0]: self.table[target][0] for name, target in self.targets.items()}
         return with_targets(selection, index, CLASSES)
+
+    def image_name(self, position: int) -> str:
+        return self.files[position]
 
     def _files(self, name: str) -> list[Path]:
         folder = self.root / self.table[name][1]

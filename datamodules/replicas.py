@@ -11,12 +11,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.claims import BatchClaim, ClaimSampler
-from datamodules.selection import Selection
+from datamodules.selection import Selection, doubles
 from lit_adv.errors import InputError
 from lit_adv.perturbations.batch import ReplicaBatch
 from lit_adv.perturbations.noise import SEEDS, gaussian_noise
 from lit_adv.perturbations.plan import WorkPlan, cut
-from lit_adv.processes import shared_store
+from lit_adv.processes import process_number, shared_store
+from lit_adv.terminal import say
 
 LARGEST_SIGMA: Final = 100
 """Largest standard deviation of the noise; far above, a model's logits are no numbers any more."""
@@ -119,10 +120,17 @@ class ReplicaDataModule(pl.LightningDataModule):
     def describe(self) -> dict[str, Any]:
         """Describes data set and selection for the manifest."""
 
+    def image_name(self, position: int) -> str:
+        """Names a selected image for the user."""
+        return f"number {int(self.selection.index[position])}"
+
     def setup(self, stage: str) -> None:
         self.selection = self.select()
         if not len(self.selection.labels):
             raise InputError("there is no image in the data")
+        if process_number() == 0 and (repeated := doubles(self.selection.images)):
+            one, other = map(self.image_name, repeated[0])
+            say(f"{len(repeated)} of the images are repeated, such as {one} and {other}; each counts")
         pairs = len(self.selection.labels) * self.copies
         fitting = min(self.batch_size // pairs, STACKED_MODELS)
         stacked = max(fitting, 1) if self.stackable and pairs <= STACKED_PAIRS else 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -87,6 +88,15 @@ def with_targets(selection: Selection, targets: Mapping[int, int], classes: int)
     labels = selection.labels[chosen]
     wanted = torch.tensor([targets[label] for label in labels.tolist()])
     return Selection(selection.index[chosen], selection.images[chosen], labels, wanted)
+
+
+def doubles(images: Tensor) -> list[tuple[int, int]]:
+    """Returns the positions of each image that is the same as an earlier one, and of that: (earlier, later)."""
+    first: dict[bytes, int] = {}
+    seen = [
+        (first.setdefault(sha256(image.numpy().tobytes()).digest(), place), place) for place, image in enumerate(images)
+    ]
+    return [(one, other) for one, other in seen if one != other]
 
 
 def check_labels(labels: Tensor, classes: int, file: Path | None = None) -> None:

@@ -132,6 +132,12 @@ def test_arrays_that_are_no_images(tmp_path: Path, what: str) -> None:
         load_cifar10("npz", tmp_path / "x.npz")
 
 
+def test_images_given_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez(tmp_path / "x.npz", x=X[[*range(10), 4, *range(11, 20)]], y=Y)
+    CIFAR10(source="npz", root=tmp_path / "x.npz", per_class=None).setup("predict")
+    assert capsys.readouterr().err == "1 of the images are repeated, such as number 4 and number 10; each counts\n"
+
+
 def test_no_images_at_all(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", x=X[:0], y=Y[:0])
     for per_class, message in ((None, "there is no image in the data"), (1, "class 0 has 0 test images")):
