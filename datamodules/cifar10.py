@@ -90,8 +90,8 @@ def _arrays(path: Path) -> tuple[Array, Array]:
             if (size := sum(member.file_size for member in archive.infolist())) > LARGEST:
                 raise InputError(f"{path} unpacks to {size} bytes, more than {LARGEST}; take fewer images")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-            labels = content["y"]
-            pixels = content["x"] if "x" in content else _decoded(content["jpeg"], content["offset"])
+            labels = np.asarray(content["y"])  # numpy gives bytes where a member is no array
+            pixels = np.asarray(content["x"]) if "x" in content else _decoded(content["jpeg"], content["offset"])
     except InputError:
         raise
     except Exception as error:  # damage shows in errors of every kind, of numpy, zip, zlib and JPEG

@@ -1,6 +1,9 @@
 """CIFAR-10 from arrays, good and bad."""
 
 import os
+import pickle
+import random
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -130,6 +133,63 @@ def test_arrays_that_are_no_images(tmp_path: Path, what: str) -> None:
     np.savez(tmp_path / "x.npz", **content)
     with pytest.raises(InputError, match=rf"x\.npz.*{message}"):
         load_cifar10("npz", tmp_path / "x.npz")
+
+
+def saved(**arrays: np.ndarray) -> bytes:
+    np.savez(file := BytesIO(), **arrays)
+    return file.getvalue()
+
+
+def zipped(**members: bytes) -> bytes:
+    with ZipFile(file := BytesIO(), "w") as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.npy", content)
+    return file.getvalue()
+
+
+def member(array: np.ndarray) -> bytes:
+    np.save(file := BytesIO(), array)
+    return file.getvalue()
+
+
+WHOLE = saved(x=X, y=Y)
+DAMAGED = {
+    "empty": b"",
+    "text": b"<html>404 Not Found</html>",
+    "cut": WHOLE[:-500],
+    "beginning lost": WHOLE[500:],
+    "a wrong pixel": WHOLE.replace(X.tobytes(), bytes(1) + X.tobytes()[1:]),
+    "an empty archive": zipped(),
+    "a member of text": zipped(x=member(X), y=b"no array"),
+    "pixels of text": zipped(x=b"no array", y=member(Y)),
+    "an empty member": zipped(x=b"", y=member(Y)),
+    "half a member": zipped(x=member(X)[:-9], y=member(Y)),
+    "half a header": zipped(x=member(X)[:20], y=member(Y)),
+    "code in a header": zipped(x=member(X).replace(b"{'descr'", b"exit(1);)"), y=member(Y)),
+    "a pickle": pickle.dumps({"x": X, "y": Y}),
+    "one array": member(X),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_damaged_archives(tmp_path: Path, what: str) -> None:
+    (tmp_path / "x.npz").write_bytes(DAMAGED[what])
+    with pytest.raises(InputError, match=r"x\.npz( is damaged or has no arrays|: labels y are |: images are )"):
+        load_cifar10("npz", tmp_path / "x.npz")
+
+
+def test_single_wrong_bytes_of_an_archive(tmp_path: Path) -> None:
+    dice = random.Random(0)
+    for _ in range(100):
+        content = bytearray(WHOLE)
+        content[dice.choice([dice.randrange(300), dice.randrange(len(WHOLE)), -dice.randrange(1, 300)])] ^= (
+            1 << dice.randrange(8)
+        )
+        (tmp_path / "x.npz").write_bytes(content)
+        with suppress(InputError):  # a wrong time in the archive's list, for example, does no harm
+            images, labels = load_cifar10("npz", tmp_path / "x.npz")
+            assert torch.equal(images, torch.from_numpy(X).permute(0, 3, 1, 2) / 255)
+            assert labels.tolist() == Y.tolist()
 
 
 def test_images_given_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
