@@ -66,7 +66,8 @@ def dry_run(
     )
 
     seconds = measure(module.to(device), data)
-    where = torch.cuda.get_device_name() if device.type == "cuda" else f"{torch.get_num_threads()} threads of this CPU"
+    where = f"{torch.get_num_threads()} threads of this CPU" if device.type == "cpu" else device.type
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else where
     shares = simulate(cut(plan, range(len(plan)), data.costs, processes), seconds, processes)
     for line in describe(shares, plan):
         print(line)

@@ -8,14 +8,17 @@ import torch
 from torch import nn
 
 from lit_adv.data_sets import DATA_SETS
+from lit_adv.evaluation.evaluate import Rules
 from lit_adv.evaluation.masking_effect import Masked, by_epsilon
 from lit_adv.evaluation.noise_classes import noise_classes
+from lit_adv.evaluation.result import MEASURES, Measure
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.reproduce import judges
 from lit_adv.reproduce.judges import Judges
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import Zoo
 from tests.helpers import predict
+from tests.second_device.device import NAME
 from tests.second_device.lightning import options
 
 
@@ -43,7 +46,7 @@ def everything(opened: Judges, perturbations: PerturbationSet) -> dict[str, Any]
 
 
 def test_answers_are_the_cpus(
-    zoo: Zoo, device: torch.device, perturbations: PerturbationSet, monkeypatch: pytest.MonkeyPatch
+    zoo: Zoo, device: torch.device, perturbations: PerturbationSet, monkeypatch: pytest.MonkeyPatch, widths: str
 ) -> None:
     used = []
     load = ModelSpec.load
@@ -61,3 +64,22 @@ def test_answers_are_the_cpus(
     expected = everything(Judges(Path(zoo.path), DATA_SETS["mnist"]), perturbations)
     assert set(used) == {device.type, "cpu"}
     assert found == expected
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+@pytest.mark.parametrize("measure", MEASURES)
+def test_pictures_that_judges_see(device: torch.device, name: str, measure: Measure, widths: str) -> None:
+    """Of every data set, also where only some classes may be answered."""
+    data = DATA_SETS[name]
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(3, *data.image_shape, generator=generator)
+    delta = torch.randn(image.shape, generator=generator)
+    rules = Rules(data, targeted=False, classes=torch.tensor([1, 3, 5]), epsilon=data.epsilon)
+    found = rules.picture(measure, image.to(device), delta.to(device))
+    expected = rules.picture(measure, image, delta)
+    assert found.device == device
+    assert (
+        torch.equal(found.cpu(), expected) if device.type == NAME else torch.allclose(found.cpu(), expected, atol=1e-5)
+    )
+    logits = torch.randn(3, data.classes, generator=generator)
+    assert torch.equal(rules.answer(measure, logits.to(device)).cpu(), rules.answer(measure, logits))

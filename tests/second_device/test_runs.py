@@ -101,6 +101,44 @@ def test_a_run_goes_on_after_it_was_stopped(
     assert torch.equal(kept(tmp_path / "stopped").total, kept(tmp_path / "whole").total)
 
 
+def test_a_run_is_not_continued_on_another_device(
+    zoo: Zoo,
+    device: torch.device,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its sums would be of two devices, while the manifest names one."""
+    words = [*SMALL, "--model.attack.steps", "1"]
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PerturbationAverage, "_stop_with_the_others", stop)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            predict("mnist-sm-bim", zoo, tmp_path, *options(CPU), *words)
+    kept_files = sorted(tmp_path.rglob("*.safetensors"))
+    assert kept_files
+    with pytest.raises(SystemExit, match="2"):
+        predict("mnist-sm-bim", zoo, tmp_path, *options(device), *words)
+    assert f"holds a different unfinished run (device: cpu there, {device.type} here)" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*.safetensors")) == kept_files
+
+
+def test_a_plan_names_the_device(
+    zoo: Zoo, device: torch.device, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["predict", "--config", "mnist-mm-bim", "--zoo", str(zoo.path), "--out", str(tmp_path), *SMALL, "--plan"]
+    with pytest.raises(SystemExit, match="0"):
+        main([*words, *options(device)])
+    printed = capsys.readouterr().out
+    assert "30 perturbations: 3 models × 10 images × 1 copies" in printed
+    assert "threads of this CPU" not in printed
+    if device.type == NAME:
+        assert f"on a device like the one measured, {NAME};" in printed
+
+
 class NotANumber(nn.Module):
     """A model that gives NaN for its third batch and those after it."""
 
@@ -151,14 +189,14 @@ def made(zoo: Zoo, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class TestEvaluation:
-    def test_by_the_command(self, zoo: Zoo, device: torch.device, made: Path) -> None:
+    def test_by_the_command(self, zoo: Zoo, device: torch.device, made: Path, widths: str) -> None:
         found = []
         for where in (CPU, device):
             main(["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(made), *options(where)])
             found.append(json.loads((made / EVALUATION).read_text()))
         assert found[0] == found[1]
 
-    def test_by_hand(self, zoo: Zoo, device: torch.device, made: Path) -> None:
+    def test_by_hand(self, zoo: Zoo, device: torch.device, made: Path, widths: str) -> None:
         perturbations, found = PerturbationSet.load(made), []
         for where in (CPU, device):
             judges = {spec.name: spec.load().to(where) for spec in zoo.judges}
