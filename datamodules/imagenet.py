@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from datamodules.replicas import ReplicaDataModule
@@ -27,6 +26,8 @@ ENDINGS = (".jpeg", ".jpg", ".png")
 
 
 RESIZE = 256
+NARROWEST = 1000
+"""Largest ratio of sides: resized, such a picture takes 200 MB."""
 
 
 def read_image(path: Path, resize: int = RESIZE, crop: int = 224, grey: bool = False, turn: bool = False) -> Tensor:
@@ -49,7 +50,7 @@ def read_image(path: Path, resize: int = RESIZE, crop: int = 224, grey: bool = F
 
     picture = read_picture(path, turn)
     width, height = picture.size
-    if resize**2 * max(picture.size) > Image.MAX_IMAGE_PIXELS * min(picture.size):  # type: ignore[operator]
+    if max(picture.size) > NARROWEST * min(picture.size):
         raise InputError(f"{path} has {width} × {height} pixels; it is too narrow to be enlarged to {resize}")
     square: Tensor = functional.to_tensor(functional.center_crop(functional.resize(picture, resize), [crop, crop]))
     if not grey and (square == square[0]).all():
@@ -78,6 +79,11 @@ def remarks(paths: Sequence[Path], turn: bool) -> list[str]:
             f"from {min(small[least])}"
         )
     return lines
+
+
+def _may_be_read(path: Path) -> bool:
+    """Whether it is a file, or a broken link, which reading will name; not a folder or a pipe."""
+    return path.is_file() or not path.exists()
 
 
 class ImageNet(ReplicaDataModule):
@@ -197,7 +203,7 @@ class ImageNet(ReplicaDataModule):
             return []
         except OSError as error:
             raise InputError(f"cannot read the folder {folder}: {error.strerror}") from error
-        return [path for path in there if path.suffix.lower() in ENDINGS and path.name[0] != "." and not path.is_dir()]
+        return [path for path in there if path.suffix.lower() in ENDINGS and path.name[0] != "." and _may_be_read(path)]
 
     def describe(self) -> dict[str, object]:
         return {

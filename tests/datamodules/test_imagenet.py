@@ -1,5 +1,6 @@
 """ImageNet's folders: selection, preprocessing, and what is missing."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,7 @@ def test_a_line_of_pixels_is_not_enlarged(tmp_path: Path) -> None:
 
 def test_folders_and_broken_links_among_the_photographs(tmp_path: Path) -> None:
     (hens(tmp_path) / "a.jpg").mkdir()
+    os.mkfifo(hens(tmp_path) / "a.png")
     coloured(256, 256).save(hens(tmp_path) / "ä b.PNG")
     module = ImageNet(root=tmp_path, classes=["hen"], per_class=1)
     module.setup("predict")
