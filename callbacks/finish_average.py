@@ -15,6 +15,8 @@ from lit_adv.perturbations.manifest import Manifest, versions
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.run_folder import RunFolder
 from lit_adv.perturbations.run_sums import RunSums
+from lit_adv.perturbations.zeros import many_zeros
+from lit_adv.terminal import say
 
 
 def refuse_none_left(module: AttackModule) -> None:
@@ -64,7 +66,11 @@ def finish(
         else:
             add_healthy(sums, module, batch)
     refuse_none_left(module)
-    manifest = replace(manifest.without(module.failed), versions=versions(), threads=torch.get_num_threads())
+    left = {spec.name: int(sums.zeros[i]) for i, spec in enumerate(module.sources) if i not in module.failed}
+    zeros = {name: count for name, count in left.items() if count}
+    manifest = replace(
+        manifest.without(module.failed), versions=versions(), threads=torch.get_num_threads(), zeros=zeros
+    )
     mean = sums.mean
     if sums.cells is None:
         (folder.path / GROWTH).unlink(missing_ok=True)
@@ -84,6 +90,8 @@ def finish(
         manifest=manifest,
     ).save(folder.path)
     folder.remove_partial()
+    if line := many_zeros(manifest):
+        say(line)
 
 
 def take_out(sums: RunSums, module: AttackModule, batch: ReplicaBatch) -> None:
@@ -114,4 +122,4 @@ def add_healthy(sums: RunSums, module: AttackModule, batch: ReplicaBatch) -> Non
     for part in batch.per_model():
         perturbation = module.predict_step(part)
         if len(perturbation):
-            sums.mean.add(sums.rows(part), perturbation)
+            sums.add(part, perturbation)

@@ -141,7 +141,8 @@ class PerturbationAverage(pl.Callback):
         return opened
 
     def _empty(self) -> RunSums:
-        return RunSums(self.data.plan, self.data.image_shape, self.data.seed, self.growth)
+        bits = self.module.attack.fraction_bits
+        return RunSums(self.data.plan, self.data.image_shape, self.data.seed, self.growth, bits)
 
     def _add(self, perturbation: torch.Tensor, batch: ReplicaBatch) -> None:
         with self._signals.held():
@@ -155,7 +156,7 @@ class PerturbationAverage(pl.Callback):
                 return
         models = range(batch.model, batch.model + batch.models)
         names = ", ".join(self.module.sources[position].name for position in models)
-        reason = f"source model {names}, batch {batch.number}: {problem}; remove that model"
+        reason = f"source model {names}, batch {batch.number}: {problem}"
         self.module.skip(models, InputError(reason))
 
     def _hear_failures(self) -> None:

@@ -49,6 +49,7 @@ def describe_run(module: AttackModule, data: ReplicaDataModule, device: torch.de
     run = {
         "setting": setting(data.plan.models, data.sigma),
         **module.describe(),
+        "fraction_bits": module.attack.fraction_bits,
         "data": {
             **data.describe(),
             "images": selection.index.tolist(),

@@ -263,3 +263,12 @@ def test_what_was_counted_must_be_found_anew(
         predict("mnist-nmm-bim", zoo, tmp_path, *arguments, "--skip-failed")
     assert "cannot be taken off the averages: the perturbations are not bit for bit" in capsys.readouterr().err
     assert not (tmp_path / "manifest.json").exists()
+
+
+def test_zeros_are_counted_and_spoken_of(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """DeepFool gives 0 where a model is wrong from the start, as the tiny ones often are."""
+    found = predict("mnist-sm-deepfool", zoo, tmp_path, *TINY)
+    empty = int((found.perturbation == 0).flatten(1).all(1).sum())
+    assert empty > 0
+    assert found.manifest.zeros == {zoo.sources[0].name: empty}
+    assert f"exactly 0: {10 * empty} % of those of {zoo.sources[0].name}; they count" in capsys.readouterr().err

@@ -18,6 +18,7 @@ from datamodules.replicas import ReplicaDataModule
 from lit_adv.attack_module import AttackModule
 from lit_adv.attacks import Attack
 from lit_adv.errors import InputError
+from lit_adv.perturbations.exact_mean import WORD_BITS
 from lit_adv.perturbations.growth import Cells
 from lit_adv.perturbations.plan import WorkPlan, cut
 from lit_adv.perturbations.schedule import Share, imbalance, simulate
@@ -73,7 +74,8 @@ def dry_run(
         print(line)
     print(f"(each process on a device like the one measured, {where}; start-up and saving not counted)")
     cells = len(Cells(plan.models, plan.copies, data.seed)) if growth else 1
-    print(describe_needs(cells * data.selection.images.numel(), processes, peak_memory(device)))
+    words = module.attack.fraction_bits // WORD_BITS
+    print(describe_needs(data.selection.images.numel(), words * cells, processes, growth, peak_memory(device)))
 
 
 def measure(module: AttackModule, data: ReplicaDataModule) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -145,16 +147,26 @@ def describe(shares: list[Share], plan: WorkPlan) -> list[str]:
     ]
 
 
-def describe_needs(pixels: int, processes: int, peak: int) -> str:
+def describe_needs(pixels: int, numbers: int, processes: int, growth: bool, peak: int) -> str:
     """Returns memory and disk in a line for the user.
 
-    At the end the first process holds four sums. On disk each sum is there twice while it is replaced.
+    At the end the first process holds four sums. On disk each sum is there twice while it is replaced; at last there
+    are the images and their perturbations, in float32, and with growth the sums.
+
+    Args:
+        pixels: of all images.
+        numbers: int64 that a sum has for each pixel.
+        processes: number of processes.
+        growth: whether the sums are kept.
+        peak: bytes that were used at most, without the sums.
     """
-    sums, mebibyte = 8 * pixels, 2**20
+    sums, mebibyte = 8 * pixels * numbers, 2**20
+    at_last = 8 * pixels + (sums if growth else 0)
     return (
         f"memory: about {(peak + 4 * sums) / mebibyte:.0f} MiB a process (measured here, and four sums of "
         f"{sums / mebibyte:.0f} MiB); "
-        f"disk: up to {2 * (processes + 1) * sums / mebibyte:.0f} MiB while it runs, {sums / mebibyte:.0f} MiB at last"
+        f"disk: up to {2 * (processes + 1) * sums / mebibyte:.0f} MiB while it runs, "
+        f"{at_last / mebibyte:.0f} MiB at last"
     )
 
 

@@ -1,35 +1,50 @@
 """Averages whose bits do not depend on the order of addition."""
 
 import hashlib
+from math import isfinite
 from typing import Final
 
 import torch
 from torch import Tensor
 
-FRACTION_BITS: Final = 40
-"""Binary digits after the point that a perturbation keeps."""
+from lit_adv.errors import InputError
+
+WORD_BITS: Final = 40
+"""Binary digits after the point for each int64 word of a sum."""
 LARGEST_TOTAL: Final = 2.0**22
 """Bound of Σ|δ|, so that Σδ·2⁴⁰ stays below 2⁶³."""
+MOST: Final = 2**22
+"""Most perturbations in a sum, so that further words, each at most 2³⁹, stay below 2⁶³ too."""
 
 
 class ExactMean:
     """The mean perturbation of each image (Eq. 4.1), summed exactly.
 
     Floating-point sums depend on their order, and so on the number of processes and on restarts; integer sums do not.
-    Each δ is rounded to a multiple of 2⁻⁴⁰ and added as int64.
+    Each δ is rounded to a multiple of 2⁻⁴⁰ and added as int64. With 80 fraction bits the rest is rounded to a multiple
+    of 2⁻⁸⁰ and added in a second word, and so on.
 
     Args:
         shape: `(N, C, H, W)` of all images.
-        expected: m·n, the number of perturbations that each image will get; it bounds their magnitude.
+        expected: m·n, the number of perturbations that each image will get, at most 2²²; it bounds their magnitude.
+        fraction_bits: binary digits after the point that each δ keeps, a multiple of 40.
+
+    Raises:
+        InputError: `expected` is too large.
 
     Attributes:
-        total: `[N, C, H, W]` int64, Σδ·2⁴⁰.
+        total: `[words, N, C, H, W]` int64; Σδ is the sum of `total[w]`·2⁻⁴⁰⁽ʷ⁺¹⁾.
         count: `[N]` int64, perturbations added to each image.
     """
 
-    def __init__(self, shape: tuple[int, ...], expected: int) -> None:
+    def __init__(self, shape: tuple[int, ...], expected: int, fraction_bits: int = WORD_BITS) -> None:
+        if expected > MOST:
+            raise InputError(
+                f"{expected} perturbations of an image are more than can be summed exactly, {MOST}; choose fewer copies"
+            )
         self.limit = LARGEST_TOTAL / expected
-        self.total = torch.zeros(shape, dtype=torch.int64)
+        self.unit = 2.0**-fraction_bits
+        self.total = torch.zeros((fraction_bits // WORD_BITS, *shape), dtype=torch.int64)
         self.count = torch.zeros(shape[0], dtype=torch.int64)
 
     def add(self, image: Tensor, perturbation: Tensor) -> int:
@@ -47,7 +62,7 @@ class ExactMean:
         """
         integers = self._integers(perturbation)
         checksum = _hash(image, integers)
-        self.total.index_add_(0, image.cpu(), integers)
+        self.total.index_add_(1, image.cpu(), integers)
         self.count += torch.bincount(image.cpu(), minlength=len(self.count))
         return checksum
 
@@ -65,20 +80,36 @@ class ExactMean:
         integers = self._integers(perturbation)
         if _hash(image, integers) != checksum:
             raise ValueError("the perturbations are not bit for bit those that were added")
-        self.total.index_add_(0, image.cpu(), -integers)
+        self.total.index_add_(1, image.cpu(), -integers)
         self.count -= torch.bincount(image.cpu(), minlength=len(self.count))
+
+    def rounds_to_zero(self, perturbation: Tensor) -> Tensor:
+        """Tells which perturbations of `[B, C, H, W]` are 0 once rounded; `[B]` bool."""
+        return perturbation.detach().abs().amax((1, 2, 3)).cpu() <= self.unit / 2
 
     def _integers(self, perturbation: Tensor) -> Tensor:
         delta = perturbation.detach().cpu().double()
         largest = delta.abs().max().item()
-        if not largest <= self.limit:
-            raise ValueError(f"a perturbation's magnitude is {largest}; it must be a number of at most {self.limit:g}")
-        return (delta * 2.0**FRACTION_BITS).round().long()
+        if not isfinite(largest):
+            raise ValueError(f"a perturbation's magnitude is {largest}; take that model out")
+        if largest > self.limit:
+            raise ValueError(
+                f"a perturbation's magnitude is {largest:g}, too large for an exact sum of so many, at most "
+                f"{self.limit:g} each; choose fewer copies, or an attack that goes less far"
+            )
+        words = []
+        for place in range(1, len(self.total) + 1):
+            scaled = delta * 2.0 ** (WORD_BITS * place)
+            words.append(scaled.round())
+            delta = (scaled - words[-1]) * 2.0 ** (-WORD_BITS * place)  # exact
+        return torch.stack(words).long()
 
     def mean(self) -> Tensor:
         """Returns the means `[N, C, H, W]` float32; NaN where nothing was added."""
-        count = self.count.view(-1, *[1] * (self.total.ndim - 1))
-        return (self.total.double() / (count * 2.0**FRACTION_BITS)).float()
+        total = torch.zeros(self.total.shape[1:], dtype=torch.float64)
+        for place, word in enumerate(self.total, 1):
+            total += word.double() * 2.0 ** (-WORD_BITS * place)
+        return (total / self.count.view(-1, *[1] * (total.ndim - 1))).float()
 
 
 def _hash(image: Tensor, integers: Tensor) -> int:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from lit_adv.errors import InputError
 from lit_adv.files import atomic_path, sha256
-from lit_adv.perturbations.exact_mean import ExactMean
+from lit_adv.perturbations.exact_mean import WORD_BITS, ExactMean
 from lit_adv.perturbations.noise import Stream
 from lit_adv.perturbations.perturbation_set import MANIFEST
 
@@ -84,7 +84,7 @@ class Growth:
 
     Attributes:
         cells: the cells.
-        total: `[cells, N, C, H, W]` int64, Σδ·2⁴⁰ of each cell.
+        total: `[words, cells, N, C, H, W]` int64, the sums of each cell, see `ExactMean`.
         count: `[cells, N]` int64, perturbations in each cell.
     """
 
@@ -95,11 +95,11 @@ class Growth:
     @classmethod
     def from_mean(cls, cells: Cells, mean: ExactMean) -> "Growth":
         """Splits the sums of a run, `[cells · N, C, H, W]`, into cells."""
-        return cls(cells, mean.total.unflatten(0, (len(cells), -1)), mean.count.unflatten(0, (len(cells), -1)))
+        return cls(cells, mean.total.unflatten(1, (len(cells), -1)), mean.count.unflatten(0, (len(cells), -1)))
 
     def overall(self) -> ExactMean:
         """Adds up all cells: the sums of Eq. 4.1."""
-        return summed(self.total[None], self.count[None])
+        return summed(self.total[:, None], self.count[None])
 
     @property
     def surviving_models(self) -> int:
@@ -118,13 +118,13 @@ class Growth:
         """
         last = levels(self.cells.copies).index(copies) + 1
         shape = (len(self.cells.model_ends), len(self.cells.copy_ends))
-        total, count = self.total.unflatten(0, shape), self.count.unflatten(0, shape)
+        total, count = self.total.unflatten(1, shape), self.count.unflatten(0, shape)
         ends = [0, *self.cells.model_ends.tolist()]
         groups = [range(self.cells.models)] if models == self.surviving_models else self.cells.groups(models)
         found = []
         for group in groups:
             stretches = slice(ends.index(group.start), ends.index(group.stop))
-            mean = summed(total[stretches, :last], count[stretches, :last])
+            mean = summed(total[:, stretches, :last], count[stretches, :last])
             if (mean.count == models * copies).all():
                 found.append(mean.mean())
         return found
@@ -155,11 +155,13 @@ class Growth:
         if not path.is_file() or sha256(path) != checksum:
             raise InputError(f"{path} is missing or not the file that {MANIFEST} names; make the set again")
         found = load_file(path)
-        return cls(Cells(*found["cells"].tolist()), found["total"], found["count"])
+        total = found["total"]
+        words = total if total.ndim == 6 else total[None]  # older files hold one word
+        return cls(Cells(*found["cells"].tolist()), words, found["count"])
 
 
 def summed(total: Tensor, count: Tensor) -> ExactMean:
-    """Adds up the sums `[a, b, N, C, H, W]` and counts `[a, b, N]` of cells."""
-    mean = ExactMean((0, *total.shape[3:]), 1)
-    mean.total, mean.count = total.sum((0, 1)), count.sum((0, 1))
+    """Adds up the sums `[words, a, b, N, C, H, W]` and counts `[a, b, N]` of cells."""
+    mean = ExactMean((0, *total.shape[4:]), 1, WORD_BITS * len(total))
+    mean.total, mean.count = total.sum((1, 2)), count.sum((0, 1))
     return mean

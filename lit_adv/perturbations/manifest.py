@@ -12,6 +12,11 @@ from lit_adv.files import read_json, write_json
 
 PACKAGES: Final = ("lit-adv", "torch", "pytorch-lightning", "numpy")
 """Packages that results depend on."""
+LEFT_OUT: Final = {
+    "fraction_bits": 40, "device": "", "torch": "", "arithmetic": {}, "threads": 0, "growth": None, "missing": [],
+    "zeros": None, "versions": {}, "sha256": "",
+}  # fmt: skip
+"""Values that `manifest.json` does not hold: they say nothing, or nothing new."""
 
 
 def versions() -> dict[str, str]:
@@ -110,6 +115,7 @@ class Manifest:
         attack: the attack.
         exact: whether the models themselves were attacked, in place of their fast forms.
         precision: `float32` or `bf16`.
+        fraction_bits: binary digits after the point that each perturbation kept, see `ExactMean`.
         sources: the source models averaged over.
         data: the images.
         copies: n, noisy copies of an image for each model.
@@ -123,6 +129,7 @@ class Manifest:
         threads: torch's threads in the first process when the run ended; 0 if unknown. They do not tell runs apart.
         growth: SHA-256 of the growth file, if there is one.
         missing: source models that failed.
+        zeros: perturbations that are exactly 0, by source model, of those that have any; None if unknown.
         versions: of `PACKAGES`; of lit-adv alone until the run is finished.
         sha256: of the tensors' file; empty until the set is written.
         other: keys of newer files, by name.
@@ -132,6 +139,7 @@ class Manifest:
     attack: AttackRecord
     exact: bool = False
     precision: str = "float32"
+    fraction_bits: int = 40
     sources: tuple[SourceRecord, ...] = ()
     data: DataRecord
     copies: int = 1
@@ -145,6 +153,7 @@ class Manifest:
     threads: int = 0
     growth: str | None = None
     missing: tuple[MissingRecord, ...] = ()
+    zeros: Mapping[str, int] | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     other: Mapping[str, Any] = field(default_factory=dict)
     sha256: str = ""
@@ -179,7 +188,7 @@ class Manifest:
             raise InputError(f"this is no manifest of a perturbation set: {error!r}") from error
 
     def to_json(self) -> dict[str, Any]:
-        """The JSON values of `manifest.json`; optional fields that are empty are left out."""
+        """The JSON values of `manifest.json`, without those of `LEFT_OUT`."""
         values = {
             **{f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("other", "sha256")},
             "attack": {"name": self.attack.name, **self.attack.parameters},
@@ -194,8 +203,7 @@ class Manifest:
             **self.other,
             "sha256": self.sha256,
         }
-        optional = {"device", "torch", "arithmetic", "threads", "growth", "missing", "versions", "sha256"}
-        return {name: value for name, value in values.items() if value or name not in optional}
+        return {name: value for name, value in values.items() if name not in LEFT_OUT or value != LEFT_OUT[name]}
 
     @classmethod
     def load(cls, path: Path) -> Self:

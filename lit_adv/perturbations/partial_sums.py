@@ -12,8 +12,7 @@ from lit_adv.errors import InputError
 from lit_adv.files import atomic_path
 
 State = dict[str, Tensor]
-"""`total` and `count` of `ExactMean`; `done` `[batches]` uint8, 1 for batches in them; `checksum` `[batches]` int64,
-the value of `ExactMean.add` for each."""
+"""`total`, `count`, `done`, `checksum` and `zeros` of `RunSums`."""
 
 
 def save_state(path: Path, state: State) -> None:
@@ -26,19 +25,19 @@ def load_state(path: Path) -> State:
     """Reads sums.
 
     Raises:
-        InputError: the file is damaged.
+        InputError: the file is damaged, or of another version of lit-adv.
     """
     try:
         state = load_file(path)
-        if missing := {"total", "count", "done", "checksum"} - state.keys():
-            raise SafetensorError(f"it lacks {min(missing)}")
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} is damaged: {error}; begin anew with --restart") from error
+    if missing := {"total", "count", "done", "checksum", "zeros"} - state.keys():
+        raise InputError(f"{path} is of another version of lit-adv, it lacks {min(missing)}; begin anew with --restart")
     return state
 
 
-def holds_work(partial: Path) -> bool:
-    """Whether the sums that count hold a finished batch.
+def done_batches(partial: Path) -> int:
+    """Returns the number of finished batches in the sums that count.
 
     Args:
         partial: the folder.
@@ -46,14 +45,14 @@ def holds_work(partial: Path) -> bool:
     Raises:
         InputError: a file is damaged.
     """
+    done = 0
     try:
         for path in (*_merged(partial), *_since(partial)):
             with safe_open(path, "pt") as state:
-                if state.get_tensor("done").any():
-                    return True
+                done += int(state.get_tensor("done").sum())
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} is damaged: {error}; begin anew with --restart") from error
-    return False
+    return done
 
 
 def newest_number(partial: Path) -> int:

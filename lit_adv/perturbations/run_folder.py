@@ -11,8 +11,9 @@ from lit_adv.errors import AlreadyDone, InputError
 from lit_adv.files import check_writable, read_json, write_json
 from lit_adv.perturbations.growth import GROWTH
 from lit_adv.perturbations.manifest import Manifest, compare
-from lit_adv.perturbations.partial_sums import State, added_up, holds_work, load_state, merge_states, number_of
+from lit_adv.perturbations.partial_sums import State, added_up, done_batches, load_state, merge_states, number_of
 from lit_adv.perturbations.perturbation_set import EVALUATION, MANIFEST, TENSORS, PerturbationSet
+from lit_adv.terminal import say
 
 
 class Start(NamedTuple):
@@ -77,6 +78,8 @@ class RunFolder:
         try:
             keep = not restart and self._continues(run)
             if restart:
+                if found := self._contents():
+                    say(f"--restart deletes what is in {self.path}: {found}")
                 for name in (MANIFEST, TENSORS, GROWTH, EVALUATION):
                     (self.path / name).unlink(missing_ok=True)
             merged = merge_states(self.partial, empty, keep)
@@ -111,6 +114,16 @@ class RunFolder:
         """Deletes what only an unfinished run needs."""
         shutil.rmtree(self.partial, ignore_errors=True)
 
+    def _contents(self) -> str:
+        """Describes what `restart` deletes; empty if there is nothing to lose."""
+        files = [name for name in (MANIFEST, TENSORS, GROWTH, EVALUATION) if (self.path / name).exists()]
+        kept = [f"a finished set ({', '.join(files)})"] if files else []
+        try:
+            done = done_batches(self.partial)
+        except InputError:
+            return " and ".join([*kept, "damaged sums of an unfinished run (partial)"])
+        return " and ".join([*kept, *([f"an unfinished run with {done} batches done (partial)"] if done else [])])
+
     def _refuse_finished(self, run: dict[str, Any]) -> None:
         there = Manifest.load(self.path / MANIFEST).with_missing()
         other = {"device", "torch", "growth"} | (set() if run["device"] == there.device else {"arithmetic"})
@@ -130,7 +143,7 @@ class RunFolder:
         """Whether the sums in the folder are of this run; those of another are refused, unless they are empty."""
         if not self._run.exists() or not (differences := compare({"growth": False, **read_json(self._run)}, run)):
             return True
-        if holds_work(self.partial):
+        if done_batches(self.partial):
             raise InputError(
                 f"{self.path} holds a different unfinished run ({differences}); choose another --out, or --restart"
             )

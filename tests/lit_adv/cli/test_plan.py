@@ -73,6 +73,8 @@ def test_shortened_leaves_the_attack_alone() -> None:
 
 def test_words() -> None:
     assert [span(8.4), span(89.9), span(90.1), span(7260)] == ["8 s", "90 s", "2 min", "2 h 1 min"]
-    needs = describe_needs(2**20, 3, 100 * 2**20)
+    needs = describe_needs(2**20, 1, 3, False, 100 * 2**20)
     assert needs.startswith("memory: about 132 MiB a process")
     assert "up to 64 MiB while it runs, 8 MiB at last" in needs
+    assert "memory: about 292 MiB a process" in (grown := describe_needs(2**20, 2 * 3, 3, True, 100 * 2**20))
+    assert "up to 384 MiB while it runs, 56 MiB at last" in grown

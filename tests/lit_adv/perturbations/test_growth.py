@@ -6,18 +6,20 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from torch import Tensor
 
 from lit_adv.errors import InputError
+from lit_adv.files import sha256
 from lit_adv.perturbations.exact_mean import ExactMean
 from lit_adv.perturbations.growth import GROUPS, GROWTH, Cells, Growth, levels
 
 
-def grown(deltas: Tensor, seed: int = 0, without: int | None = None) -> Growth:
+def grown(deltas: Tensor, seed: int = 0, without: int | None = None, bits: int = 40) -> Growth:
     """From δ `[m, n, N, C, H, W]`, added in an order of its own; `without` is a model that failed."""
     models, copies, images = deltas.shape[:3]
     cells = Cells(models, copies, seed)
-    mean = ExactMean((len(cells) * images, *deltas.shape[3:]), models * copies)
+    mean = ExactMean((len(cells) * images, *deltas.shape[3:]), models * copies, bits)
     each = torch.cartesian_prod(torch.arange(models), torch.arange(copies), torch.arange(images))
     each = each[torch.randperm(len(each), generator=torch.Generator().manual_seed(1))]
     for some in each[each[:, 0] != (-1 if without is None else without)].split(7):
@@ -48,13 +50,14 @@ def test_averages_are_those_of_the_groups_models_and_first_copies(models: int, c
             assert torch.allclose(average, deltas[members, :n].mean((0, 1)), atol=1e-6)
 
 
-def test_all_cells_are_the_average_of_eq_4_1_bit_for_bit() -> None:
-    deltas = torch.randn(12, 3, 2, 1, 2, 2, generator=torch.Generator().manual_seed(0))
-    plain = ExactMean((2, 1, 2, 2), 36)
+@pytest.mark.parametrize(("bits", "size"), [(40, 1.0), (80, 1.0), (80, 1e-15)])
+def test_all_cells_are_the_average_of_eq_4_1_bit_for_bit(bits: int, size: float) -> None:
+    deltas = size * torch.randn(12, 3, 2, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+    plain = ExactMean((2, 1, 2, 2), 36, bits)
     for model in deltas:
         for copy in model:
             plain.add(torch.arange(2), copy)
-    growth = grown(deltas)
+    growth = grown(deltas, bits=bits)
     assert torch.equal(growth.overall().total, plain.total)
     assert torch.equal(growth.averages(12, 3)[0], plain.mean())
 
@@ -82,7 +85,7 @@ def test_the_order_of_models_is_the_seeds() -> None:
 
 
 def test_kept_on_disk(tmp_path: Path) -> None:
-    growth = grown(torch.randn(3, 2, 2, 1, 2, 2, generator=torch.Generator().manual_seed(0)))
+    growth = grown(torch.randn(3, 2, 2, 1, 2, 2, generator=torch.Generator().manual_seed(0)), bits=80)
     checksum = growth.save(tmp_path)
     again = Growth.load(tmp_path, checksum)
     assert again.cells == growth.cells
@@ -94,3 +97,12 @@ def test_kept_on_disk(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "elsewhere"):
         with pytest.raises(InputError, match="is missing or not the file"):
             Growth.load(folder, checksum)
+
+
+def test_a_file_of_before_there_were_words(tmp_path: Path) -> None:
+    growth = grown(torch.randn(3, 2, 2, 1, 2, 2, generator=torch.Generator().manual_seed(0)))
+    about = torch.tensor([3, 2, 0])
+    save_file({"total": growth.total[0].clone(), "count": growth.count, "cells": about}, tmp_path / GROWTH)
+    again = Growth.load(tmp_path, sha256(tmp_path / GROWTH))
+    assert torch.equal(again.total, growth.total)
+    assert torch.equal(again.overall().mean(), growth.overall().mean())

@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from lit_adv.errors import InputError
-from lit_adv.perturbations.partial_sums import State, added_up, holds_work, load_state, merge_states, save_state
+from lit_adv.perturbations.partial_sums import State, added_up, done_batches, load_state, merge_states, save_state
 
 
 def state(value: int, *batches: int) -> State:
     done = torch.zeros(6, dtype=torch.uint8)
     done[list(batches)] = 1
     total, count = torch.full((2, 1, 2, 2), value), torch.tensor([value, value])
-    return {"total": total, "count": count, "done": done, "checksum": done.long() * value}
+    return {"total": total, "count": count, "done": done, "checksum": done.long() * value, "zeros": count.clone()}
 
 
 def merged(partial: Path) -> State:
@@ -36,6 +36,7 @@ def test_processes_then_starts_add_up(tmp_path: Path) -> None:
     assert second["count"].tolist() == [111, 111]
     assert second["done"].all()
     assert second["checksum"].tolist() == [1, 100, 100, 10, 10, 100]
+    assert second["zeros"].tolist() == [111, 111]
 
 
 def test_a_crash_before_deleting_counts_nothing_twice(tmp_path: Path) -> None:
@@ -69,19 +70,19 @@ def test_beginning_anew_keeps_the_number_going(tmp_path: Path) -> None:
 
 
 def test_what_counts_as_work(tmp_path: Path) -> None:
-    assert not holds_work(tmp_path)
+    assert not done_batches(tmp_path)
     save_state(tmp_path / "merged-2.safetensors", state(0))
     (tmp_path / "start-0-process-0.safetensors").write_bytes(b"left over from a crash, and damaged")
     save_state(tmp_path / "start-1-process-0.safetensors", state(7, 2))
-    assert not holds_work(tmp_path)
+    assert not done_batches(tmp_path)
     save_state(tmp_path / "start-2-process-1.safetensors", state(7, 2))
-    assert holds_work(tmp_path)
+    assert done_batches(tmp_path)
     (tmp_path / "merged-2.safetensors").write_bytes(b"damaged")
     with pytest.raises(InputError, match=r"merged-2.safetensors is damaged"):
-        holds_work(tmp_path)
+        done_batches(tmp_path)
 
 
 def test_sums_of_another_version(tmp_path: Path) -> None:
     save_state(tmp_path / "merged-1.safetensors", {"done": torch.zeros(6, dtype=torch.uint8)})
-    with pytest.raises(InputError, match=r"merged-1.safetensors is damaged: it lacks checksum"):
+    with pytest.raises(InputError, match=r"another version of lit-adv, it lacks checksum; begin anew with --restart"):
         merge_states(tmp_path, state(0))

@@ -33,6 +33,7 @@ def state(*done: int, value: int = 1) -> State:
         "count": torch.full((2,), len(done)),
         "done": torch.tensor([int(number in done) for number in range(4)], dtype=torch.uint8),
         "checksum": torch.zeros(4, dtype=torch.int64),
+        "zeros": torch.zeros(3, dtype=torch.int64),
     }
 
 
@@ -153,13 +154,23 @@ def test_a_finished_set_without_failed_models(tmp_path: Path) -> None:
         opened(tmp_path)
 
 
-def test_restart_deletes_what_is_there(tmp_path: Path) -> None:
+def test_restart_deletes_what_is_there_and_says_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     begun(tmp_path, 0)
     finished(tmp_path)
     for name in (GROWTH, EVALUATION):
         (tmp_path / name).write_text("")
+    capsys.readouterr()
     assert not opened(tmp_path, OTHER, restart=True).done.any()
+    said = "a finished set (manifest.json, perturbations.safetensors, growth.safetensors, evaluation.json) and an "
+    assert f"{tmp_path}: {said}unfinished run with 1 batches done (partial)" in capsys.readouterr().err
     assert not {MANIFEST, TENSORS, GROWTH, EVALUATION} & {path.name for path in tmp_path.iterdir()}
+
+
+def test_restart_of_damaged_sums(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = begun(tmp_path, 0)
+    folder.state_file(1, 0).write_bytes(b"damaged")
+    assert not opened(tmp_path, restart=True).done.any()
+    assert "damaged sums of an unfinished run" in capsys.readouterr().err
 
 
 def test_what_only_an_unfinished_run_needs_is_removed(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def delta(number: int) -> Tensor:
 
 
 def filled(growth: bool, numbers: range = range(len(PLAN))) -> RunSums:
-    sums = RunSums(PLAN, SHAPE, 0, growth)
+    sums = RunSums(PLAN, SHAPE, 0, growth, 40)
     for number in numbers:
         sums.add(batch(number), delta(number))
     return sums
@@ -62,8 +62,22 @@ def test_a_bad_perturbation_changes_nothing() -> None:
 
 
 def test_saved_sums_go_on() -> None:
-    sums = RunSums(PLAN, SHAPE, 0, growth=True)
+    sums = RunSums(PLAN, SHAPE, 0, growth=True, fraction_bits=40)
     sums.load({name: tensor.clone() for name, tensor in filled(True, range(2)).state().items()})
     sums.add(batch(2), delta(2))
     for name, tensor in filled(True).state().items():
         assert torch.equal(sums.state()[name], tensor)
+
+
+def test_zeros_are_counted_for_each_model_and_taken_off_again() -> None:
+    sums = filled(False, range(2))
+    zero = delta(2)
+    zero[[0, 1, 5]] = 0.0
+    zero[6] = 2.0**-41  # rounds to 0
+    zero[7] = 2.0**-40
+    sums.add(batch(2), zero)
+    assert sums.zeros.tolist() == [0, 0, 0, 0, 2, 2]
+    again = RunSums(PLAN, SHAPE, 0, False, 40)
+    again.load(sums.state())
+    again.subtract(batch(2), zero)
+    assert again.zeros.tolist() == [0] * 6
