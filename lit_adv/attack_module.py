@@ -122,7 +122,7 @@ class AttackModule(pl.LightningModule):
         if widest(self.device) != torch.float64:
             rank_zero_warn(
                 f"this {self.device.type} has no float64: calibration (Eq. 4.2) and losses are in float32 here, so "
-                "that f(x) is met up to about 1e-7 of the logits only, and the loss of very sure images saturates"
+                "that f(x) is met only up to about 1e-7 of the logits"
             )
         gc.freeze()  # else looking for cycles between two models takes longer than loading one
 

@@ -12,7 +12,7 @@ from callbacks.end_launched import EndLaunched
 from callbacks.perturbation_average import PerturbationAverage
 from callbacks.run_description import attack_and_data
 from lit_adv.attack_module import AttackModule
-from lit_adv.cli.launch import refuse_launch
+from lit_adv.cli.launch import end_with_launcher, refuse_launch
 from lit_adv.configs import expand
 from lit_adv.errors import InputError
 from lit_adv.processes import process_number
@@ -32,6 +32,7 @@ def lightning(words: list[str]) -> None:
         InputError: an option makes no sense, or the run cannot be made.
         AlreadyDone: the run is finished already.
     """
+    end_with_launcher()
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # the batches are made in memory
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch

@@ -7,6 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import psutil
 import pytest
 from lightning_fabric.utilities import rank_zero_only
 
@@ -113,3 +114,14 @@ def test_a_port_in_use_leaves_no_process(zoo: Zoo, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == f"lit-adv: MASTER_PORT {port} is in use; choose another, or leave it out"
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.soak
+def test_the_first_process_killed_before_the_others_know_it_leaves_none(zoo: Zoo, tmp_path: Path) -> None:
+    words = ["predict", "--config", "mnist-nmm-bim", "--zoo", str(zoo.path), "--out", str(tmp_path), *BIM, *TWO]
+    command = [sys.executable, "-m", "lit_adv", *words]
+    first = subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
+    while not psutil.Process(first.pid).children():
+        assert first.poll() is None
+    first.kill()
+    first.communicate(timeout=120)  # returns once nobody holds the pipe
