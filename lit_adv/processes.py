@@ -1,6 +1,8 @@
 """Processes of one run: messages among them, and watch over those launched."""
 
 import json
+import os
+import signal
 import subprocess
 import threading
 import time
@@ -19,6 +21,25 @@ GIVEN_UP: Final = 60.0
 """Seconds after which a process without a sign of life is taken for dead."""
 LAST_SAVE: Final = 10.0
 """Seconds that a launched process has for its last save."""
+LAUNCHER: Final = "LIT_ADV_LAUNCHER"
+"""Variable by which a launched process knows the number of the one that launched it; set while that launches."""
+
+
+def end_with_launcher() -> None:
+    """Lets a process that was launched by another, see `LAUNCHER`, end with a last save when that has gone.
+
+    Before the processes share a store, it would wait for the first one for half an hour.
+    """
+    if (launcher := os.environ.pop(LAUNCHER, None)) is not None:
+        threading.Thread(target=_watch, args=(int(launcher),), daemon=True).start()
+
+
+def _watch(launcher: int) -> None:
+    while os.getppid() == launcher:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GIVEN_UP)
+    os._exit(128 + signal.SIGTERM)
 
 
 def process_number() -> int:

@@ -1,10 +1,7 @@
-"""Launches of several processes: what keeps them from finding each other, and what ends them together."""
+"""Launch environments: what keeps the processes of a run from finding each other."""
 
 import os
-import signal
 import socket
-import threading
-import time
 from typing import Final
 
 import pytorch_lightning as pl
@@ -13,30 +10,8 @@ from lightning_fabric.utilities import rank_zero_only
 from pytorch_lightning.strategies import DDPStrategy
 
 from lit_adv.errors import InputError
-from lit_adv.processes import GIVEN_UP
 
-LAUNCHER: Final = "LIT_ADV_LAUNCHER"
-"""Variable by which launched processes know the number of the process that launched them."""
 LAST_PORT: Final = 65535
-
-
-def end_with_launcher() -> None:
-    """Lets a process that Lightning launched end, with a last save, when the one that launched it has gone.
-
-    Its own signs of that come late: before the processes share a store, it would wait half an hour for the first.
-    """
-    launcher = os.environ.get(LAUNCHER)
-    if launcher is not None and launcher != str(os.getpid()):
-        threading.Thread(target=_watch, args=(int(launcher),), daemon=True).start()
-    os.environ[LAUNCHER] = str(os.getpid())
-
-
-def _watch(launcher: int) -> None:
-    while os.getppid() == launcher:
-        time.sleep(1)
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(GIVEN_UP)
-    os._exit(128 + signal.SIGTERM)
 
 
 def refuse_launch(trainer: pl.Trainer) -> None:

@@ -12,10 +12,10 @@ from callbacks.end_launched import EndLaunched
 from callbacks.perturbation_average import PerturbationAverage
 from callbacks.run_description import attack_and_data
 from lit_adv.attack_module import AttackModule
-from lit_adv.cli.launch import end_with_launcher, refuse_launch
+from lit_adv.cli.launch import refuse_launch
 from lit_adv.configs import expand
 from lit_adv.errors import InputError
-from lit_adv.processes import process_number
+from lit_adv.processes import end_with_launcher, process_number
 from lit_adv.trainer_options import refuse_options
 
 PARSER: Final = {"exit_on_error": False, "allow_abbrev": False}
@@ -129,18 +129,18 @@ class Command(LightningCLI):
                 processes = None if chosen.plan == "run" else chosen.plan
                 dry_run(module, data, self.trainer, processes, growth)
             raise SystemExit(0)
-        self._record("PredictRun")
+        self._prepare("PredictRun")
 
     def before_test(self) -> None:
         self._check_trainer()
-        self._record("TestRun")
+        self._prepare("TestRun")
 
     def _check_trainer(self) -> None:
         refuse_options(self.trainer)
         refuse_launch(self.trainer)
-        self.trainer.callbacks.append(EndLaunched())  # type: ignore[attr-defined]
 
-    def _record(self, callback: Literal["PredictRun", "TestRun"]) -> None:
+    def _prepare(self, callback: Literal["PredictRun", "TestRun"]) -> None:
+        self.trainer.callbacks.append(EndLaunched())  # type: ignore[attr-defined]
         chosen = self.config[self.subcommand]
         if chosen.wandb is None and chosen.wandb_group is None:
             return
