@@ -30,8 +30,8 @@ def end_with_launcher() -> None:
 
     Before the processes share a store, it would wait for the first one for half an hour.
     """
-    if (launcher := os.environ.pop(LAUNCHER, None)) is not None:
-        threading.Thread(target=_watch, args=(int(launcher),), daemon=True).start()
+    if (launcher := os.environ.pop(LAUNCHER, None)) not in (None, str(os.getpid())):
+        threading.Thread(target=_watch, args=(int(launcher or 0),), daemon=True).start()
 
 
 def _watch(launcher: int) -> None:
