@@ -30,8 +30,9 @@ def end_with_launcher() -> None:
 
     Before the processes share a store, it would wait for the first one for half an hour.
     """
-    if (launcher := os.environ.pop(LAUNCHER, None)) not in (None, str(os.getpid())):
-        threading.Thread(target=_watch, args=(int(launcher or 0),), daemon=True).start()
+    itself = str(os.getpid())
+    if (launcher := os.environ.pop(LAUNCHER, itself)) != itself:
+        threading.Thread(target=_watch, args=(int(launcher),), daemon=True).start()
 
 
 def _watch(launcher: int) -> None:
