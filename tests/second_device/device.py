@@ -200,6 +200,12 @@ class Backend:
     def manual_seed_all(self, seed: int) -> None:
         """Does nothing: random numbers are drawn from the CPU's generator."""
 
+    def get_rng_state(self, device: Any = None) -> Tensor:
+        return torch.get_rng_state()
+
+    def set_rng_state(self, state: Tensor, device: Any = None) -> None:
+        torch.set_rng_state(state)
+
     def get_amp_supported_dtype(self) -> list[torch.dtype]:
         return [torch.bfloat16, torch.float16]
 

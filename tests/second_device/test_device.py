@@ -125,6 +125,9 @@ def test_random_numbers(device: torch.device) -> None:
     assert drawn() != first
     torch.manual_seed(1)
     assert drawn() == first
+    with torch.random.fork_rng([0], device_type=device.type):
+        following = drawn()
+    assert drawn() == following
     with pytest.raises(RuntimeError, match=f"Expected a '{device.type}' device type for generator but found 'cpu'"):
         torch.rand(3, device=device, generator=torch.Generator())
     if device.type == NAME:
