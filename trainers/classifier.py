@@ -8,6 +8,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchmetrics.classification import MulticlassAccuracy
 
+from lit_adv.errors import InputError
+from lit_adv.models.finite import broken_rows
+from trainers.checkpoint import not_finite
+
+
+class Diverged(InputError):
+    """A training whose loss, weights or logits are no longer finite."""
+
 
 class Classifier(pl.LightningModule):
     """Classifier trained by SGD with Nesterov momentum and a one-cycle learning rate (Smith & Topin 2019).
@@ -40,20 +48,42 @@ class Classifier(pl.LightningModule):
         self.accuracy = MulticlassAccuracy(classes, average="micro")
         self.train_accuracy = MulticlassAccuracy(classes, average="micro")
 
+    def on_train_epoch_start(self) -> None:
+        self.losses = torch.zeros((), device=self.device)
+
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, labels = batch
         images = moved_and_mirrored(images) if self.augment else images
         logits = self.network(images.contiguous(memory_format=torch.channels_last))
         loss = functional.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+        self.losses += loss.detach()
         if self.trainer.loggers:
             self.train_accuracy(logits, labels)
             self.log("train_loss", loss, on_step=True, on_epoch=False)
             self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True)
         return loss
 
+    def on_train_epoch_end(self) -> None:
+        """Ends a training that diverged, before its checkpoint is written.
+
+        Raises:
+            Diverged: the loss of a step, or a weight, is NaN or infinite.
+        """
+        broken = ["the loss"] if not self.losses.isfinite() else not_finite(self.state_dict())
+        if broken:
+            raise Diverged(f"{broken[0]} is not finite in epoch {self.current_epoch + 1} of {self.trainer.max_epochs}")
+
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Counts the right answers.
+
+        Raises:
+            Diverged: some of the logits are NaN or infinite.
+        """
         images, labels = batch
-        self.accuracy(self.network(images), labels)
+        logits = self.network(images)
+        if broken_rows(logits):
+            raise Diverged("logits of test images are not finite after the last epoch")
+        self.accuracy(logits, labels)
         self.log("accuracy", self.accuracy, on_epoch=True)
 
     def configure_optimizers(self) -> Any:

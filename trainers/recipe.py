@@ -2,11 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from lit_adv.errors import InputError
 from lit_adv.zoo.model_spec import ModelSpec
+
+SEEDS_PER_ZOO: Final = 1_000_000
+"""Model i of the zoo of seed s is initialised with s·1,000,000 + i, so that zoos of different seeds share no model."""
+LARGEST_SEED: Final = 2**63 // SEEDS_PER_ZOO - 1
+"""Largest seed of a zoo; torch's are below 2⁶³."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +48,12 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name, least in (("seed", 0), ("epochs", 1), ("batch_size", 1), ("weight_decay", 0), ("label_smoothing", 0)):
-            if not getattr(self, name) >= least:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be at least {least}")
-        if not self.learning_rate > 0:
-            raise InputError(f"learning_rate is {self.learning_rate}; it must be above 0")
+            if not least <= getattr(self, name) < inf:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be a finite number of at least {least}")
+        if self.seed > LARGEST_SEED:
+            raise InputError(f"seed is {self.seed}; it must be at most {LARGEST_SEED}")
+        if not 0 < self.learning_rate < inf:
+            raise InputError(f"learning_rate is {self.learning_rate}; it must be above 0, and finite")
         if not self.label_smoothing < 1:
             raise InputError(f"label_smoothing is {self.label_smoothing}; it must be below 1")
 
@@ -57,9 +65,12 @@ class ModelPlan:
     Attributes:
         name: name in the zoo.
         role: `source` or `test`.
-        number: position among the zoo's seeds.
+        number: position among the zoo's seeds, below `SEEDS_PER_ZOO`.
         architecture: name of the architecture, see `lit_adv.models.build.build`.
         arguments: keyword arguments of the architecture.
+
+    Raises:
+        InputError: the number is out of range.
     """
 
     name: str
@@ -67,6 +78,10 @@ class ModelPlan:
     number: int
     architecture: str
     arguments: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.number >= SEEDS_PER_ZOO:
+            raise InputError(f"a zoo has at most {SEEDS_PER_ZOO:,} models of a kind")
 
 
 def difference(spec: ModelSpec, recipe: Recipe, model: ModelPlan) -> str | None:

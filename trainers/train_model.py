@@ -25,11 +25,9 @@ from lit_adv.tracking.records import Experiment, version_settings
 from lit_adv.tracking.wandb_run import recorded_fit
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import Zoo
+from trainers.checkpoint import NAME, usable_checkpoint
 from trainers.classifier import Classifier
-from trainers.recipe import ModelPlan, Recipe
-
-SEEDS_PER_ZOO = 1_000_000
-"""Model i of the zoo of seed s is initialised with s·1,000,000 + i, so that zoos of different seeds share no model."""
+from trainers.recipe import SEEDS_PER_ZOO, ModelPlan, Recipe
 
 
 def train_model(
@@ -49,6 +47,9 @@ def train_model(
         out: folder of the zoo.
         device: number of the GPU, modulo the number of GPUs; unused without one.
         experiment: W&B project of the record; by default there is no record.
+
+    Raises:
+        Diverged: loss, weights or logits are no longer finite; nothing of the model is written.
     """
     if experiment is None:
         return _train(recipe, model, data, out, device, False)
@@ -91,13 +92,12 @@ def _train(
         logger=logger,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[EpochLine(model.name), ModelCheckpoint(unfinished, "epoch", save_top_k=1)],
+        callbacks=[EpochLine(model.name), ModelCheckpoint(unfinished, NAME, save_top_k=1)],
     )
-    last = unfinished / "epoch.ckpt"
     trainer.fit(
         classifier,
         image_batches(data.train_images, data.train_labels, recipe.batch_size, shuffle=True),
-        ckpt_path=last if last.is_file() else None,
+        ckpt_path=usable_checkpoint(unfinished, classifier),
         weights_only=True,
     )
     [scores] = trainer.test(

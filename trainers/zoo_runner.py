@@ -8,9 +8,10 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
+from filelock import FileLock, Timeout
 from torch import multiprocessing
 
 from datamodules.labelled import Labelled
@@ -23,8 +24,12 @@ from lit_adv.tracking.records import Experiment
 from lit_adv.tracking.wandb_run import is_offline, say_where
 from lit_adv.zoo.model_spec import read_spec
 from lit_adv.zoo.zoo import Zoo
+from trainers.classifier import Diverged
 from trainers.recipe import ModelPlan, Recipe, difference, is_finished
 from trainers.train_model import train_model
+
+LOCK: Final = ".training.lock"
+"""File in a zoo's folder that a training holds; its end, however it comes, frees it."""
 
 
 def train_zoo(
@@ -38,7 +43,7 @@ def train_zoo(
     """Trains the models that are not in `out` yet.
 
     Finished models are not changed, and a model's training continues after its last whole epoch. So an interrupted run
-    continues where it stopped, and a zoo can grow.
+    continues where it stopped, and a zoo can grow. A model whose training diverges is left out, the others are trained.
 
     Args:
         recipe: settings of the zoo.
@@ -49,8 +54,8 @@ def train_zoo(
         experiment: W&B project of each model's record; by default there is no record.
 
     Raises:
-        InputError: a number is below 1, an architecture is unknown, the data or the folder cannot be used, or `out`
-            holds models of another recipe.
+        InputError: a number is below 1, an architecture is unknown, the data or the folder cannot be used, `out`
+            holds models of another recipe, another training is at work there, or a model's training diverged.
     """
     if processes is not None and processes < 1:
         raise InputError(f"processes is {processes}; it must be at least 1")
@@ -70,6 +75,13 @@ def train_zoo(
     if todo:
         data = load()
         check_writable(out)
+        lock = FileLock(out / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise InputError(f"zoo {out}: another training is at work in it; wait for it, or stop it") from error
+        except OSError as error:
+            raise InputError(f"cannot write {out / LOCK}: {error.strerror or error}") from error
         arrays = [t.numpy() for t in (data.train_images, data.train_labels, data.test_images, data.test_labels)]
         workers = min(processes or torch.cuda.device_count() or cores(), len(todo))
         refused = multiprocessing.get_context("spawn").SimpleQueue()
@@ -80,7 +92,16 @@ def train_zoo(
             if refused.empty():
                 raise
             raise InputError(refused.get()) from error
+        finally:
+            lock.release()
+        if not refused.empty():
+            raise InputError(_lost(refused.get(), [model.name for model in todo if not is_finished(out, model.name)]))
     return Zoo.open(out)
+
+
+def _lost(first: str, names: list[str]) -> str:
+    others = f" (so did {len(names) - 1} more: {', '.join(names[:8])}{' …' * (len(names) > 8)})" if names[1:] else ""
+    return f"{first}{others}: not kept; train with a smaller learning_rate into another --out; all others are kept"
 
 
 def cores() -> int:
@@ -91,7 +112,8 @@ def cores() -> int:
 def _report_input_errors(rank: int, refused: "multiprocessing.SimpleQueue[str]", *arguments: Any) -> None:
     """Does a process's work, and puts an InputError's message in `refused`: `spawn` hands on only a traceback."""
     try:
-        _work(rank, *arguments)
+        if diverged := _work(rank, *arguments):
+            refused.put(diverged)
     except InputError as error:
         refused.put(str(error))
         raise
@@ -106,7 +128,8 @@ def _work(
     arrays: list[Any],
     out: Path,
     experiment: Experiment | None,
-) -> None:
+) -> str:
+    """Trains every `workers`-th model; returns how the first that diverged did so, or nothing."""
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     data = Labelled(*map(torch.from_numpy, arrays))  # as arrays: shared tensors would need a large /dev/shm
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
@@ -116,15 +139,22 @@ def _work(
         say_where(out)
     started = time.monotonic()
     mine = todo[rank::workers]
+    diverged = ""
     for position, model in enumerate(mine):
         begun = time.monotonic()
-        spec = train_model(recipe, model, data, out, rank, experiment)
+        try:
+            spec = train_model(recipe, model, data, out, rank, experiment)
+        except Diverged as error:
+            diverged = diverged or f"{model.name} diverged, {error}"
+            say(f"{model.name} diverged, {error}: not kept", sys.stdout)
+            continue
         left = (time.monotonic() - started) / (position + 1) * (len(mine) - position - 1)
         say(
             f"{spec.name} ({spec.role}): {100 * spec.training['accuracy']:.2f} % "
             f"of {len(data.test_labels)} test images, {time.monotonic() - begun:.0f} s, about {left:.0f} s left",
             sys.stdout,
         )
+    return diverged
 
 
 def _end_with(parent: int) -> None:

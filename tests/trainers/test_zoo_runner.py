@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from lit_adv.zoo.zoo import Zoo
 from tests.helpers import TINY_RECIPE
 from trainers import zoo_runner
 from trainers.mnist_zoo import mnist_models
-from trainers.zoo_runner import train_zoo
+from trainers.zoo_runner import LOCK, train_zoo
 
 
 def few_digits() -> Labelled:
@@ -74,3 +76,25 @@ def test_bad_recipes(name: str) -> None:
         mnist_models(4, width=0)
     with pytest.raises(InputError, match="learning_rate is 0"):
         replace(TINY_RECIPE, learning_rate=0)
+
+
+def test_a_second_training_in_the_folder_is_refused(zoo: Zoo, tmp_path: Path, in_this_process: None) -> None:
+    """While the first is at work; one that was killed leaves nothing in the way."""
+    out = tmp_path / "zoo"
+    shutil.copytree(zoo.path, out)
+    (out / "model-002.json").unlink()
+    before = sorted(out.iterdir())
+    hold = (
+        f"import filelock\nlock = filelock.FileLock({str(out / LOCK)!r})\nlock.acquire()\nprint(1, flush=True)\ninput()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", hold], **pipes) as first:
+        assert first.stdout
+        first.stdout.readline()
+        try:
+            with pytest.raises(InputError, match="another training is at work in it; wait for it, or stop it"):
+                train_zoo(TINY_RECIPE, mnist_models(4, width=2), few_digits, out, processes=1)
+        finally:
+            first.kill()
+    assert sorted(path for path in out.iterdir() if path.name != LOCK) == before
+    assert len(train_zoo(TINY_RECIPE, mnist_models(4, width=2), few_digits, out, processes=1).models) == 4

@@ -1,0 +1,52 @@
+"""The checkpoint from which a training continues, or which is set aside because it cannot be used."""
+
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from lit_adv.terminal import say
+
+NAME: Final = "epoch"
+"""Name of the checkpoint's file, without its ending."""
+PARTS: Final = {"state_dict", "optimizer_states", "lr_schedulers", "loops", "epoch", "global_step"}
+"""What Lightning needs of a checkpoint to continue."""
+
+
+def usable_checkpoint(folder: Path, module: nn.Module) -> Path | None:
+    """Returns the checkpoint of a training; None if there is none that can be used.
+
+    One that is damaged, of another network or not finite is renamed, and a line on standard error says so.
+
+    Args:
+        folder: of the unfinished training.
+        module: that is trained.
+    """
+    path = folder / f"{NAME}.ckpt"
+    if not path.is_file():
+        return None
+    if not (fault := _fault(path, module)):
+        return path
+    aside = path.with_name(f"{NAME}-damaged.ckpt")
+    path.replace(aside)
+    say(f"{path} {fault}: set aside as {aside.name}, this model's training begins anew")
+    return None
+
+
+def _fault(path: Path, module: nn.Module) -> str:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # torch.load meets damage with errors of every kind
+        return "is damaged, or holds more than tensors"
+    if not isinstance(content, dict) or not content.keys() >= PARTS or not isinstance(content["state_dict"], dict):
+        return "is no checkpoint of a training"
+    found, wanted = content["state_dict"], module.state_dict()
+    if {name: getattr(t, "shape", None) for name, t in found.items()} != {name: t.shape for name, t in wanted.items()}:
+        return "is of another network"
+    return "" if not not_finite(found) else f"holds {not_finite(found)[0]}, which is not finite"
+
+
+def not_finite(tensors: dict[str, Tensor]) -> list[str]:
+    """Returns the names of the tensors that hold NaN or infinite values."""
+    return [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
