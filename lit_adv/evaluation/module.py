@@ -1,5 +1,6 @@
 """The Lightning shell that judges a perturbation set with held-out models."""
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from lit_adv.arithmetic import arithmetic
 from lit_adv.errors import InputError
 from lit_adv.evaluation.evaluate import Rules, evaluation_of
 from lit_adv.evaluation.judge import check_epsilon, judge_says
@@ -118,4 +120,5 @@ class EvaluationModule(pl.LightningModule):
         }
         checksums = {spec.name: spec.checksum for spec in self.specs}
         tested = self.perturbations.subset(torch.cat(self._positions))
-        return evaluation_of(tested, self.rules, answers, checksums)
+        used = arithmetic(self.trainer.strategy.root_device)
+        return replace(evaluation_of(tested, self.rules, answers, checksums), arithmetic=used)

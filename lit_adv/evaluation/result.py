@@ -66,6 +66,7 @@ class Evaluation:
         perturbations_per_image: m·n.
         epsilon: ε of Eq. 4.3.
         seed: of the random noise.
+        arithmetic: settings of torch that the judges' logits depend on, see `lit_adv.arithmetic`; None if unknown.
         judges: by name.
     """
 
@@ -78,6 +79,7 @@ class Evaluation:
     perturbations_per_image: int
     epsilon: float
     seed: int = 0
+    arithmetic: Mapping[str, str] | None = None
     judges: Mapping[str, JudgeFigures]
 
     @classmethod

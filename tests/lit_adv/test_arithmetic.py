@@ -13,7 +13,8 @@ from lit_adv.attacks.calibration import calibration
 from lit_adv.cli import main
 from lit_adv.errors import InputError
 from lit_adv.evaluation.evaluate import evaluate
-from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.evaluation.result import Evaluation
+from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
 from lit_adv.zoo.zoo import Zoo
 from tests.helpers import BIM, predict, same
 
@@ -84,6 +85,7 @@ def test_an_older_lit_adv_s_finished_set_is_read_but_is_not_done_already(
     older(tmp_path / "manifest.json", "0.1.0")
     assert f"versions.lit-adv: 0.1.0 there, {__version__} here" in refused(capsys, zoo, tmp_path)
     main(["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(tmp_path)])
+    assert Evaluation.load(tmp_path / EVALUATION).arithmetic == arithmetic(CPU)
     assert PerturbationSet.load(tmp_path).manifest.threads == 0
     older(tmp_path / "manifest.json", None)
     assert f"versions.lit-adv: None there, {__version__} here" in refused(capsys, zoo, tmp_path)
