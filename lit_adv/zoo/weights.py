@@ -2,14 +2,18 @@
 
 import pickle
 from pathlib import Path
+from typing import Final
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lit_adv.errors import InputError
+from lit_adv.logits import short
 
 ENDINGS = (".safetensors", ".pth", ".pt")
+PARALLEL: Final = "module."
+"""Start of the names that torch's `DataParallel` and `DistributedDataParallel` give."""
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -38,23 +42,59 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 def _is_weight(item: tuple[object, object]) -> bool:
     name, tensor = item
-    return isinstance(name, str) and isinstance(tensor, Tensor) and not (tensor.is_complex() or tensor.is_meta)
+    if not isinstance(name, str) or not isinstance(tensor, Tensor):
+        return False
+    return tensor.layout == torch.strided and not (tensor.is_complex() or tensor.is_meta)
 
 
 def put_weights(network: nn.Module, tensors: dict[str, Tensor], path: Path, architecture: str) -> None:
     """Copies tensors into a network; their names and shapes must be exactly the network's.
 
+    Floating-point numbers must have 16 bits or more and be finite; only a network's own integers are taken from
+    integers. `module.` before every name, as `DataParallel` writes it, is left out.
+
     Raises:
         InputError: they are not.
     """
+    own = network.state_dict()
+    if not any(name.startswith(PARALLEL) for name in own) and all(name.startswith(PARALLEL) for name in tensors):
+        tensors = {name.removeprefix(PARALLEL): tensor for name, tensor in tensors.items()}
+    for name in own.keys() & tensors.keys():
+        if fault := _fault(tensors[name], own[name].dtype):
+            raise InputError(f"{path} does not fit {architecture}: {name} {fault}")
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise InputError(f"{path} does not fit {architecture}: {_short(error)}") from error
+        raise InputError(f"{path} does not fit {architecture}: {_difference(own, tensors) or _short(error)}") from error
+
+
+def _fault(tensor: Tensor, wanted: torch.dtype) -> str:
+    if tensor.is_floating_point() != wanted.is_floating_point or tensor.dtype == torch.bool != wanted:
+        return f"is {short(tensor.dtype)}, the network has {short(wanted)} there; quantized weights cannot be used"
+    if not wanted.is_floating_point:
+        return ""
+    if tensor.dtype.itemsize < 2:
+        return f"is {short(tensor.dtype)}; weights must have 16 bits or more"
+    return "" if tensor.to(wanted).isfinite().all() else "holds NaN or infinite values; such a network is of no use"
+
+
+def _difference(own: dict[str, Tensor], tensors: dict[str, Tensor]) -> str:
+    """Says which names are missing or unknown, or else which shape is another."""
+    missing, unknown = ([n for n in a if n not in b] for a, b in ((own, tensors), (tensors, own)))
+    parts = [f"it lacks {_few(missing)}"] * bool(missing) + [f"it has unknown {_few(unknown)}"] * bool(unknown)
+    shapes = (
+        f"{name} is {list(tensor.shape)}, the network's is {list(own[name].shape)}"
+        for name, tensor in tensors.items()
+        if name in own and tensor.shape != own[name].shape
+    )
+    return "; ".join(parts) or next(shapes, "")
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _short(error: Exception) -> str:
-    """Puts an error on one line of at most 200 characters, without its heading `Error(s) in loading …`."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = " ".join(lines[1:] if len(lines) > 1 and lines[0].startswith("Error(s)") else lines)
+    """Puts an error on one line of at most 200 characters."""
+    text = " ".join(str(error).split())
     return text if len(text) <= 200 else f"{text[:200]}…"

@@ -150,7 +150,7 @@ def test_a_folder_of_that_name_does_not_hide_a_packaged_zoo(tmp_path: Path, monk
 
 def test_weights_of_another_architecture_or_changed_since(folder: Path) -> None:
     entry = {"name": "resnet20_cifar10", "weights": "other.pt"}
-    with pytest.raises(InputError, match=r"other\.pt does not fit resnet20_cifar10 \(resnet20_cifar10\): Missing key"):
+    with pytest.raises(InputError, match=r"other\.pt does not fit resnet20_cifar10 \(resnet20_cifar10\): it lacks"):
         Zoo.open(write(folder, sources=[entry])).models[0].load()
     zoo = Zoo.open(write(folder, sources=["resnet20_cifar10"]))
     torch.save({}, folder / "resnet20_cifar10.pth")
