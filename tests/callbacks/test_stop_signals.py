@@ -100,3 +100,20 @@ def test_handlers_that_others_have_set_in_between() -> None:
         send(signal.SIGTERM)
     signal.signal(signal.SIGTERM, before)
     stop.end()
+
+
+def at_once() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    send(*SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def test_two_at_the_same_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python complains of a signal that came before it was set to be ignored, in a traceback that it does not raise."""
+    unraisable: list[object] = []
+    monkeypatch.setattr("sys.unraisablehook", unraisable.append)
+    with StopSignals() as stop:
+        with pytest.raises(SystemExit):
+            at_once()
+        assert stop.number in SIGNALS
+    assert not unraisable
