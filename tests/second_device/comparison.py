@@ -7,7 +7,10 @@ from torch.nn import functional
 from tests.second_device.device import NAME
 
 NEARLY = 0.99
-"""Least cosine to the CPU's perturbation on CUDA, where kernels round in their own ways."""
+"""Least cosine to the CPU's perturbation where the simulated device computes in float32 and the CPU in float64."""
+ALIKE = 0.9
+"""Least cosine on CUDA, which rounds in its own ways: the last bit decides which of several equal pixels is the
+largest, and so gets the gradient."""
 
 
 def agree(found: Tensor, expected: Tensor, device: torch.device, bits: bool = True) -> bool:
@@ -23,4 +26,6 @@ def agree(found: Tensor, expected: Tensor, device: torch.device, bits: bool = Tr
     if device.type == NAME and bits:
         return torch.equal(found, expected)
     assert found.isfinite().all()
-    return float(functional.cosine_similarity(found.flatten().double(), expected.flatten().double(), 0)) > NEARLY
+    return float(functional.cosine_similarity(found.flatten().double(), expected.flatten().double(), 0)) > (
+        NEARLY if device.type == NAME else ALIKE
+    )
