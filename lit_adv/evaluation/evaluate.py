@@ -14,7 +14,6 @@ from lit_adv.evaluation.judge import check_epsilon, judge_says
 from lit_adv.evaluation.recognizability import judge_input, predicted_class
 from lit_adv.evaluation.result import MEASURES, Evaluation, JudgeFigures, Measure
 from lit_adv.evaluation.strength import adversarial_example, random_noise
-from lit_adv.logits import refuse_autocast
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 
 BATCH_SIZE = 256
@@ -94,7 +93,6 @@ def judge_logits(
     Raises:
         InputError: autocast is on, or some of the logits are NaN or infinite.
     """
-    refuse_autocast(device or perturbations.image.device)
     found = []
     for rows in torch.arange(len(perturbations.label)).split(batch_size):
         image, perturbation = (x[rows].to(device) for x in (perturbations.image, perturbations.perturbation))
