@@ -23,7 +23,7 @@ from lit_adv.terminal import say
 from lit_adv.tracking.records import Experiment
 from lit_adv.tracking.wandb_run import is_offline, say_where
 from lit_adv.zoo.model_spec import read_spec
-from lit_adv.zoo.zoo import Zoo
+from lit_adv.zoo.zoo import Zoo, manifests
 from trainers.classifier import Diverged
 from trainers.recipe import ModelPlan, Recipe, difference, is_finished
 from trainers.train_model import train_model
@@ -60,6 +60,8 @@ def train_zoo(
     if processes is not None and processes < 1:
         raise InputError(f"processes is {processes}; it must be at least 1")
     data_set = DATA_SETS[recipe.data]
+    if out.is_dir() and manifests(out):
+        Zoo.open(out)  # what is wrong in it is said before the work, not after it
     todo = []
     for model in models:
         if not is_finished(out, model.name):

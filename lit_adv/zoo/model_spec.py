@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from torch import nn
 
@@ -13,6 +13,9 @@ from lit_adv.models.build import build, check_fit, prepare
 from lit_adv.models.skip_init import SkipInit
 from lit_adv.zoo.pytorchcv_store import at_hand, fetch, published
 from lit_adv.zoo.weights import put_weights, read_weights
+
+FOREIGN: Final = "restore it if it was one; otherwise move it out of the zoo's folder"
+"""Advice about a JSON file that is no manifest of a model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +109,8 @@ def read_spec(path: Path) -> ModelSpec:
     Raises:
         InputError: it is damaged or lacks fields of `ModelSpec`.
     """
-    content = read_json(path)
     try:
+        content = read_json(path)
         tuples = {name: tuple(content[name]) for name in ("image_shape", "mean", "std")}
         spec = ModelSpec(**{**content, **tuples, "weights": path.with_suffix(".safetensors")})
         numbers = [spec.classes, spec.macs, *spec.image_shape]
@@ -118,6 +121,8 @@ def read_spec(path: Path) -> ModelSpec:
             or spec.training["recipe"] is None
         ):
             raise TypeError("a field has a value of the wrong kind")
+    except InputError as error:
+        raise InputError(f"{error}; {FOREIGN}") from error
     except (TypeError, KeyError) as error:
-        raise InputError(f"{path} is no model manifest: {error}; delete it and train the model again") from error
+        raise InputError(f"{path} is no model manifest: {error}; {FOREIGN}") from error
     return spec

@@ -49,14 +49,15 @@ class Zoo:
             path: folder, zoo file, or name of a packaged zoo file (`cifar10`, `imagenet`).
 
         Raises:
-            InputError: there is no such zoo, it holds no finished model, or a specification is damaged.
+            InputError: there is no such zoo, it holds no finished model or one twice, or a specification is damaged.
         """
         packaged = ZOOS / f"{path}.yaml"
-        if path.is_dir() and (not packaged.is_file() or any(path.glob("*.json"))):
+        if path.is_dir() and (not packaged.is_file() or manifests(path)):
             return _open_folder(path)
         if path.is_file() or packaged.is_file():
             file = path if path.is_file() else packaged
             zoo = cls(path, *read_zoo_file(file))
+            _refuse_copies(path, zoo.models, [spec.name for spec in zoo.models])
             zoo.named([spec.name for spec in zoo.models])
             if zoo.single is not None:
                 zoo.named([zoo.single])
@@ -133,11 +134,44 @@ class Zoo:
         return finished
 
 
+def manifests(folder: Path) -> list[Path]:
+    """Finds the manifests in a folder; hidden files, which some systems put beside copied ones, are none."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == ".json" and not path.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"cannot read zoo {folder}: {error.strerror or error}") from error
+
+
 def _open_folder(folder: Path) -> Zoo:
-    manifests = sorted(folder.glob("*.json"))
-    if not manifests:
+    found = manifests(folder)
+    if not found:
         raise InputError(
             f"zoo {folder}: no finished model in it; train some with scripts/train_mnist_zoo.py or "
             "train_cifar10_zoo.py, or give a zoo file that lists the weights in it"
         )
-    return Zoo(folder, tuple(read_spec(path) for path in manifests))
+    models = tuple(read_spec(path) for path in found)
+    _refuse_copies(folder, models, [path.name for path in found])
+    return Zoo(folder, models)
+
+
+def _refuse_copies(zoo: Path, models: Sequence[ModelSpec], places: Sequence[str]) -> None:
+    """Refuses two models of one name, and two of one role that are one function: it would count twice in an average.
+
+    A source may also be a test model under another name: evaluations mark such a judge as a white box.
+
+    Args:
+        zoo: folder or file, for messages.
+        models: the models.
+        places: the name by which a message calls each of them.
+    """
+    names: dict[str, str] = {}
+    functions: dict[str, str] = {}
+    for spec, place in zip(models, places, strict=True):
+        weights = spec.role, spec.checksum, spec.architecture, sorted(spec.arguments.items())
+        function = repr((*weights, spec.size, spec.mean, spec.std))
+        if (first := names.setdefault(spec.name, place)) != place:
+            raise InputError(f"zoo {zoo}: {place} and {first} are both named {spec.name}; move one of them away")
+        if (first := functions.setdefault(function, place)) != place:
+            raise InputError(
+                f"zoo {zoo}: {place} and {first} are one model, of the same weights; move one of them away"
+            )

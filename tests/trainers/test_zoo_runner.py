@@ -98,3 +98,18 @@ def test_a_second_training_in_the_folder_is_refused(zoo: Zoo, tmp_path: Path, in
             first.kill()
     assert sorted(path for path in out.iterdir() if path.name != LOCK) == before
     assert len(train_zoo(TINY_RECIPE, mnist_models(4, width=2), few_digits, out, processes=1).models) == 4
+
+
+def test_what_is_wrong_in_the_folder_is_said_before_the_work(zoo: Zoo, tmp_path: Path) -> None:
+    out = tmp_path / "zoo"
+    shutil.copytree(zoo.path, out)
+    shutil.copy(out / "model-003.json", out / "model-003 (1).json")
+
+    def load() -> Labelled:
+        raise AssertionError("the work has begun")
+
+    with pytest.raises(InputError, match=r"model-003\.json and model-003 \(1\)\.json are both named model-003"):
+        train_zoo(TINY_RECIPE, mnist_models(6, width=2), load, out, processes=1)
+    (out / "model-003 (1).json").write_text("{}")
+    with pytest.raises(InputError, match=r"model-003 \(1\)\.json is no model manifest: .*; restore it if it was one"):
+        train_zoo(TINY_RECIPE, mnist_models(6, width=2), load, out, processes=1)
