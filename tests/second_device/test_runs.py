@@ -10,6 +10,7 @@ from torch import nn
 
 from callbacks import finish_average
 from callbacks.perturbation_average import PerturbationAverage
+from lit_adv.arithmetic import arithmetic
 from lit_adv.cli import main
 from lit_adv.evaluation.evaluate import evaluate
 from lit_adv.evaluation.result import Evaluation
@@ -194,6 +195,7 @@ class TestEvaluation:
         for where in (CPU, device):
             main(["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(made), *options(where)])
             found.append(json.loads((made / EVALUATION).read_text()))
+            assert found[-1].pop("arithmetic") == arithmetic(where)
         assert found[0] == found[1] if device.type == NAME else found[0].keys() == found[1].keys()
 
     def test_by_hand(self, zoo: Zoo, device: torch.device, made: Path, widths: str) -> None:
