@@ -28,7 +28,7 @@ OTHERS = {".", "npm", "pip", "python3", "wandb"}
 
 def blocks(page: Path, language: str) -> list[str]:
     """Fenced blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
 
 
 def commands(page: Path) -> Iterator[list[str]]:
@@ -37,7 +37,7 @@ def commands(page: Path) -> Iterator[list[str]]:
         for line in block.replace("\\\n", " ").splitlines():
             if words := shlex.split(line, comments=True):
                 yield words
-    for code in re.findall(r"`((?:lit-adv|python scripts)[^`\n]* --[^`\n]*)`", page.read_text()):
+    for code in re.findall(r"`((?:lit-adv|python scripts)[^`\n]* --[^`\n]*)`", page.read_text(encoding="utf-8")):
         yield shlex.split(code)
 
 
@@ -105,7 +105,7 @@ def test_the_ten_lines_of_the_readme_run(zoo: Zoo, tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "RESULTS.md", REPOSITORY / "CHANGELOG.md"], ids=name)
 def test_every_relative_link_leads_to_a_file(page: Path) -> None:
-    text = re.sub(r"^```.*?^```|`[^`\n]*`", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"^```.*?^```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if not re.match(r"https?:|#", target):
             assert (page.parent / target.partition("#")[0]).is_file(), target

@@ -8,6 +8,7 @@ from argparse import ArgumentError
 from collections.abc import Callable
 from typing import Any, Final, Never
 
+from lit_adv.cli.streams import unfailing_streams
 from lit_adv.errors import AlreadyDone, InputError
 
 PARENT: Final = os.getppid()
@@ -15,7 +16,15 @@ PARENT: Final = os.getppid()
 
 
 def run_guarded(function: Callable[..., Any], *args: Any) -> None:
-    """Calls a function; bad input becomes one line on standard error and exit code 2, Ctrl-C one and 130."""
+    """Calls a function; bad input becomes one line on standard error and exit code 2, Ctrl-C one and 130.
+
+    Whatever is printed suits the terminal's encoding, and a pipe that nobody reads any more ends nothing.
+    """
+    with unfailing_streams():
+        _run_guarded(function, *args)
+
+
+def _run_guarded(function: Callable[..., Any], *args: Any) -> None:
     try:
         function(*args)
     except AlreadyDone as done:

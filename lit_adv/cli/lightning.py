@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from argparse import ArgumentError
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -13,6 +14,7 @@ from callbacks.perturbation_average import PerturbationAverage
 from callbacks.run_description import attack_and_data
 from lit_adv.attack_module import AttackModule
 from lit_adv.cli.launch import refuse_launch
+from lit_adv.cli.option_errors import clear
 from lit_adv.configs import expand
 from lit_adv.errors import InputError
 from lit_adv.processes import end_with_launcher, process_number
@@ -94,7 +96,10 @@ class Command(LightningCLI):
         parser.link_arguments("model", "data.init_args.stackable", compute_fn=_stackable, apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        self.config = parser.parse_args(args)
+        try:
+            self.config = parser.parse_args(args)
+        except ArgumentError as error:
+            raise InputError(clear(str(error), parser)) from error
 
     def before_instantiate_classes(self) -> None:
         chosen = self.config[self.subcommand]

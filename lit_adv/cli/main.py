@@ -41,18 +41,16 @@ def main(args: Sequence[str] | None = None) -> None:
     Args:
         args: words after the program's name; left out, `sys.argv[1:]`.
     """
-    words = list(sys.argv[1:] if args is None else args)
-    if words[:1] in (["-h"], ["--help"]):
-        print(HELP)
-    elif words[:1] == ["--version"]:
-        print(f"lit-adv {lit_adv.__version__}")
-    else:
-        run_guarded(_run, words)
+    run_guarded(_run, list(sys.argv[1:] if args is None else args))
 
 
 def _run(words: list[str]) -> None:
     name = words[0] if words else ""
-    if name in COMMANDS and name not in LIGHTNING:
+    if name in ("-h", "--help"):
+        print(HELP)
+    elif name == "--version":
+        print(f"lit-adv {lit_adv.__version__}")
+    elif name in COMMANDS and name not in LIGHTNING:
         getattr(import_module(f"lit_adv.cli.{name}"), name)(words[1:])
     elif name in LIGHTNING or name.startswith("-"):  # Lightning takes --config FILE before the command too
         from lit_adv.cli.lightning import lightning

@@ -3,10 +3,12 @@
 import sys
 from argparse import HelpFormatter
 from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, auto_cli
 
 from lit_adv.cli.guard import run_guarded
+from lit_adv.cli.option_errors import clear
 
 
 def option_parser(command: str, description: str, epilog: str | None = None) -> ArgumentParser:
@@ -17,14 +19,23 @@ def option_parser(command: str, description: str, epilog: str | None = None) -> 
         description: of the command, a sentence.
         epilog: the help's last words.
     """
-    return ArgumentParser(
-        command, description=description, epilog=epilog, formatter_class=HelpFormatter, exit_on_error=False
-    )
+    return OptionParser(command, description=description, epilog=epilog, formatter_class=HelpFormatter)
+
+
+class OptionParser(ArgumentParser):
+    """Parser that takes no abbreviated options, and raises errors in words that name near options."""
+
+    def __init__(self, *words: Any, **options: Any) -> None:
+        super().__init__(*words, **{**options, "exit_on_error": False, "allow_abbrev": False})
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raises an `ArgumentError` in clear words."""
+        super().error(clear(message, self), ex)
 
 
 def run_command(function: Callable[..., None]) -> None:
     """Runs a script: the function's parameters are its command-line options, the docstring their help."""
-    run_guarded(lambda: auto_cli(function, underscored(sys.argv[1:]), exit_on_error=False, as_positional=False))
+    run_guarded(lambda: auto_cli(function, underscored(sys.argv[1:]), parser_class=OptionParser, as_positional=False))
 
 
 def underscored(words: Sequence[str]) -> list[str]:

@@ -29,7 +29,7 @@ def read_zoo_file(path: Path) -> tuple[tuple[ModelSpec, ...], str | None]:
         InputError: the file, or a weight file that it names, is missing or wrong.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"zoo file {path} cannot be read: {error}") from error
     content = _fields(content, ZOO_FIELDS, ("data",), f"zoo file {path}")

@@ -72,10 +72,12 @@ def test_a_finished_set_of_another_arithmetic_is_another(
 
 def older(path: Path, version: str | None) -> None:
     """Makes a manifest one of an older lit-adv, which knew neither arithmetic nor threads."""
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     for name in ("arithmetic", "threads", "versions"):
         content.pop(name, None)
-    path.write_text(json.dumps(content if version is None else content | {"versions": {"lit-adv": version}}))
+    path.write_text(
+        json.dumps(content if version is None else content | {"versions": {"lit-adv": version}}), encoding="utf-8"
+    )
 
 
 def test_an_older_lit_adv_s_finished_set_is_read_but_is_not_done_already(

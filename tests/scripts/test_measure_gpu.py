@@ -70,7 +70,7 @@ def test_one_table_of_everything(
                 "ratio_to_best_peer": 2.0,
                 "best_peer": "torchattacks",
             }
-            Path(words[words.index("--json_file") + 1]).write_text(json.dumps({"results": [result]}))
+            Path(words[words.index("--json_file") + 1]).write_text(json.dumps({"results": [result]}), encoding="utf-8")
         return 4.0, "....\n=== slowest ===\n104 passed, 4 skipped in 12.34s\n" if "pytest" in words else ""
 
     def command(*arguments: Any) -> tuple[float, float]:

@@ -37,7 +37,7 @@ def test_other_models_are_counted_once(memory: Path, monkeypatch: pytest.MonkeyP
     model = published()["resnet20_cifar10"]
     counted = counts([model])
     assert counted == {model.name: count(model.name, {}, (3, 32, 32))}
-    assert json.loads(memory.read_text()) == {model.name: list(counted[model.name])}
+    assert json.loads(memory.read_text(encoding="utf-8")) == {model.name: list(counted[model.name])}
     monkeypatch.setattr(room, "count", None)
     assert counts([model]) == counted
 
@@ -46,9 +46,9 @@ def test_other_models_are_counted_once(memory: Path, monkeypatch: pytest.MonkeyP
 def test_a_damaged_memory_does_no_harm(memory: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
     monkeypatch.setattr(room, "packaged", dict)
     memory.parent.mkdir()
-    memory.write_text(content)
+    memory.write_text(content, encoding="utf-8")
     assert counts([published()["resnet20_cifar10"]])["resnet20_cifar10"].parameters > 200_000
-    assert json.loads(memory.read_text()).keys() == {"resnet20_cifar10"}
+    assert json.loads(memory.read_text(encoding="utf-8")).keys() == {"resnet20_cifar10"}
 
 
 def test_the_table_is_written_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
