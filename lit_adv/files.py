@@ -66,7 +66,7 @@ def check_writable(folder: Path) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Writes `content` as indented JSON, atomically."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:

@@ -81,7 +81,7 @@ def benchmark_attacks(
         libraries = ("torch", "torchattacks", "foolbox", *(("adv-lib",) if adv_lib() else ()))
         versions = {name: version(name) for name in libraries}
         content = {"machine": machine, "threads": threads, "versions": versions, "results": results}
-        json_file.write_text(json.dumps(content, indent=2))
+        json_file.write_text(json.dumps(content, indent=2), encoding="utf-8")
 
 
 if __name__ == "__main__":

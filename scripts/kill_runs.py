@@ -39,7 +39,7 @@ data:
 def command(zoo: Path, out: Path, processes: int, steps: int) -> list[str]:
     """The words that start a run; its settings lie beside its folder."""
     settings = out.parent / "settings.yaml"
-    settings.write_text(SETTINGS)
+    settings.write_text(SETTINGS, encoding="utf-8")
     words = ["-m", "lit_adv", "predict", "--config", "mnist-nmm-bim", "--config", str(settings), "--zoo", str(zoo)]
     words += ["--out", str(out), "--model.attack.steps", str(steps), "--trainer.devices", str(processes)]
     return [sys.executable, *words]
@@ -100,7 +100,7 @@ def kill_runs(zoo: Path, kills: int = 50, seed: int | None = None, steps: int = 
 
         def undisturbed(out: Path, processes: int) -> PerturbationSet:
             if start(command(zoo, out, processes, steps), log).wait():
-                raise InputError(f"a run failed: {log.read_text()[-2000:]}")
+                raise InputError(f"a run failed: {log.read_text(encoding="utf-8")[-2000:]}")
             return PerturbationSet.load(out)
 
         began = time.monotonic()
@@ -122,7 +122,7 @@ def kill_runs(zoo: Path, kills: int = 50, seed: int | None = None, steps: int = 
                     then = "" if patient else ", restarted at once"
                     print(f"kill {made}: {number.name} to {whom} of {processes}{then}", flush=True)
                 elif running.wait() and not (out / "manifest.json").exists():
-                    raise InputError(f"a run failed by itself: {log.read_text()[-2000:]}")
+                    raise InputError(f"a run failed by itself: {log.read_text(encoding="utf-8")[-2000:]}")
             found = PerturbationSet.load(out)
             if not torch.equal(found.perturbation, expected.perturbation) or not torch.equal(
                 found.count, expected.count

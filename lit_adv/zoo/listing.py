@@ -114,4 +114,4 @@ def write_zoo(models: Sequence[CatalogModel], path: Path, test: Sequence[str], s
     lines += ["sources:", *(f"- {entry}" for name, entry in entries.items() if name not in test)]
     content = "\n".join(lines) + "\n"
     with atomic_path(path) as temporary:
-        temporary.write_text(content)
+        temporary.write_text(content, encoding="utf-8")
