@@ -91,7 +91,10 @@ class Classifier(pl.LightningModule):
             self.parameters(), self.learning_rate, momentum=0.9, nesterov=True, weight_decay=self.weight_decay
         )
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.learning_rate, total_steps=steps, pct_start=0.25)
+        rising = 0.25 if steps != 4 else 0.5  # torch divides by 0 where the rise would end in the first step
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, self.learning_rate, total_steps=steps, pct_start=rising
+        )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

@@ -34,7 +34,7 @@ def build(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
     maker = maker_of(architecture)
     try:
         network = maker(**arguments)
-    except (TypeError, ValueError, KeyError, AssertionError) as error:
+    except (TypeError, ValueError, KeyError, AssertionError, RuntimeError) as error:
         reason = str(error) or type(error).__name__
         raise InputError(f"architecture {architecture} cannot be built with {dict(arguments)}: {reason}") from error
     if not isinstance(network, nn.Module):

@@ -1,9 +1,24 @@
-"""Augmentation moves and mirrors whole images, and nothing else."""
+"""Augmentation moves and mirrors whole images, and schedules of any length."""
 
+from pathlib import Path
+
+import pytest
 import torch
 from torch.nn import functional
 
+from datamodules.labelled import Labelled
 from trainers.classifier import moved_and_mirrored
+from trainers.recipe import ModelPlan, Recipe
+from trainers.train_model import train_model
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 4])
+def test_schedules_of_few_steps(epochs: int, data: Labelled, tmp_path: Path) -> None:
+    """One step an epoch; torch's own schedule of four steps divides by 0."""
+    numbers = {"epochs": epochs, "batch_size": 40, "learning_rate": 0.02, "weight_decay": 0.0}
+    recipe = Recipe(data="cifar10", source="npz", seed=0, **numbers)  # type: ignore[arg-type]
+    model = ModelPlan(name="r", role="source", number=0, architecture="resnet20_cifar10", arguments={})
+    assert train_model(recipe, model, data, tmp_path).training["train"] == 40
 
 
 def test_every_result_is_a_move_of_its_image_and_mirrored_half_of_the_time() -> None:
