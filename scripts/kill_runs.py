@@ -100,7 +100,7 @@ def kill_runs(zoo: Path, kills: int = 50, seed: int | None = None, steps: int = 
 
         def undisturbed(out: Path, processes: int) -> PerturbationSet:
             if start(command(zoo, out, processes, steps), log).wait():
-                raise InputError(f"a run failed: {log.read_text(encoding="utf-8")[-2000:]}")
+                raise InputError(f"a run failed: {log.read_text(encoding='utf-8')[-2000:]}")
             return PerturbationSet.load(out)
 
         began = time.monotonic()
@@ -122,7 +122,7 @@ def kill_runs(zoo: Path, kills: int = 50, seed: int | None = None, steps: int = 
                     then = "" if patient else ", restarted at once"
                     print(f"kill {made}: {number.name} to {whom} of {processes}{then}", flush=True)
                 elif running.wait() and not (out / "manifest.json").exists():
-                    raise InputError(f"a run failed by itself: {log.read_text(encoding="utf-8")[-2000:]}")
+                    raise InputError(f"a run failed by itself: {log.read_text('utf-8')[-2000:]}")
             found = PerturbationSet.load(out)
             if not torch.equal(found.perturbation, expected.perturbation) or not torch.equal(
                 found.count, expected.count
