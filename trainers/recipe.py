@@ -49,7 +49,8 @@ class Recipe:
     def __post_init__(self) -> None:
         for name, least in (("seed", 0), ("epochs", 1), ("batch_size", 1), ("weight_decay", 0), ("label_smoothing", 0)):
             if not least <= getattr(self, name) < inf:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be a finite number of at least {least}")
+                wanted = "finite" if getattr(self, name) == inf else f"at least {least}"
+                raise InputError(f"{name} is {getattr(self, name)}; it must be {wanted}")
         if self.seed > LARGEST_SEED:
             raise InputError(f"seed is {self.seed}; it must be at most {LARGEST_SEED}")
         if not 0 < self.learning_rate < inf:

@@ -62,13 +62,15 @@ def train_zoo(
     data_set = DATA_SETS[recipe.data]
     if out.is_dir() and manifests(out):
         Zoo.open(out)  # what is wrong in it is said before the work, not after it
-    todo = []
+    todo: list[ModelPlan] = []
     for model in models:
         if not is_finished(out, model.name):
+            if not todo or (todo[-1].architecture, todo[-1].arguments) != (model.architecture, model.arguments):
+                with torch.device("meta"):
+                    network = build(model.architecture, model.arguments).eval()
+                what = f"architecture {model.architecture}"
+                check_fit(network.to("meta"), data_set.image_shape, data_set.classes, what)
             todo.append(model)
-            with torch.device("meta"):
-                network = build(model.architecture, model.arguments).eval()
-            check_fit(network.to("meta"), data_set.image_shape, data_set.classes, f"architecture {model.architecture}")
         elif differs := difference(read_spec(out / f"{model.name}.json"), recipe, model):
             raise InputError(
                 f"zoo {out}: {model.name} was trained with {differs}; choose another --out or the same settings"

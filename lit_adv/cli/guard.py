@@ -34,7 +34,7 @@ def _run_guarded(function: Callable[..., Any], *args: Any) -> None:
         print("lit-adv: stopped", file=sys.stderr)
         raise SystemExit(128 + signal.SIGINT) from None
     except Exception as error:
-        mistakes = (InputError, ArgumentError, *_misconfiguration())
+        mistakes = (InputError, ArgumentError, PermissionError, *_misconfiguration())
         cause: BaseException | None = error  # jsonargparse wraps what a constructor raises
         while cause is not None and not isinstance(cause, mistakes):
             cause = cause.__cause__

@@ -17,6 +17,7 @@ import torch
 from filelock import FileLock
 
 from lit_adv.errors import InputError
+from lit_adv.files import expanded
 
 RELEASES: Final = "https://github.com/osmr/imgclsmob/releases/download"
 
@@ -74,13 +75,20 @@ def published() -> dict[str, PytorchcvModel]:
 
 
 def store_folder() -> Path:
-    """Returns the folder of pytorchcv's weights: `~/.torch/models`, or the one that `LIT_ADV_STORE` names."""
-    return Path(os.environ.get("LIT_ADV_STORE", "~/.torch/models")).expanduser()
+    """Returns the folder of pytorchcv's weights: `~/.torch/models`, or the one that `LIT_ADV_STORE` names.
+
+    Raises:
+        InputError: there is no such user, or no home folder.
+    """
+    return expanded(os.environ.get("LIT_ADV_STORE") or "~/.torch/models")
 
 
 def at_hand(model: PytorchcvModel) -> bool:
-    """Returns whether the store holds a file of the model's name."""
-    return model.file_name is not None and (store_folder() / model.file_name).is_file()
+    """Returns whether the store holds a file of the model's name, which a store that cannot be read does not."""
+    try:
+        return model.file_name is not None and (store_folder() / model.file_name).is_file()
+    except PermissionError:
+        return False
 
 
 def fetch(model: PytorchcvModel) -> Path:
@@ -92,15 +100,15 @@ def fetch(model: PytorchcvModel) -> Path:
     if model.file_name is None:
         raise InputError(f"pytorchcv publishes no weights of {model.name}; name a file of your own in the zoo's list")
     path = store_folder() / model.file_name
-    if not path.is_file():
-        try:
+    try:
+        if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(path.with_suffix(".lock")):
                 if not path.is_file():
                     _download(model, path)
-        except OSError as error:
-            reason = error.strerror or error
-            raise InputError(f"cannot write {path}: {reason}; set LIT_ADV_STORE to another folder") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"cannot write {path}: {reason}; set LIT_ADV_STORE to another folder") from error
     if (found := _sha1(path)) != model.sha1:
         raise InputError(
             f"{path} is damaged or cut short (SHA-1 {found[:8]}…, published is {model.sha1[:8]}…); "

@@ -1,5 +1,6 @@
 """A zoo grows, leaves finished models alone, and refuses another recipe."""
 
+import math
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from lit_adv.zoo.zoo import Zoo
 from tests.helpers import TINY_RECIPE
 from trainers import zoo_runner
 from trainers.mnist_zoo import mnist_models
+from trainers.recipe import ModelPlan
 from trainers.zoo_runner import LOCK, train_zoo
 
 
@@ -66,16 +68,34 @@ def test_a_process_hands_on_what_it_refuses(monkeypatch: pytest.MonkeyPatch) -> 
     assert refused.get() == message
 
 
-@pytest.mark.parametrize("name", ["epochs", "batch_size"])
-def test_bad_recipes(name: str) -> None:
-    with pytest.raises(InputError, match=f"{name} is 0"):
-        replace(TINY_RECIPE, **{name: 0})
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("epochs", 0, "at least 1"),
+        ("batch_size", 0, "at least 1"),
+        ("batch_size", -3, "at least 1"),
+        ("seed", -1, "at least 0"),
+        ("seed", 10**24, "at most 9223372036853"),
+        ("learning_rate", 0.0, "above 0"),
+        ("learning_rate", math.nan, "above 0"),
+        ("learning_rate", math.inf, "finite"),
+        ("weight_decay", math.nan, "at least 0"),
+        ("weight_decay", math.inf, "finite"),
+        ("label_smoothing", math.nan, "at least 0"),
+    ],
+)
+def test_bad_recipes(name: str, value: float, wanted: str) -> None:
+    with pytest.raises(InputError, match=f"^{name} is .*; it must be .*{wanted}"):
+        replace(TINY_RECIPE, **{name: value})
+
+
+def test_bad_numbers_of_models() -> None:
     with pytest.raises(InputError, match="count is 0"):
         mnist_models(0, width=2)
     with pytest.raises(InputError, match="width is 0"):
         mnist_models(4, width=0)
-    with pytest.raises(InputError, match="learning_rate is 0"):
-        replace(TINY_RECIPE, learning_rate=0)
+    with pytest.raises(InputError, match="a zoo has at most 1,000,000 models of a kind"):
+        ModelPlan(name="a", role="source", number=10**6, architecture="vgg16_like", arguments={})
 
 
 def test_a_second_training_in_the_folder_is_refused(zoo: Zoo, tmp_path: Path, in_this_process: None) -> None:

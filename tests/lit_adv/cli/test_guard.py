@@ -16,7 +16,13 @@ def fail(error: Exception, cause: Exception | None = None) -> Never:
 
 
 @pytest.mark.parametrize(
-    "error", [InputError("no\nfile x"), ArgumentError(None, "no file x"), MisconfigurationException("no file\n  x")]
+    "error",
+    [
+        InputError("no\nfile x"),
+        ArgumentError(None, "no file x"),
+        MisconfigurationException("no file\n  x"),
+        PermissionError("no file x"),
+    ],
 )
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_bad_input_is_one_line(error: Exception, wrapped: bool, capsys: pytest.CaptureFixture[str]) -> None:

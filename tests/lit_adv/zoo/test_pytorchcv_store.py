@@ -1,5 +1,6 @@
 """pytorchcv's list, and its store, here a folder laid out alike: fetched once, checked, never half there."""
 
+import errno
 import hashlib
 import zipfile
 from collections import Counter
@@ -127,3 +128,22 @@ def test_a_store_that_cannot_be_written(model: PytorchcvModel, tmp_path: Path, m
     monkeypatch.setenv("LIT_ADV_STORE", str(tmp_path / "file"))
     with pytest.raises(InputError, match="set LIT_ADV_STORE to another folder"):
         fetch(model)
+
+
+def test_a_store_that_cannot_be_read(model: PytorchcvModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a home folder of somebody else's."""
+
+    def denied(self: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    assert not at_hand(model)
+    with pytest.raises(InputError, match="Permission denied; set LIT_ADV_STORE to another folder"):
+        fetch(model)
+
+
+def test_a_store_in_the_home_of_nobody(model: PytorchcvModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIT_ADV_STORE", "~no such user/store")
+    for ask in (at_hand, fetch):
+        with pytest.raises(InputError, match="the home folder of ~no such user is unknown; give the whole path"):
+            ask(model)
