@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
@@ -12,15 +13,18 @@ from lit_adv.evaluation.recognizability import judge_input_in_words
 from lit_adv.evaluation.result import Evaluation
 from lit_adv.evaluation.table import recognizability, strength
 from lit_adv.figures.gallery import MOST_COLUMNS, gallery, gallery_row, picture_rows
+from lit_adv.figures.sample import MOST_IMAGES, one_of_each, spread
 from lit_adv.files import atomic_path
 from lit_adv.html import page
-from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet, first_of_each_class
+from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
+from lit_adv.terminal import say
 
 
 def report(sets: list[Path], out: Path) -> None:
     """Writes a page with the table and the pictures of perturbation sets of the same images.
 
-    Writes `index.html`, which needs no other file, and the two galleries as PNG beside it; prints the table.
+    Writes `index.html`, which needs no other file, and the two galleries as PNG beside it; prints the table. Of more
+    than `MOST_IMAGES` images a sample is drawn, the same every time; the tables are of all.
 
     Args:
         sets: folders of evaluated perturbation sets, in the order of the gallery's rows.
@@ -39,7 +43,11 @@ def report(sets: list[Path], out: Path) -> None:
             if getattr(evaluation, key) != getattr(evaluations[0], key):
                 raise InputError(f"{folder} and {sets[0]} were tested with different {key}; test them alike")
     tables = [recognizability(evaluations), strength(evaluations)]
-    pictures = {"one_of_each": one_of_each(loaded), "all": everything(loaded)}
+    label = loaded[0].label
+    classes, classes_left_out = one_of_each(label)
+    sample = spread(label, MOST_IMAGES)
+    say(f"drawing {len(sample)} of {len(label)} images and {len(classes)} of {len(label.unique())} classes …")
+    pictures = {"one_of_each": gallery_row(picture_rows(loaded, classes)), "all": many(loaded, sample)}
     for name, png in pictures.items():
         with atomic_path(out / f"{name}.png") as temporary:
             temporary.write_bytes(png)
@@ -54,6 +62,9 @@ def report(sets: list[Path], out: Path) -> None:
         untargeted=any(one.target is None for one in loaded),
         clipped=any(one.manifest.attack.parameters.get("clip") for one in loaded),
         white_box=any(judge.white_box for e in evaluations for judge in e.judges.values()),
+        images=len(label),
+        drawn=len(sample),
+        classes_left_out=classes_left_out,
         pictures={name: b64encode(png).decode() for name, png in pictures.items()},
     )
     with atomic_path(out / "index.html") as temporary:
@@ -78,14 +89,9 @@ def read_evaluation(folder: Path, evaluated: PerturbationSet) -> Evaluation:
     return evaluation
 
 
-def one_of_each(sets: Sequence[PerturbationSet]) -> bytes:
-    """Returns the gallery of the first image of each class, as PNG."""
-    return gallery_row(picture_rows(sets, first_of_each_class(sets[0].label)))
-
-
-def everything(sets: Sequence[PerturbationSet]) -> bytes:
-    """Returns the gallery of all images, as PNG; a band holds a class where all classes are of one size."""
-    label = sets[0].label
+def many(sets: Sequence[PerturbationSet], index: Tensor) -> bytes:
+    """Returns the gallery of the images at `index` as PNG; a band holds a class where all classes are of one size."""
+    label = sets[0].label[index]
     sizes = label.unique(return_counts=True)[1].tolist()
     columns = min(MOST_COLUMNS, sizes[0] if len(set(sizes)) == 1 else len(label))
-    return gallery(picture_rows(sets, torch.arange(len(label))), columns)
+    return gallery(picture_rows(sets, index), columns)

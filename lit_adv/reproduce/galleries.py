@@ -10,7 +10,8 @@ from lit_adv.evaluation.masks import BACKGROUND, OBJECT
 from lit_adv.evaluation.similarity import correlation
 from lit_adv.evaluation.strength import adversarial_example
 from lit_adv.figures.gallery import MOST_COLUMNS, gallery_row, picture_rows
-from lit_adv.perturbations.perturbation_set import PerturbationSet, first_of_each_class
+from lit_adv.figures.sample import one_of_each, spread
+from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.rendering import as_picture, show_targeted, strongest
 from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.result import LOW_AND_HIGH, FigureResult, Row, number_or_none, with_interval
@@ -22,16 +23,18 @@ GREY = 0.5
 def of_sets(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Makes a gallery: the first image of each class and each set's picture for it."""
     sets = inputs.all_of(names)
-    index = first_of_each_class(sets[0].label)
+    index, left_out = one_of_each(sets[0].label)
     empty = any(not one.perturbation[i].any() for one in sets for i in index)
     why = "Where a picture is empty every source model has the image wrong from the start, so that the attack gives 0."
-    return FigureResult(pictures={"gallery": gallery_row(picture_rows(sets, index))}, note=why if empty else "")
+    return FigureResult(
+        pictures={"gallery": gallery_row(picture_rows(sets, index))}, note=_sentences(why if empty else "", left_out)
+    )
 
 
 def clipping(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Figure 4.3."""
     sets = inputs.all_of(names)
-    index = first_of_each_class(sets[0].label)
+    index, left_out = one_of_each(sets[0].label)
     titles = ("clipped", "not clipped")
     rows = [(title, as_picture(one, index)) for title, one in zip(titles, sets, strict=True)]
     numbers = [
@@ -42,35 +45,40 @@ def clipping(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
         for title, one in zip(titles, sets, strict=True)
     ]
     return FigureResult(
-        pictures={"gallery": gallery_row([("image", sets[0].image[index]), *rows])}, numbers={"correlation": numbers}
+        pictures={"gallery": gallery_row([("image", sets[0].image[index]), *rows])},
+        numbers={"correlation": numbers},
+        note=left_out,
     )
 
 
 def adversarial_examples(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Figure 4.6."""
     [perturbations] = inputs.all_of(names)
-    index = first_of_each_class(perturbations.label)
+    index, left_out = one_of_each(perturbations.label)
     example = _example(inputs, perturbations, index)
     rows = [("image", perturbations.image[index]), (f"x + {inputs.data.epsilon:g} · sign δ", example)]
     return FigureResult(
-        pictures={"gallery": gallery_row(rows)}, numbers={"answers": _seen(inputs, perturbations, index, example)}
+        pictures={"gallery": gallery_row(rows)},
+        numbers={"answers": _seen(inputs, perturbations, index, example)},
+        note=left_out,
     )
 
 
 def contours(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Figure 4.7: perturbations and their parts inside the object."""
     [perturbations] = inputs.all_of(names)
-    index, mask = _first_masked(inputs, perturbations)
+    index, mask, left_out = _first_masked(inputs, perturbations)
     picture = as_picture(perturbations, index)
     return FigureResult(
-        pictures={"gallery": gallery_row([(perturbations.name, picture), ("its contour", _inside(picture, mask))])}
+        pictures={"gallery": gallery_row([(perturbations.name, picture), ("its contour", _inside(picture, mask))])},
+        note=left_out,
     )
 
 
 def whole_story(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Figure 4.11: image, one perturbation, the average, its contour, the adversarial example."""
     one, averaged = inputs.all_of(names)
-    index, mask = _first_masked(inputs, averaged)
+    index, mask, left_out = _first_masked(inputs, averaged)
     picture = as_picture(averaged, index)
     example = _example(inputs, averaged, index)
     rows = [
@@ -81,7 +89,9 @@ def whole_story(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
         ("adversarial example", example),
     ]
     return FigureResult(
-        pictures={"gallery": gallery_row(rows)}, numbers={"answers": _seen(inputs, averaged, index, example)}
+        pictures={"gallery": gallery_row(rows)},
+        numbers={"answers": _seen(inputs, averaged, index, example)},
+        note=left_out,
     )
 
 
@@ -90,7 +100,7 @@ def targeted(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     sets = inputs.all_of(names)
     label, target = sets[0].label, sets[0].target
     assert target is not None
-    index, largest = _spread(label), inputs.data.targeted_peak
+    index, largest = spread(label, MOST_COLUMNS), inputs.data.targeted_peak
     rows = [("image", sets[0].image[index])]
     for one in sets:
         rows += [
@@ -205,11 +215,11 @@ def vanishing_cat(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResul
 def gradient_beside_cw(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Figure 5.8."""
     sets = inputs.all_of(names)
-    index = first_of_each_class(sets[0].label)
+    index, left_out = one_of_each(sets[0].label)
     return FigureResult(
         pictures={"gallery": gallery_row(picture_rows(sets, index))},
         numbers={"recognized": _recognized(inputs, names, "recognized")},
-        note=LOW_AND_HIGH,
+        note=_sentences(LOW_AND_HIGH, left_out),
     )
 
 
@@ -247,21 +257,19 @@ def _example(inputs: FigureInputs, perturbations: PerturbationSet, index: Tensor
     return adversarial_example(perturbations.image[index], perturbations.perturbation[index], inputs.data.epsilon)
 
 
-def _first_masked(inputs: FigureInputs, perturbations: PerturbationSet) -> tuple[Tensor, Tensor]:
-    """The first image with a mask of each class, and their masks."""
+def _first_masked(inputs: FigureInputs, perturbations: PerturbationSet) -> tuple[Tensor, Tensor, str]:
+    """The first image with a mask of each class, their masks, and a sentence where classes are left out."""
     place, masks = inputs.masked(perturbations)
-    first = first_of_each_class(perturbations.label[place])
-    return place[first], masks[first]
+    first, left_out = one_of_each(perturbations.label[place])
+    return place[first], masks[first], left_out
+
+
+def _sentences(*those: str) -> str:
+    return " ".join(filter(None, those))
 
 
 def _inside(picture: Tensor, mask: Tensor) -> Tensor:
     return torch.where((mask == OBJECT)[:, None], picture, picture.new_tensor(GREY))
-
-
-def _spread(label: Tensor) -> Tensor:
-    """Returns at most ten positions, the classes taking turns."""
-    turns = torch.stack([(label[:place] == label[place]).sum() for place in range(len(label))])
-    return turns.argsort(stable=True)[:MOST_COLUMNS].sort().values
 
 
 def _share(strong: Tensor, region: Tensor) -> Tensor:
