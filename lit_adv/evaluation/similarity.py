@@ -20,6 +20,7 @@ def similarity(perturbations: Sequence[Tensor], region: Tensor) -> Tensor:
         `[P, P]` float64; NaN where no image counts.
     """
     rows = torch.stack([(p.double() * region[:, None]).flatten(1) for p in perturbations])
+    rows = rows / rows.abs().amax(2, keepdim=True).clamp_min(torch.finfo(rows.dtype).tiny)  # gradients may be minute
     unit = functional.normalize(rows, dim=2)
     there = (rows != 0).any(2).double()
     return torch.einsum("pnx,qnx->pq", unit, unit) / (there @ there.T)

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lit_adv.attacks.precision import widest
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 
@@ -24,9 +25,11 @@ def matched(picture: Tensor, mean: Sequence[float], std: Sequence[float]) -> Ten
     Returns:
         `[N, C, H, W]`, not clipped; a constant channel becomes its `mean` everywhere.
     """
-    own_std, own_mean = torch.std_mean(picture, dim=(2, 3), keepdim=True, correction=0)
-    wanted_mean, wanted_std = (torch.tensor(values).to(picture).view(-1, 1, 1) for values in (mean, std))
-    return (picture - own_mean) / own_std.clamp_min(torch.finfo(own_std.dtype).tiny) * wanted_std + wanted_mean
+    wide = picture.to(widest(picture.device))  # the squares of a sure model's gradients are below float32's least
+    own_std, own_mean = torch.std_mean(wide, dim=(2, 3), keepdim=True, correction=0)
+    wanted_mean, wanted_std = (torch.tensor(values).to(wide).view(-1, 1, 1) for values in (mean, std))
+    found = (wide - own_mean) / own_std.clamp_min(torch.finfo(own_std.dtype).tiny) * wanted_std + wanted_mean
+    return found.to(picture.dtype)
 
 
 def show_targeted(perturbation: Tensor, largest: float = 1.0) -> Tensor:

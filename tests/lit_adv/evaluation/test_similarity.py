@@ -16,6 +16,13 @@ def test_by_hand() -> None:
     assert torch.allclose(similarity([a, b, -a], region)[0], torch.tensor([1.0, 0.5**0.5, -1.0], dtype=torch.float64))
 
 
+@pytest.mark.parametrize("size", [1e-38, 1e-15, 1e5])
+def test_the_size_does_not_matter(size: float) -> None:
+    region = torch.ones(1, 1, 3, dtype=torch.bool)
+    a, b = torch.tensor([[[[1.0, 0.0, 2.0]]]]), torch.tensor([[[[1.0, 1.0, -1.0]]]])
+    assert torch.allclose(similarity([size * a, b], region), similarity([a, b], region), atol=1e-6)
+
+
 def test_the_mean_over_images_against_numpy() -> None:
     generator = torch.Generator().manual_seed(0)
     perturbations = [torch.randn(5, 3, 6, 6, generator=generator) for _ in range(3)]

@@ -19,6 +19,14 @@ def test_each_channel_of_each_picture_is_scaled_by_itself() -> None:
     assert torch.allclose(shown.std((2, 3), correction=0), std.expand(2, 3), atol=1e-5)
 
 
+def test_the_size_of_a_perturbation_does_not_show() -> None:
+    delta = torch.randn(2, 3, 8, 8)
+    for size in (1e-30, 1e-20, 1e6):
+        assert torch.allclose(
+            matched(size * delta, [0.5] * 3, [0.2] * 3), matched(delta, [0.5] * 3, [0.2] * 3), atol=1e-5
+        )
+
+
 def test_nothing_shows_as_the_mean() -> None:
     assert torch.equal(matched(torch.zeros(1, 1, 2, 2), [0.5], [0.2]), torch.full((1, 1, 2, 2), 0.5))
 
