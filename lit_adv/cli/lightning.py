@@ -15,6 +15,7 @@ from callbacks.run_description import attack_and_data
 from lit_adv.attack_module import AttackModule
 from lit_adv.cli.launch import refuse_launch
 from lit_adv.cli.option_errors import clear
+from lit_adv.cli.options import named_path
 from lit_adv.configs import expand
 from lit_adv.errors import InputError
 from lit_adv.processes import end_with_launcher, process_number
@@ -62,8 +63,12 @@ class Command(LightningCLI):
         return {verb: LightningCLI.subcommands()[verb] | of_checkpoints for verb in ("predict", "test")}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_argument("--zoo", required=True, help="the folder of trained models, or a zoo file or its name")
-        parser.add_argument("--out", required=True, help="the run's folder: its perturbation set and evaluation")
+        parser.add_argument(
+            "--zoo", required=True, type=named_path, help="the folder of trained models, or a zoo file or its name"
+        )
+        parser.add_argument(
+            "--out", required=True, type=named_path, help="the run's folder: its perturbation set and evaluation"
+        )
         parser.add_argument(
             "--restart", action="store_true", help="predict: delete what the run's folder holds, and begin anew"
         )

@@ -1,14 +1,17 @@
 """How commands and scripts declare their options: with jsonargparse, hyphens in their names, and errors in one line."""
 
 import sys
-from argparse import HelpFormatter
+from argparse import ArgumentTypeError, HelpFormatter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, auto_cli
 
 from lit_adv.cli.guard import run_guarded
 from lit_adv.cli.option_errors import clear
+from lit_adv.errors import InputError
+from lit_adv.files import expanded
 
 
 def option_parser(command: str, description: str, epilog: str | None = None) -> ArgumentParser:
@@ -20,6 +23,20 @@ def option_parser(command: str, description: str, epilog: str | None = None) -> 
         epilog: the help's last words.
     """
     return OptionParser(command, description=description, epilog=epilog, formatter_class=HelpFormatter)
+
+
+def named_path(word: str | Path) -> Path:
+    """Returns the path that an option's word names, `~` expanded.
+
+    Raises:
+        ArgumentTypeError: the word is empty, which would be the current folder, or there is no such user.
+    """
+    if not str(word).strip():
+        raise ArgumentTypeError("the path is empty; . is the current folder")
+    try:
+        return expanded(word)
+    except InputError as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 class OptionParser(ArgumentParser):

@@ -2,9 +2,8 @@
 
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
-from pathlib import Path
 
-from lit_adv.cli.options import option_parser
+from lit_adv.cli.options import named_path, option_parser
 from lit_adv.configs import STEPS_PARAMETERS
 from lit_adv.data_sets import DATA_SETS
 
@@ -25,10 +24,10 @@ def reproduce(words: Sequence[str]) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="figures and tables (see --list), or all")
     parser.add_argument("--data", choices=tuple(DATA_SETS), default="mnist", help="the data set (default: mnist)")
     parser.add_argument(
-        "--zoo", type=Path, help="folder of trained models, zoo file or its name (default: the packaged one)"
+        "--zoo", type=named_path, help="folder of trained models, zoo file or its name (default: the packaged one)"
     )
-    parser.add_argument("--out", type=Path, help="where all is kept (default: runs/reproduce/DATA)")
-    parser.add_argument("--masks", type=Path, help="folder of the images' masks, WNID/NAME.png; not needed for mnist")
+    parser.add_argument("--out", type=named_path, help="where all is kept (default: runs/reproduce/DATA)")
+    parser.add_argument("--masks", type=named_path, help="folder of masks, WNID/NAME.png; not needed for mnist")
     parser.add_argument(
         "--steps",
         type=_steps,

@@ -1,11 +1,10 @@
 """`lit-adv study`: the page for a study with people, and its figures."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from jsonargparse import Namespace
 
-from lit_adv.cli.options import option_parser
+from lit_adv.cli.options import named_path, option_parser
 
 
 def study(words: Sequence[str]) -> None:
@@ -18,8 +17,8 @@ def study(words: Sequence[str]) -> None:
     verbs = parser.add_subcommands(dest="verb")
 
     making = option_parser("lit-adv study build", "Writes the page for a browser, and the key with the right answers.")
-    making.add_argument("set", type=Path, help="the folder of a perturbation set")
-    making.add_argument("--out", required=True, type=Path, help="folder for page/ (publish it) and key.json (keep it)")
+    making.add_argument("set", type=named_path, help="the folder of a perturbation set")
+    making.add_argument("--out", required=True, type=named_path, help="folder for page/ (publish) and key.json (keep)")
     making.add_argument("--group-size", type=int, default=50, help="most pictures that a subject is shown (50)")
     making.add_argument(
         "--choices", type=int, help="answers offered for each picture; left out, all classes of the set"
@@ -28,16 +27,16 @@ def study(words: Sequence[str]) -> None:
     making.add_argument("--title", default="What do you see?", help="of the page")
     making.add_argument(
         "--offline",
-        type=Path,
+        type=named_path,
         metavar="NODE_MODULES",
         help="copy jsPsych from this folder into the page, which else loads it from the internet",
     )
     verbs.add_subcommand("build", making, help="write the page for a browser, and the key with the right answers")
 
     scoring = option_parser("lit-adv study score", "Prints the figures of the answers that the page saved.")
-    scoring.add_argument("answers", nargs="+", type=Path, help="files that the page saved; incomplete ones are refused")
-    scoring.add_argument("--key", required=True, type=Path, help="the study's key.json")
-    scoring.add_argument("--out", type=Path, help="also write the figures to this JSON file")
+    scoring.add_argument("answers", nargs="+", type=named_path, help="files that the page saved, complete ones")
+    scoring.add_argument("--key", required=True, type=named_path, help="the study's key.json")
+    scoring.add_argument("--out", type=named_path, help="also write the figures to this JSON file")
     scoring.add_argument("--seed", type=int, default=0, help="of the bootstrap (0)")
     verbs.add_subcommand("score", scoring, help="figures of the answers that the page saved")
 

@@ -2,9 +2,8 @@
 
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
-from lit_adv.cli.options import option_parser
+from lit_adv.cli.options import named_path, option_parser
 from lit_adv.errors import InputError
 
 
@@ -23,7 +22,7 @@ def zoo(words: Sequence[str]) -> None:
         "--weights", choices=("published", "at hand"), help="only with weights that can be downloaded, or that are here"
     )
     parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write a zoo file of the listed models")
+    parser.add_argument("--write", type=named_path, metavar="FILE", help="write a zoo file of the listed models")
     parser.add_argument("--test", nargs="+", default=[], metavar="NAME", help="its test models, whatever they cost")
     parser.add_argument("--single", metavar="NAME", help="its model for the settings SM and NSM")
     chosen = parser.parse_args(words)

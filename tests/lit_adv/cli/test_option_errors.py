@@ -58,6 +58,15 @@ def test_configurations(content: str, line: str, tmp_path: Path, capsys: pytest.
         (["reproduce", "--fas"], "there is no option --fas; did you mean --fast?"),
         (["report", "--foo"], "there is no option --foo; there are --help, --out"),
         (["zoo", "--jsn"], "there is no option --jsn; did you mean --json?"),
+        (["report", "", "--out", "r"], "argument sets: the path is empty; . is the current folder"),
+        (
+            ["report", "~nobody-here/x", "--out", "r"],
+            "argument sets: ~nobody-here/x: the home folder of ~nobody-here is",
+        ),
+        (["reproduce", "all", "--out", ""], "argument --out: the path is empty"),
+        (["study", "build", "", "--out", "x"], "argument set: the path is empty"),
+        (["predict", "--out", "", "--zoo", "x", "--config", "mnist-sm-bim"], "argument --out: the path is empty"),
+        (["test", "--out", "x", "--zoo", "", "--config", "mnist-test"], "argument --zoo: the path is empty"),
         (["study", "foo"], "argument verb: invalid choice: 'foo'"),
     ],
 )
@@ -71,3 +80,13 @@ def test_scripts_take_no_abbreviations(run: Run) -> None:
     done = run("scripts/train_mnist_zoo.py", "--coun", "3")
     assert done.returncode == 2
     assert done.stderr.startswith("lit-adv: there is no option --coun; did you mean --count or")
+
+
+def test_the_home_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    test = ["test", "--config", "mnist-test", "--zoo", str(TINY_ZOO), "--out", "~/none"]
+    test = ["test", "--config", "mnist-test", "--zoo", str(TINY_ZOO), "--out", "~/none"]
+    for words in (test, ["report", "~/none", "--out", "~/r"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(words)
+        assert f"no finished perturbation set in {tmp_path / 'none'}" in capsys.readouterr().err
