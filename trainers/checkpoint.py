@@ -1,17 +1,35 @@
 """The checkpoint from which a training continues, or which is set aside because it cannot be used."""
 
+import io
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
+from lit_adv.files import atomic_path
 from lit_adv.terminal import say
 
 NAME: Final = "epoch"
 """Name of the checkpoint's file, without its ending."""
 PARTS: Final = {"state_dict", "optimizer_states", "lr_schedulers", "loops", "epoch", "global_step"}
 """What Lightning needs of a checkpoint to continue."""
+
+
+class AtomicCheckpoint(TorchCheckpointIO):
+    """Writes a checkpoint whole or not at all: a full disk leaves the last one as it was."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Writes it.
+
+        Raises:
+            InputError: there is no room, or the folder cannot be written.
+        """
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        with atomic_path(Path(path)) as temporary:
+            temporary.write_bytes(content.getbuffer())
 
 
 def usable_checkpoint(folder: Path, module: nn.Module) -> Path | None:

@@ -25,7 +25,7 @@ from lit_adv.tracking.records import Experiment, version_settings
 from lit_adv.tracking.wandb_run import recorded_fit
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import Zoo
-from trainers.checkpoint import NAME, usable_checkpoint
+from trainers.checkpoint import NAME, AtomicCheckpoint, usable_checkpoint
 from trainers.classifier import Classifier
 from trainers.recipe import SEEDS_PER_ZOO, ModelPlan, Recipe
 
@@ -92,6 +92,7 @@ def _train(
         logger=logger,
         enable_progress_bar=False,
         enable_model_summary=False,
+        plugins=[AtomicCheckpoint()],
         callbacks=[EpochLine(model.name), ModelCheckpoint(unfinished, NAME, save_top_k=1)],
     )
     trainer.fit(

@@ -104,7 +104,7 @@ def train_zoo(
 
 
 def _lost(first: str, names: list[str]) -> str:
-    others = f" (so did {len(names) - 1} more: {', '.join(names[:8])}{' …' * (len(names) > 8)})" if names[1:] else ""
+    others = f" ({len(names)} models did: {', '.join(names[:8])}{' …' * (len(names) > 8)})" if names[1:] else ""
     return f"{first}{others}: not kept; train with a smaller learning_rate into another --out; all others are kept"
 
 

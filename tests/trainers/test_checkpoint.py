@@ -1,5 +1,6 @@
 """A checkpoint that cannot be used is set aside with a line, and its training begins anew."""
 
+import errno
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from lit_adv.errors import InputError
 from lit_adv.models.vgg import vgg16_like
 from tests.helpers import TINY_RECIPE
 from tests.trainers.test_zoo_runner import few_digits
@@ -107,3 +109,21 @@ def test_the_training_begins_anew(stopped: Path, tmp_path: Path, capsys: pytest.
     train_model(replace(TINY_RECIPE, epochs=2), mnist_models(2, width=2)[1], few_digits(), tmp_path).load()
     assert "epoch.ckpt is damaged" in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+def test_a_full_disk_leaves_the_last_checkpoint(stopped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / stopped.relative_to(stopped.parents[2])
+    path.parent.mkdir(parents=True)
+    path.write_bytes(stopped.read_bytes())
+    write = Path.write_bytes
+
+    def full(self: Path, content: bytes) -> int:
+        write(self, content[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputError, match=r"^cannot write .*epoch\.ckpt: No space left on device; make room"):
+        train_model(replace(TINY_RECIPE, epochs=2), mnist_models(2, width=2)[1], few_digits(), tmp_path)
+    assert path.read_bytes() == stopped.read_bytes()
+    assert list(path.parent.iterdir()) == [path]

@@ -34,7 +34,9 @@ def test_from_the_command(
     with pytest.raises(SystemExit, match="2"):
         run_command(train_mnist_zoo)
     [line] = capsys.readouterr().err.strip().splitlines()
-    assert line.startswith("lit-adv: model-000 diverged, the loss is not finite in epoch 1 of 2 (so did 1 more")
+    assert line.startswith(
+        "lit-adv: model-000 diverged, the loss is not finite in epoch 1 of 2 (2 models did: model-000, model-001)"
+    )
     assert "train with a smaller learning_rate into another --out" in line
     assert not [path for path in tmp_path.iterdir() if path.suffix in (".json", ".safetensors")]
 
