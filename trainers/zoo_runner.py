@@ -17,7 +17,7 @@ from torch import multiprocessing
 from datamodules.labelled import Labelled
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
-from lit_adv.files import check_writable
+from lit_adv.files import check_writable, expanded
 from lit_adv.models.build import build, check_fit
 from lit_adv.terminal import say
 from lit_adv.tracking.records import Experiment
@@ -60,6 +60,7 @@ def train_zoo(
     if processes is not None and processes < 1:
         raise InputError(f"processes is {processes}; it must be at least 1")
     data_set = DATA_SETS[recipe.data]
+    out = expanded(out)
     if out.is_dir() and manifests(out):
         Zoo.open(out)  # what is wrong in it is said before the work, not after it
     todo: list[ModelPlan] = []
