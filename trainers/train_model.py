@@ -93,7 +93,10 @@ def _train(
         enable_progress_bar=False,
         enable_model_summary=False,
         plugins=[AtomicCheckpoint()],
-        callbacks=[EpochLine(model.name), ModelCheckpoint(unfinished, NAME, save_top_k=1)],
+        callbacks=[
+            EpochLine(model.name),
+            ModelCheckpoint(unfinished, NAME, save_top_k=1, enable_version_counter=False),
+        ],
     )
     trainer.fit(
         classifier,

@@ -14,7 +14,7 @@ from lit_adv.models.vgg import vgg16_like
 from tests.helpers import TINY_RECIPE
 from tests.trainers.test_zoo_runner import few_digits
 from trainers.checkpoint import usable_checkpoint
-from trainers.classifier import Classifier
+from trainers.classifier import Classifier, Diverged
 from trainers.mnist_zoo import mnist_models
 from trainers.train_model import EpochLine, train_model
 
@@ -127,3 +127,22 @@ def test_a_full_disk_leaves_the_last_checkpoint(stopped: Path, tmp_path: Path, m
         train_model(replace(TINY_RECIPE, epochs=2), mnist_models(2, width=2)[1], few_digits(), tmp_path)
     assert path.read_bytes() == stopped.read_bytes()
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+def test_a_folder_that_was_moved_keeps_one_checkpoint(
+    stopped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the next start goes on from the newest."""
+    path = tmp_path / stopped.relative_to(stopped.parents[2])
+    path.parent.mkdir(parents=True)
+    path.write_bytes(stopped.read_bytes())
+
+    def diverge(*_: Any) -> None:
+        raise Diverged("logits")
+
+    monkeypatch.setattr(Classifier, "test_step", diverge)
+    with pytest.raises(Diverged):
+        train_model(replace(TINY_RECIPE, epochs=2), mnist_models(2, width=2)[1], few_digits(), tmp_path)
+    assert list(path.parent.iterdir()) == [path]
+    assert torch.load(path, weights_only=True)["epoch"] == 1
