@@ -10,7 +10,6 @@ L2 norm.
 One that stopped early, with fewer calls than nine tenths of the others, is shown but is not the best peer.
 """
 
-import json
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +22,11 @@ from rich.console import Console
 from rich.table import Table
 
 from lit_adv.cli import run_command
+from lit_adv.errors import InputError
+from lit_adv.files import write_json
 from lit_adv.zoo.zoo import Zoo
+
+WHOLE = "Eq. 4.1"
 
 
 def benchmark_attacks(
@@ -51,19 +54,22 @@ def benchmark_attacks(
         device: cpu or cuda.
     """
     torch.set_num_threads(threads)
-    opened, where = Zoo.open(zoo), torch.device(device)
+    opened, where = Zoo.open(zoo.expanduser()), torch.device(device)
     console = Console()
     results = []
     tasks = mnist_tasks(opened, cw_steps, where)
+    known = [*(task.name for task in tasks), THOUSAND, WHOLE]
+    if not any(only in name for name in known):
+        raise InputError(f"--only {only}: no task has that in its name; there are {'; '.join(known)}")
     if only in THOUSAND:
-        tasks.append(thousand_classes(network, weights, where))
+        tasks.append(thousand_classes(network, weights and weights.expanduser(), where))
     for task in tasks:
         if only in task.name:
             console.print(f"{task.name}: {', '.join(task.contestants)} …", highlight=False)
             task.race(rounds)
             results.append(task.result())
             console.print(f"  {results[-1]['ratio_to_best_peer']:.2f} × {results[-1]['best_peer']}", highlight=False)
-    if only in "Eq. 4.1":
+    if only in WHOLE:
         console.print("Eq. 4.1, the whole command …", highlight=False)
         results += whole_job(opened, threads, where, Job())
     machine = torch.cuda.get_device_name() if device == "cuda" else f"{platform.processor() or platform.machine()}"
@@ -81,7 +87,7 @@ def benchmark_attacks(
         libraries = ("torch", "torchattacks", "foolbox", *(("adv-lib",) if adv_lib() else ()))
         versions = {name: version(name) for name in libraries}
         content = {"machine": machine, "threads": threads, "versions": versions, "results": results}
-        json_file.write_text(json.dumps(content, indent=2), encoding="utf-8")
+        write_json(json_file.expanduser(), content)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from wandb_workspaces import expr
 from lit_adv.errors import InputError
 from lit_adv.files import write_json
 from lit_adv.tracking.records import FIGURES, PICTURES, TABLE
+from lit_adv.tracking.wandb_run import refusals
 
 NAME: Final = "Perturbations compared"
 TITLES: Final = {
@@ -34,7 +35,7 @@ def wandb_dashboard(project: str, entity: str | None = None, dry_run: Path | Non
     if dry_run is not None:
         write_json(dry_run, specification(entity or "", project))
         return
-    try:
+    with refusals():
         if not wandb.login(prompt=False):
             raise InputError("there is no login to W&B; run wandb login, or look at --dry-run FILE.json")
         entity = entity or wandb.Api().default_entity or ""
@@ -42,8 +43,6 @@ def wandb_dashboard(project: str, entity: str | None = None, dry_run: Path | Non
         view.save()
         page = report(entity, project)
         page.save()
-    except wandb.errors.Error as error:
-        raise InputError(f"W&B: {error}") from error
     print(f"workspace: {view.url}\nreport: {page.url}")
 
 

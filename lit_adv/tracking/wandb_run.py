@@ -14,21 +14,48 @@ from lit_adv.terminal import say
 from lit_adv.tracking.records import Experiment, default_group, identity
 
 
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turns what W&B raises for a login, a setting or a `WANDB_…` variable that it refuses into an InputError.
+
+    Raises:
+        InputError: the block raises such an error.
+    """
+    import wandb
+    from pydantic import ValidationError
+    from wandb.sdk.lib.service.service_token import WandbServiceConnectionError
+
+    try:
+        yield
+    except InputError:
+        raise
+    except ValidationError as error:
+        wrong = [
+            f"WANDB_{'_'.join(map(str, one['loc'])).upper()}={one['input']}: {one['msg']}" for one in error.errors()
+        ]
+        raise InputError(f"W&B: {'; '.join(wrong)}; mend the setting, or leave out --wandb") from error
+    except wandb.errors.Error as error:
+        raise InputError(f"W&B: {error}") from error
+    except WandbServiceConnectionError as error:
+        service = os.environ.get("WANDB_SERVICE")
+        raise InputError(f"W&B: WANDB_SERVICE={service}: {error}; unset it, or leave out --wandb") from error
+    except ValueError as error:
+        raise InputError(f"W&B: {error}; unset that variable, or leave out --wandb") from error
+
+
 def is_offline() -> bool:
     """Tells whether runs are recorded on disk only: by W&B's settings, or because there is no login.
 
     Raises:
-        InputError: W&B refuses the login.
+        InputError: W&B refuses a setting or the login.
     """
     import wandb
 
-    mode = wandb.setup().settings.mode
-    if mode != "online" or "WANDB_MODE" in os.environ:
-        return mode in ("offline", "dryrun")
-    try:
+    with refusals():
+        mode = wandb.setup().settings.mode
+        if mode != "online" or "WANDB_MODE" in os.environ:
+            return mode in ("offline", "dryrun")
         return not wandb.login(prompt=False, verify=False)
-    except wandb.errors.Error as error:
-        raise InputError(f"W&B: {error}") from error
 
 
 def say_where(folder: Path) -> None:
@@ -66,7 +93,7 @@ def open_run(
     check_writable(folder / "wandb")
     group = experiment.group or group
     offline = is_offline()
-    try:
+    with refusals():
         run = wandb.init(
             project=experiment.project,
             dir=folder,
@@ -79,8 +106,6 @@ def open_run(
             mode="offline" if offline else None,
             settings=wandb.Settings(silent=offline, console="off"),
         )
-    except wandb.errors.Error as error:
-        raise InputError(f"W&B: {error}") from error
     return WandbLogger(project=experiment.project, save_dir=folder, experiment=run)
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -120,6 +121,14 @@ def test_growth_by_hand() -> None:
     # Everything stays everything: the edge takes nothing.
     assert dilated(torch.ones(1, 9, 9, dtype=torch.bool), -2).all()
     assert torch.equal(dilated(dilated(part, 2), -1), dilated(part, 1))
+
+
+@pytest.mark.parametrize("steps", [-9, -2, -1, 0, 1, 2, 9])
+def test_growth_is_opencvs(steps: int) -> None:
+    part = torch.rand(3, 20, 31, generator=torch.Generator().manual_seed(0)) < 0.5 - 0.04 * steps
+    grow = cv2.dilate if steps > 0 else cv2.erode
+    expected = [grow(one, np.ones((3, 3), np.uint8), iterations=abs(steps)) for one in part.numpy().astype(np.uint8)]
+    assert np.array_equal(dilated(part, steps).numpy(), np.stack(expected) > 0)
 
 
 def test_the_stroke_of_a_digit() -> None:
