@@ -23,7 +23,7 @@ from rich.table import Table
 
 from lit_adv.cli import run_command
 from lit_adv.errors import InputError
-from lit_adv.files import write_json
+from lit_adv.files import expanded, write_json
 from lit_adv.zoo.zoo import Zoo
 
 WHOLE = "Eq. 4.1"
@@ -54,7 +54,7 @@ def benchmark_attacks(
         device: cpu or cuda.
     """
     torch.set_num_threads(threads)
-    opened, where = Zoo.open(zoo.expanduser()), torch.device(device)
+    opened, where = Zoo.open(zoo), torch.device(device)
     console = Console()
     results = []
     tasks = mnist_tasks(opened, cw_steps, where)
@@ -62,7 +62,7 @@ def benchmark_attacks(
     if not any(only in name for name in known):
         raise InputError(f"--only {only}: no task has that in its name; there are {'; '.join(known)}")
     if only in THOUSAND:
-        tasks.append(thousand_classes(network, weights and weights.expanduser(), where))
+        tasks.append(thousand_classes(network, weights and expanded(weights), where))
     for task in tasks:
         if only in task.name:
             console.print(f"{task.name}: {', '.join(task.contestants)} …", highlight=False)
@@ -87,7 +87,7 @@ def benchmark_attacks(
         libraries = ("torch", "torchattacks", "foolbox", *(("adv-lib",) if adv_lib() else ()))
         versions = {name: version(name) for name in libraries}
         content = {"machine": machine, "threads": threads, "versions": versions, "results": results}
-        write_json(json_file.expanduser(), content)
+        write_json(expanded(json_file), content)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import wandb_workspaces.workspaces as workspaces
 from wandb_workspaces import expr
 
 from lit_adv.errors import InputError
-from lit_adv.files import write_json
+from lit_adv.files import expanded, write_json
 from lit_adv.tracking.records import FIGURES, PICTURES, TABLE
 from lit_adv.tracking.wandb_run import refusals
 
@@ -33,7 +33,7 @@ def wandb_dashboard(project: str, entity: str | None = None, dry_run: Path | Non
         dry_run: JSON file to which the pages are written, in place of sending them; needs no login.
     """
     if dry_run is not None:
-        write_json(dry_run, specification(entity or "", project))
+        write_json(expanded(dry_run), specification(entity or "", project))
         return
     with refusals():
         if not wandb.login(prompt=False):

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from lit_adv.errors import InputError
-from lit_adv.files import atomic_path, sha256, write_json
+from lit_adv.files import atomic_path, expanded, sha256, write_json
 from lit_adv.models.build import macs
 from lit_adv.zoo.model_spec import ModelSpec, read_spec
 from lit_adv.zoo.zoo_file import read_zoo_file
@@ -51,6 +51,7 @@ class Zoo:
         Raises:
             InputError: there is no such zoo, it holds no finished model or one twice, or a specification is damaged.
         """
+        path = expanded(path)
         packaged = ZOOS / f"{path}.yaml"
         if path.is_dir() and (not packaged.is_file() or manifests(path)):
             return _open_folder(path)
