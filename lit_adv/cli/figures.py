@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -136,10 +137,8 @@ def run_to_its_end(command: Sequence[str]) -> int:
         before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
         try:
             while True:
-                try:
-                    return child.wait()
-                except KeyboardInterrupt:
-                    continue
+                with suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
+                    return child.wait(1)  # not without end: a signal just before such a wait is not seen during it
         finally:
             signal.signal(signal.SIGTERM, before)
 

@@ -66,7 +66,7 @@ def test_streams_that_are_closed_or_missing(monkeypatch: pytest.MonkeyPatch) -> 
 def test_signs_that_an_encoding_lacks() -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
     say("3 models × 2 images", stream)
-    assert stream.buffer.getvalue() == b"3 models ? 2 images\n"  # type: ignore[attr-defined]
+    assert stream.buffer.getvalue() == b"3 models x 2 images\n"  # type: ignore[attr-defined]
 
 
 def test_what_can_be_written_is(capsys: pytest.CaptureFixture[str]) -> None:

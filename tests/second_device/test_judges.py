@@ -78,8 +78,7 @@ def test_pictures_that_judges_see(device: torch.device, name: str, measure: Meas
     found = rules.picture(measure, image.to(device), delta.to(device))
     expected = rules.picture(measure, image, delta)
     assert found.device == device
-    assert (
-        torch.equal(found.cpu(), expected) if device.type == NAME else torch.allclose(found.cpu(), expected, atol=1e-5)
-    )
+    exact = device.type == NAME and widths != "no float64"  # there, statistics of pictures are computed in float32
+    assert torch.equal(found.cpu(), expected) if exact else torch.allclose(found.cpu(), expected, atol=1e-5)
     logits = torch.randn(3, data.classes, generator=generator)
     assert torch.equal(rules.answer(measure, logits.to(device)).cpu(), rules.answer(measure, logits))

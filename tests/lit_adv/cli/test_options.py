@@ -29,5 +29,5 @@ def test_a_script_is_its_function(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 def test_a_parser_raises_in_place_of_exiting() -> None:
     parser = option_parser("lit-adv nothing", "Does nothing.")
-    with pytest.raises(Exception, match="unrecognized arguments: --some"):
+    with pytest.raises(Exception, match="there is no option --some; there are --help"):
         parser.parse_args(["--some"])
