@@ -90,9 +90,9 @@ def open_run(
     """
     import wandb
 
+    offline = is_offline()
     check_writable(folder / "wandb")
     group = experiment.group or group
-    offline = is_offline()
     with refusals():
         run = wandb.init(
             project=experiment.project,
