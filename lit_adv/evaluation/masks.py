@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.ndimage import maximum_filter, minimum_filter
 from torch import Tensor
 
 from lit_adv.errors import InputError
@@ -18,6 +17,7 @@ BACKGROUND: Final = 0
 IGNORED: Final = -1
 IMAGENET_S_IGNORE: Final = 1000
 """Also the largest number in such a mask."""
+KERNEL: Final = np.ones((3, 3), np.uint8)
 
 
 def decode(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
@@ -105,7 +105,17 @@ def dilated(part: Tensor, steps: int) -> Tensor:
     Args:
         part: `[N, H, W]` bool.
         steps: how often.
+
+    Raises:
+        InputError: OpenCV cannot be loaded, as on a server without libGL.
     """
-    side = 2 * abs(steps) + 1  # n squares of 3 × 3 after one another are one of 2n + 1
-    grow, outside = (maximum_filter, 0) if steps > 0 else (minimum_filter, 1)
-    return torch.from_numpy(grow(part.numpy(), size=(1, side, side), mode="constant", cval=outside))
+    try:
+        import cv2
+    except ImportError as error:
+        raise InputError(
+            f"masks are dilated with OpenCV, which cannot be loaded ({error}); "
+            "install the system package of that library (Debian: libgl1), or pip install opencv-python-headless"
+        ) from error
+    grow = cv2.dilate if steps > 0 else cv2.erode
+    pixels = part.numpy().astype(np.uint8)
+    return torch.from_numpy(np.stack([grow(one, KERNEL, iterations=abs(steps)) for one in pixels]) > 0)

@@ -1,8 +1,8 @@
 """Masks of both kinds, cut like their images, and their growth."""
 
+import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -123,14 +123,6 @@ def test_growth_by_hand() -> None:
     assert torch.equal(dilated(dilated(part, 2), -1), dilated(part, 1))
 
 
-@pytest.mark.parametrize("steps", [-9, -2, -1, 0, 1, 2, 9])
-def test_growth_is_opencvs(steps: int) -> None:
-    part = torch.rand(3, 20, 31, generator=torch.Generator().manual_seed(0)) < 0.5 - 0.04 * steps
-    grow = cv2.dilate if steps > 0 else cv2.erode
-    expected = [grow(one, np.ones((3, 3), np.uint8), iterations=abs(steps)) for one in part.numpy().astype(np.uint8)]
-    assert np.array_equal(dilated(part, steps).numpy(), np.stack(expected) > 0)
-
-
 def test_the_stroke_of_a_digit() -> None:
     assert ink_mask(torch.tensor([[[[0.0, 0.2, 1.0]]]])).tolist() == [[[0, 1, 1]]]
 
@@ -140,3 +132,9 @@ def test_sixteen_bits_are_refused(tmp_path: Path) -> None:
     Image.fromarray(np.full((4, 4), 1000, np.uint16)).save(tmp_path / "mask.png")
     with pytest.raises(InputError, match="I;16, not of 8 bits"):
         read_mask(tmp_path / "mask.png", (4, 4), 4, 4)
+
+
+def test_without_opencv_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(InputError, match="opencv-python-headless"):
+        dilated(torch.zeros(1, 3, 3, dtype=torch.bool), 1)
