@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.processes import Peers
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import Zoo
-from tests.helpers import BIM, TINY, kept, predict, same, stop
+from tests.helpers import BIM, REPOSITORY, TINY, kept, predict, same, stop
 
 
 def test_a_disk_that_fills_up(zoo: Zoo, nmm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,3 +274,17 @@ def test_zeros_are_counted_and_spoken_of(zoo: Zoo, tmp_path: Path, capsys: pytes
     assert empty > 0
     assert found.manifest.zeros == {zoo.sources[0].name: empty}
     assert f"exactly 0: {10 * empty} % of those of {zoo.sources[0].name}; they count" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["terminal", pytest.param("pipe", marks=pytest.mark.soak)])
+def test_a_terminal_that_closes_ends_no_run(zoo: Zoo, nmm: Path, tmp_path: Path, kind: str) -> None:
+    """The reader goes after the first line; the work is done to its end all the same, and the set is written."""
+    ours, theirs = os.openpty() if kind == "terminal" else os.pipe()
+    words = ["predict", "--config", "mnist-nmm-bim", "--zoo", zoo.path, "--out", tmp_path, *BIM]
+    command = [sys.executable, "-m", "lit_adv", *map(str, words)]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=theirs, stderr=theirs, start_new_session=True) as process:
+        os.close(theirs)
+        assert os.read(ours, 10)
+        os.close(ours)
+        assert process.wait(120) == 0
+    assert same(tmp_path, nmm)
