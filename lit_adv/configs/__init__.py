@@ -69,5 +69,6 @@ def files_of(name: str) -> list[Path]:
         return names[name]
     if Path(name).is_file():
         return [Path(name)]
-    near = get_close_matches(name, names, n=3, cutoff=0.4) or sorted(names)
-    raise InputError(f"configuration {name!r} is neither a packaged name nor a file; did you mean {', '.join(near)}?")
+    near = get_close_matches(name, names, n=3, cutoff=0.4)
+    hint = f"did you mean {', '.join(near)}?" if near else f"packaged are {', '.join(sorted(names)[:3])} …"
+    raise InputError(f"configuration {name!r} is neither a packaged name nor a file; {hint}")

@@ -1,5 +1,7 @@
 """Masks of both kinds, cut like their images, and their growth."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from PIL import ExifTags, Image
 from datamodules.imagenet import read_image
 from lit_adv.errors import InputError
 from lit_adv.evaluation.masks import decode, dilated, ink_mask, read_mask, read_masks
+from tests.helpers import REPOSITORY
 
 
 def test_both_encodings() -> None:
@@ -138,3 +141,14 @@ def test_without_opencv_one_line_says_what_to_install(monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(InputError, match="opencv-python-headless"):
         dilated(torch.zeros(1, 3, 3, dtype=torch.bool), 1)
+
+
+def test_only_dilation_needs_opencv(tmp_path: Path) -> None:
+    """On a server without libGL `import cv2` fails; the command line and figures are loaded all the same."""
+    (tmp_path / "cv2").mkdir()
+    failing = 'raise ImportError("libGL.so.1: cannot open shared object file: No such file or directory")'
+    (tmp_path / "cv2" / "__init__.py").write_text(failing, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(REPOSITORY)])}
+    words = [sys.executable, "-m", "lit_adv", "reproduce", "--list"]
+    done = subprocess.run(words, cwd=REPOSITORY, env=environment, capture_output=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
