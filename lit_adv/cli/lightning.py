@@ -64,10 +64,10 @@ class Command(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument(
-            "--zoo", required=True, type=named_path, help="the folder of trained models, or a zoo file or its name"
+            "--zoo", required=True, type=_path_word, help="the folder of trained models, or a zoo file or its name"
         )
         parser.add_argument(
-            "--out", required=True, type=named_path, help="the run's folder: its perturbation set and evaluation"
+            "--out", required=True, type=_path_word, help="the run's folder: its perturbation set and evaluation"
         )
         parser.add_argument(
             "--restart", action="store_true", help="predict: delete what the run's folder holds, and begin anew"
@@ -160,6 +160,10 @@ class Command(LightningCLI):
         if (experiment := Experiment.from_options(chosen.wandb, chosen.wandb_group)) is not None:
             recorded = getattr(weights_and_biases, callback)(experiment, Path(chosen.zoo))
             self.trainer.callbacks.append(recorded)  # type: ignore[attr-defined]
+
+
+def _path_word(word: str) -> str:
+    return str(named_path(word))  # text, which --print_config can write
 
 
 def _costs(model: LightningModule) -> list[float]:

@@ -188,6 +188,7 @@ def test_launched_processes_end(monkeypatch: pytest.MonkeyPatch) -> None:
     launched.terminate()
     launched.wait()
     assert (polite.wait(), stubborn.wait()) == (-15, -9)
+    stubborn.stdout.close()
 
 
 def test_nobody_launched_anything() -> None:
