@@ -20,11 +20,16 @@ def content(*shape: int, values: bytes = VALUES.tobytes(), magic: bytes = b"\0\0
 
 
 GOOD = content(7, 3, 2)
-PACKED = gzip.compress(GOOD)
+PACKED = gzip.compress(GOOD, mtime=0)
+
+
+TWO_PARTS = gzip.compress(GOOD[:9], mtime=0) + gzip.compress(GOOD[9:], mtime=0)
 
 
 @pytest.mark.parametrize(
-    ("ending", "bytes_"), [("", GOOD), (".gz", PACKED), (".gz", gzip.compress(GOOD[:9]) + gzip.compress(GOOD[9:]))]
+    ("ending", "bytes_"),
+    [("", GOOD), (".gz", PACKED), (".gz", TWO_PARTS)],
+    ids=["plain", "packed", "packed in two parts"],
 )
 def test_whole_files(tmp_path: Path, ending: str, bytes_: bytes) -> None:
     (tmp_path / f"{NAME}{ending}").write_bytes(bytes_)
@@ -67,7 +72,7 @@ PACKED_BAD = {
     "wrong length": flipped(PACKED, -2),
     "wrong flags": flipped(PACKED, 3),
     "damaged stream": PACKED[:20] + bytes(20) + PACKED[40:],
-    "packed twice": gzip.compress(PACKED),
+    "packed twice": gzip.compress(PACKED, mtime=0),
     "text": b"<html>404 Not Found</html>",
 }
 FILES = [(what, "", bad) for what, bad in BAD.items()] + [(what, ".gz", bad) for what, bad in PACKED_BAD.items()]
