@@ -101,7 +101,7 @@ def test_a_signal_saves_what_is_done(
         def sending(*words: Any) -> Any:
             result = function(*words)
             if not next(left, 1):
-                os.kill(os.getpid(), number)
+                signal.raise_signal(number)
             return result
 
         return sending

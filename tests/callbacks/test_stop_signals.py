@@ -1,6 +1,5 @@
 """Real signals to this process stop it at once, or at the end of what must not be broken off."""
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ def own_handlers() -> Iterator[None]:
 
 def send(*numbers: int) -> None:
     for number in numbers:
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
 
 
 def stopped(work: Callable[[StopSignals], None]) -> tuple[object, StopSignals]:

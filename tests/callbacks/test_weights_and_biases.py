@@ -190,7 +190,7 @@ def test_a_run_that_is_signalled_and_continued_is_the_same(
     def signalled(*arguments: Any) -> Tensor:
         calls.append(len(calls))
         if len(calls) == 5:
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
         return perturb(*arguments)
 
     monkeypatch.setattr(AttackModule, "perturb", staticmethod(signalled))

@@ -98,7 +98,8 @@ def test_a_predict_that_fails_says_so(
 
 def test_a_terminated_run_lets_its_child_save_and_end() -> None:
     child = (
-        "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(143)); print('on', flush=True); time.sleep(60)"
+        "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(143)); print('on', flush=True); "
+        "[time.sleep(0.1) for _ in range(600)]"  # a signal just before one long sleep would not end it
     )
     run = "import sys; from lit_adv.cli.figures import run_to_its_end; "
     parent = f"{run} sys.exit(run_to_its_end([sys.executable, '-c', {child!r}]))"
