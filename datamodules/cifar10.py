@@ -1,8 +1,6 @@
 """CIFAR-10 from torchvision, or from arrays in an npz file."""
 
-import hashlib
 from collections.abc import Sequence
-from functools import partial
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -59,6 +57,7 @@ def load_cifar10(source: Source, root: Path, train: bool = False) -> tuple[Tenso
 
 def _torchvision(root: Path, train: bool) -> tuple[Array, Array]:
     from torchvision.datasets import CIFAR10 as Files
+    from torchvision.datasets.utils import check_integrity
 
     try:
         files = Files(str(root), train=train, download=True)
@@ -66,7 +65,9 @@ def _torchvision(root: Path, train: bool) -> tuple[Array, Array]:
         folder = root / Files.base_folder
         expected = {**dict(Files.train_list + Files.test_list), Files.meta["filename"]: Files.meta["md5"]}
         missing = [name for name in expected if not (folder / name).is_file()]
-        damaged = [name for name in expected if name not in missing and _md5(folder / name) != expected[name]]
+        damaged = [
+            name for name, md5 in expected.items() if name not in missing and not check_integrity(folder / name, md5)
+        ]
         wanted = [
             f"{', '.join(names)} ({what})" for names, what in ((damaged, "damaged"), (missing, "missing")) if names
         ]
@@ -75,11 +76,6 @@ def _torchvision(root: Path, train: bool) -> tuple[Array, Array]:
             "put torchvision's files there"
         ) from error
     return files.data, np.asarray(files.targets)
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
 
 
 def _arrays(path: Path) -> tuple[Array, Array]:
@@ -158,10 +154,6 @@ class CIFAR10(ReplicaDataModule):
         self.root = expanded(root)
         self.source = source
         self.targets = targets
-
-    def prepare_data(self) -> None:
-        """Downloads the images in one process, before the others read them; looks at them before models are fetched."""
-        load_cifar10(self.source, self.root)
 
     def select(self) -> Selection:
         images, labels = load_cifar10(self.source, self.root)

@@ -140,7 +140,6 @@ class ImageNet(ReplicaDataModule):
         self.grey = grey
         self.classes = tuple(classes if classes is not None else targets or THESIS_CLASSES)
         self.files: list[str] = []
-        self._read: Selection | None = None
         if not self.classes:
             raise InputError("classes names no class; give one or more, or leave it out for the thesis's 20")
         for option, names in (("targets", [*(targets or {}), *(targets or {}).values()]), ("classes", self.classes)):
@@ -150,10 +149,6 @@ class ImageNet(ReplicaDataModule):
             raise InputError(f"classes names {doubled[0]} twice; its images would count twice")
         if itself := [name for name, target in (targets or {}).items() if name == target]:
             raise InputError(f"targets: class {itself[0]} has itself as target; give another class")
-
-    def prepare_data(self) -> None:
-        """Reads the images in the first process, before models are fetched."""
-        self._read = self.select()
 
     def _chosen(self) -> dict[str, list[Path]]:
         if not self.root.is_dir():
@@ -175,8 +170,6 @@ class ImageNet(ReplicaDataModule):
         return {name: files[: self.per_class] for name, files in found.items()}
 
     def select(self) -> Selection:
-        if self._read is not None:
-            return self._read
         chosen = self._chosen()
         paths = [path for files in chosen.values() for path in files]
         self.files = [f"{path.parent.name}/{path.name}" for path in paths]

@@ -151,11 +151,6 @@ class MNIST(ReplicaDataModule):
         self.root = None if root is None else expanded(root)
         self.targets = targets
 
-    def prepare_data(self) -> None:
-        """Downloads the digits in one process, before the others read them."""
-        if self.source == "torchvision" and self.root is not None:
-            download(self.root)
-
     def select(self) -> Selection:
         data = load_mnist(self.source, self.root)
         selection = first_per_class(data.test_images, data.test_labels, self.per_class, CLASSES)

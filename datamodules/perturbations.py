@@ -35,6 +35,5 @@ class Perturbations(pl.LightningDataModule):
         data = PerturbationSet.load(Path(self.trainer.default_root_dir))
         tensors = [torch.arange(len(data.label)), data.image, data.perturbation, data.label]
         dataset = TensorDataset(*tensors, *([] if data.target is None else [data.target]))
-        return DataLoader(
-            dataset, min(self.batch_size, len(dataset)), generator=torch.Generator()
-        )  # else it draws from the global one
+        own = torch.Generator()  # else each loader draws from the global one
+        return DataLoader(dataset, min(self.batch_size, len(dataset)), generator=own)

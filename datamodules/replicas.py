@@ -104,6 +104,7 @@ class ReplicaDataModule(pl.LightningDataModule):
             raise InputError(f"seed is {seed}; it must be below 2^128")
         if not 0 <= sigma <= LARGEST_SIGMA:
             raise InputError(f"sigma is {sigma}; it must be 0 to {LARGEST_SIGMA}, for pixels are in [0, 1]")
+        self._read: Selection | None = None
         self.per_class = per_class
         self.copies = copies
         self.sigma = sigma
@@ -124,8 +125,12 @@ class ReplicaDataModule(pl.LightningDataModule):
         """Names a selected image for the user."""
         return f"number {int(self.selection.index[position])}"
 
+    def prepare_data(self) -> None:
+        """Reads the images in the first process, which downloads what is missing, before models are fetched."""
+        self._read = self.select()
+
     def setup(self, stage: str) -> None:
-        self.selection = self.select()
+        self.selection, self._read = self.select() if self._read is None else self._read, None
         if not len(self.selection.labels):
             raise InputError("there is no image in the data")
         if process_number() == 0 and (repeated := doubles(self.selection.images)):
