@@ -173,12 +173,10 @@ class AttackModule(pl.LightningModule):
         Raises:
             BrokenModel: logits or gradients are not finite, or the logits have the wrong shape.
         """
-        # Tensors that were made inside inference mode are cloned to leave it.
-        with torch.inference_mode(False), torch.enable_grad():
-            clean, noisy, label = batch.clean.clone(), batch.noisy.clone(), batch.label.clone()
-            target = None if batch.target is None else batch.target.clone()
-            calib = None if torch.equal(clean, noisy) else calibration(model, clean, noisy, batch.models)
-            return attack.for_model(batch.model)(model, noisy, label, targets=target, calibration=calib)
+        noiseless = torch.equal(batch.clean, batch.noisy)
+        calib = None if noiseless else calibration(model, batch.clean, batch.noisy, batch.models)
+        attacking = attack.for_model(batch.model)
+        return attacking(model, batch.noisy, batch.label, targets=batch.target, calibration=calib)
 
     def skip(self, places: Iterable[int], error: InputError) -> None:
         """Leaves source models out from now on.

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CellType
 from typing import Final
 
@@ -29,19 +29,27 @@ class BrokenModel(InputError):
         self.rows = rows
 
 
-def first_few(rows: list[int]) -> str:
-    """Writes the first eight numbers, and how many more there are."""
-    return ", ".join(map(str, rows[:8])) + (f" and {len(rows) - 8} more" if len(rows) > 8 else "")
+def first_few(things: Sequence[object], most: int = 8) -> str:
+    """Writes the first of some numbers or names, at most `most`, and how many more there are."""
+    return ", ".join(map(str, things[:most])) + (f" and {len(things) - most} more" if len(things) > most else "")
+
+
+def broken_rows(values: Tensor) -> list[int]:
+    """Returns the positions along the first dimension of `[B, …]` that hold a NaN or infinite value."""
+    if values.sum().isfinite():  # one pass over memory, and enough nearly always
+        return []
+    found: list[int] = (~values.isfinite()).flatten(1).any(1).nonzero()[:, 0].tolist()
+    return found
 
 
 def call(model: Callable[[Tensor], object], images: Tensor) -> object:
-    """Runs a model on images `[B, C, H, W]`.
+    """Runs a model on a copy of images `[B, C, H, W]`: some models work in place on their input.
 
     Raises:
         InputError: its weights are of another device or type than the images.
     """
     try:
-        return model(images)
+        return model(images.clone())
     except RuntimeError as error:
         if reason := mismatch(model, images):
             raise InputError(reason) from error
@@ -91,10 +99,7 @@ def refuse_training(model: object, name: str = "the model") -> None:
         if module.training
     ]
     if training:
-        more = f" and {len(training) - NAMED_MODULES} more" if len(training) > NAMED_MODULES else ""
-        raise InputError(
-            f"{name} is in training mode: {', '.join(training[:NAMED_MODULES])}{more}; call .eval() on it first"
-        )
+        raise InputError(f"{name} is in training mode: {first_few(training, NAMED_MODULES)}; call .eval() on it first")
 
 
 def _modules(model: object) -> Iterator[nn.Module]:

@@ -9,7 +9,7 @@ from torch.nn import functional
 from torchmetrics.classification import MulticlassAccuracy
 
 from lit_adv.errors import InputError
-from lit_adv.models.finite import broken_rows
+from lit_adv.logits import broken_rows
 from trainers.checkpoint import not_finite
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from lit_adv.attacks.inputs import own, random_state, refuse_misfits
 from lit_adv.attacks.precision import widest
 from lit_adv.errors import InputError
-from lit_adv.logits import BrokenModel, call, logits_of, refuse_training
+from lit_adv.logits import BrokenModel, broken_rows, call, logits_of, refuse_training
 
 Model = Callable[[Tensor], Tensor]
 """Function from images `[B, C, H, W]` in [0, 1] to logits `[B, K]`, or what `lit_adv.logits` finds logits in."""
@@ -54,8 +54,6 @@ class Problem:
     def logits(self, x: Tensor) -> Tensor:
         """Computes f'(x) = f(x) + calib `[B, K]`, in float64 where the device has it.
 
-        The model gets a copy of `x`, for some work in place on their input.
-
         Args:
             x: perturbed images `[B, C, H, W]`, one for each sample.
 
@@ -64,7 +62,7 @@ class Problem:
             InputError: the calibration has another shape than the logits, or the model's weights are of another device
                 or type than the images.
         """
-        logits = logits_of(call(self.model, x.clone()), len(x))
+        logits = logits_of(call(self.model, x), len(x))
         if logits.device != x.device:
             raise InputError(f"the model gives logits on {logits.device} for images on {x.device}; move one of them")
         if self.highest >= logits.shape[1] or logits.shape[1] < 2:
@@ -86,17 +84,19 @@ class Problem:
         They grow with J, the label's cross-entropy or minus the target's, but their gradient does not vanish where the
         softmax rounds to 1: ∇J = (1 − p)·∇log_odds with p the probability of the class, so both have one direction.
         """
-        own = logits.gather(1, self.classes[:, None])[:, 0]
-        others = logits.scatter(1, self.classes[:, None], -torch.inf).logsumexp(1)
-        return own - others if self.targeted else others - own
+        return -self._lead(logits, torch.logsumexp)
 
     def margin(self, logits: Tensor) -> Tensor:
         """Computes the margin `[B]`, which is below 0 where the model is fooled.
 
         Untargeted, it is f_y − max_{i≠y} f_i with the label y; targeted, max_{i≠t} f_i − f_t with the target t.
         """
+        return self._lead(logits, torch.amax)
+
+    def _lead(self, logits: Tensor, strongest: Callable[[Tensor, int], Tensor]) -> Tensor:
+        """Computes how far the model is from being fooled `[B]`: its class against the strongest of the others."""
         own = logits.gather(1, self.classes[:, None])[:, 0]
-        others = logits.scatter(1, self.classes[:, None], -torch.inf).amax(1)
+        others = strongest(logits.scatter(1, self.classes[:, None], -torch.inf), 1)
         return others - own if self.targeted else own - others
 
     def gradient(self, values: Tensor, x: Tensor, retain: bool = False) -> Tensor:
@@ -123,22 +123,23 @@ class Problem:
 
     def direction(self, x: Tensor) -> Tensor:
         """Computes ∇log_odds at `x`, `[B, C, H, W]`: the direction of ∇J at a magnitude that does not vanish."""
-        x = x.detach().requires_grad_()
-        return self.gradient(self.log_odds(self.logits(x)), x)
+        return self._ascent(x)[1]
 
     def loss_gradient(self, x: Tensor) -> Tensor:
         """Computes ∇J at `x`, `[B, C, H, W]`."""
-        x = x.detach().requires_grad_()
-        odds = self.log_odds(self.logits(x))
-        slope = torch.sigmoid(-odds.detach() if self.targeted else odds.detach())  # 1 − p
-        direction = self.gradient(odds, x)
+        odds, direction = self._ascent(x)
+        slope = torch.sigmoid(-odds if self.targeted else odds)  # 1 − p
         return (slope[:, None, None, None] * direction).to(direction.dtype)
 
+    def _ascent(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Computes the log-odds at `x`, `[B]`, and their gradient, `[B, C, H, W]`."""
+        x = x.detach().requires_grad_()
+        odds = self.log_odds(self.logits(x))
+        return odds.detach(), self.gradient(odds, x)
+
     def _refuse_broken(self, what: str, values: Tensor) -> None:
-        if values.sum().isfinite():  # one pass over memory, and enough nearly always
-            return
-        if (broken := ~values.isfinite().flatten(1).all(1)).any():
-            raise BrokenModel(f"{what} that are not finite", self.row[broken].unique().tolist())
+        if rows := broken_rows(values):
+            raise BrokenModel(f"{what} that are not finite", self.row[rows].unique().tolist())
 
 
 class Attack(ABC):

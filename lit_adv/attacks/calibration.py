@@ -33,10 +33,9 @@ def calibration(model: Model, clean: Tensor, noisy: Tensor, models: int = 1) -> 
     with torch.no_grad():
         of_one = clean[: len(clean) // models]
         new = torch.cat([of_one.new_ones(1, dtype=torch.bool), (of_one[1:] != of_one[:-1]).flatten(1).any(1)])
-        different = clean[new.repeat(models)]
         of_clean, of_noisy = (
             logits_of(call(model, images), len(images)).to(widest(images.device))
-            for images in (different, noisy.clone())
+            for images in (clean[new.repeat(models)], noisy)
         )
         of_each: Tensor = of_clean.unflatten(0, (models, -1))[:, new.cumsum(0) - 1]
         return of_each.flatten(0, 1) - of_noisy

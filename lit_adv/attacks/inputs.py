@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from lit_adv.errors import InputError
-from lit_adv.logits import first_few, refuse_autocast, short
+from lit_adv.logits import broken_rows, first_few, refuse_autocast, short
 
 
 def own(given: Tensor) -> Tensor:
@@ -56,8 +56,8 @@ def _refuse_images(images: Tensor) -> None:
             f"images are {short(images.dtype)}; give floating-point numbers in [0, 1], such as images / 255"
         )
     refuse_autocast(images.device)
-    if not images.sum().isfinite() and (broken := ~images.isfinite().flatten(1).all(1)).any():
-        raise InputError(f"images are not finite in rows {first_few(broken.nonzero()[:, 0].tolist())}")
+    if rows := broken_rows(images):
+        raise InputError(f"images are not finite in rows {first_few(rows)}")
 
 
 def _refuse_classes(name: str, classes: Tensor, images: int) -> None:

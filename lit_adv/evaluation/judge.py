@@ -4,8 +4,7 @@ from torch import Tensor
 
 from lit_adv.attacks.attack import Model
 from lit_adv.errors import InputError
-from lit_adv.logits import BrokenModel, first_few, logits_of, refuse_autocast, refuse_training
-from lit_adv.models.finite import broken_rows
+from lit_adv.logits import BrokenModel, broken_rows, call, first_few, logits_of, refuse_autocast, refuse_training
 
 
 def judge_says(judge: Model, pictures: Tensor, name: str, first: int = 0) -> Tensor:
@@ -18,14 +17,14 @@ def judge_says(judge: Model, pictures: Tensor, name: str, first: int = 0) -> Ten
         first: position of `pictures[0]` in its set, for messages.
 
     Raises:
-        InputError: the judge is in training mode or gives no logits, or some that are NaN or infinite; or autocast is
-            on.
+        InputError: the judge is in training mode, on another device or of another type than the pictures, or gives no
+            logits, or some that are NaN or infinite; or autocast is on.
     """
     who = f"judge {name}" if name else "the judge"
     refuse_training(judge, who)
     refuse_autocast(pictures.device)
     try:
-        logits = logits_of(judge(pictures), len(pictures))
+        logits = logits_of(call(judge, pictures), len(pictures))
     except BrokenModel as error:
         raise InputError(f"{who} gives {error.what}") from error
     if rows := broken_rows(logits):

@@ -11,8 +11,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from lit_adv.errors import InputError
-from lit_adv.logits import BrokenModel, logits_of
-from lit_adv.models.finite import broken_rows
+from lit_adv.logits import BrokenModel, broken_rows, logits_of
 from lit_adv.models.vgg import vgg16_like
 
 PYTORCHCV = "pytorchcv.models."

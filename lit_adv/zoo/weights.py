@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lit_adv.errors import InputError
-from lit_adv.logits import short
+from lit_adv.logits import first_few, short
 
 ENDINGS = (".safetensors", ".pth", ".pt")
 PARALLEL: Final = "module."
@@ -81,17 +81,13 @@ def _fault(tensor: Tensor, wanted: torch.dtype) -> str:
 def _difference(own: dict[str, Tensor], tensors: dict[str, Tensor]) -> str:
     """Says which names are missing or unknown, or else which shape is another."""
     missing, unknown = ([n for n in a if n not in b] for a, b in ((own, tensors), (tensors, own)))
-    parts = [f"it lacks {_few(missing)}"] * bool(missing) + [f"it has unknown {_few(unknown)}"] * bool(unknown)
+    parts = [f"{what} {first_few(n, 3)}" for what, n in (("it lacks", missing), ("it has unknown", unknown)) if n]
     shapes = (
         f"{name} is {list(tensor.shape)}, the network's is {list(own[name].shape)}"
         for name, tensor in tensors.items()
         if name in own and tensor.shape != own[name].shape
     )
     return "; ".join(parts) or next(shapes, "")
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _short(error: Exception) -> str:

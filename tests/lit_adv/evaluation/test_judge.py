@@ -57,6 +57,22 @@ def test_everything_that_asks_a_judge_refuses_it() -> None:
         judges.answers(one)
 
 
+def test_a_judge_that_works_in_place_leaves_the_pictures_to_the_next_one() -> None:
+    def blackening(images: Tensor) -> Tensor:
+        return judge(0)(images.mul_(0))
+
+    pictures = torch.rand(2, 3, 32, 32)
+    kept = pictures.clone()
+    judge_says(blackening, pictures, "a")
+    assert torch.equal(pictures, kept)
+
+
+def test_a_judge_of_another_type_is_one_line() -> None:
+    double = nn.Sequential(nn.Flatten(), nn.Linear(4, 3)).double().eval()
+    with pytest.raises(InputError, match="the images are float32, the model's weights float64"):
+        judge_says(double, torch.rand(2, 1, 2, 2), "a")
+
+
 def test_pictures_that_are_not_finite_are_not_the_judge_s_fault() -> None:
     with pytest.raises(InputError, match="what judge a is to see of images 1 holds NaN"):
         judge_says(judge(0), torch.tensor([0.0, math.nan]).view(2, 1, 1, 1).expand(2, 3, 32, 32), "a")
