@@ -12,16 +12,14 @@ from lit_adv.arithmetic import arithmetic
 from lit_adv.attack_module import AttackModule
 from lit_adv.errors import InputError
 from lit_adv.perturbations.manifest import Manifest, setting
-from lit_adv.trainer_options import refuse_options
 
 
 def attack_and_data(trainer: pl.Trainer, module: pl.LightningModule) -> tuple[AttackModule, ReplicaDataModule]:
     """Returns a run's module and data module.
 
     Raises:
-        InputError: they are of other classes, or the trainer has an option that would change numbers unseen.
+        InputError: they are of other classes.
     """
-    refuse_options(trainer)
     data = trainer.datamodule  # type: ignore[attr-defined]
     if not isinstance(module, AttackModule):
         raise InputError(f"perturbations are averaged for an AttackModule; derive {type(module).__name__} from it")

@@ -10,12 +10,12 @@ L2 norm.
 One that stopped early, with fewer calls than nine tenths of the others, is shown but is not the best peer.
 """
 
-import platform
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from benchmark.contestants import adv_lib
+from benchmark.race import machine
 from benchmark.tasks import THOUSAND, mnist_tasks, thousand_classes
 from benchmark.whole_job import Job, whole_job
 from rich.console import Console
@@ -72,9 +72,8 @@ def benchmark_attacks(
     if only in WHOLE:
         console.print("Eq. 4.1, the whole command …", highlight=False)
         results += whole_job(opened, threads, where, Job())
-    machine = torch.cuda.get_device_name() if device == "cuda" else f"{platform.processor() or platform.machine()}"
     table = Table(
-        title=f"{machine}, {threads} threads, torch {torch.__version__}; ms a perturbation", title_justify="left"
+        title=f"{machine(where)}, {threads} threads, torch {torch.__version__}; ms a perturbation", title_justify="left"
     )
     for heading in ("task", "ours", "others", "faster than the best peer"):
         table.add_column(heading)
@@ -86,7 +85,7 @@ def benchmark_attacks(
     if json_file is not None:
         libraries = ("torch", "torchattacks", "foolbox", *(("adv-lib",) if adv_lib() else ()))
         versions = {name: version(name) for name in libraries}
-        content = {"machine": machine, "threads": threads, "versions": versions, "results": results}
+        content = {"machine": machine(where), "threads": threads, "versions": versions, "results": results}
         write_json(expanded(json_file), content)
 
 

@@ -6,7 +6,6 @@ small numbers tries all of it without a GPU.
 """
 
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import torch
+from benchmark.race import machine
 from benchmark.whole_job import Job, command
 
 from lit_adv.cli import run_command
@@ -97,7 +97,8 @@ def measure_gpu(
     if "benchmark" in parts:
         words = ["--zoo", (out / "zoo").absolute(), "--rounds", rounds, "--cw_steps", cw_steps, "--device", device]
         rows += benchmarked(out / "benchmark.json", [*map(str, words), "--only", only])
-    print("\n".join(table(rows, machine(device))))
+    threads = "" if device == "cuda" else f", {torch.get_num_threads()} threads"
+    print("\n".join(table(rows, machine(torch.device(device)) + threads)))
 
 
 def tested(device: str) -> Row:
@@ -179,13 +180,6 @@ def run(words: Sequence[str], more: dict[str, str] | None = None) -> tuple[float
 def last_line(text: str) -> str:
     """Returns the last line that is not empty."""
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no word")
-
-
-def machine(device: str) -> str:
-    """Names the device."""
-    if device == "cuda":
-        return torch.cuda.get_device_name()
-    return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
 
 
 def table(rows: Sequence[Row], device: str) -> list[str]:

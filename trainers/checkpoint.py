@@ -62,7 +62,8 @@ def _fault(path: Path, module: nn.Module) -> str:
     found, wanted = content["state_dict"], module.state_dict()
     if {name: getattr(t, "shape", None) for name, t in found.items()} != {name: t.shape for name, t in wanted.items()}:
         return "is of another network"
-    return "" if not not_finite(found) else f"holds {not_finite(found)[0]}, which is not finite"
+    broken = not_finite(found)
+    return f"holds {broken[0]}, which is not finite" if broken else ""
 
 
 def not_finite(tensors: dict[str, Tensor]) -> list[str]:

@@ -67,15 +67,20 @@ def dry_run(
     )
 
     seconds = measure(module.to(device), data)
-    where = f"{torch.get_num_threads()} threads of this CPU" if device.type == "cpu" else device.type
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else where
     shares = simulate(cut(plan, range(len(plan)), data.costs, processes), seconds, processes)
     for line in describe(shares, plan):
         print(line)
-    print(f"(each process on a device like the one measured, {where}; start-up and saving not counted)")
+    print(f"(each process on a device like the one measured, {in_words(device)}; start-up and saving not counted)")
     cells = len(Cells(plan.models, plan.copies, data.seed)) if growth else 1
     words = module.attack.fraction_bits // WORD_BITS
     print(describe_needs(data.selection.images.numel(), words * cells, processes, growth, peak_memory(device)))
+
+
+def in_words(device: torch.device) -> str:
+    """Names a device for the user."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{torch.get_num_threads()} threads of this CPU" if device.type == "cpu" else device.type
 
 
 def measure(module: AttackModule, data: ReplicaDataModule) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -97,11 +97,11 @@ class ExactMean:
                 f"a perturbation's magnitude is {largest:g}, too large for an exact sum of so many, at most "
                 f"{self.limit:g} each; choose fewer copies, or an attack that goes less far"
             )
-        words = []
-        for place in range(1, len(self.total) + 1):
-            scaled = delta * 2.0 ** (WORD_BITS * place)
+        words, rest = [], delta
+        for _ in self.total:
+            scaled = rest * 2.0**WORD_BITS
             words.append(scaled.round())
-            delta = (scaled - words[-1]) * 2.0 ** (-WORD_BITS * place)  # exact
+            rest = scaled - words[-1]  # exact
         return torch.stack(words).long()
 
     def mean(self) -> Tensor:

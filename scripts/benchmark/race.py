@@ -1,5 +1,6 @@
 """One task of a benchmark: contestants, their best batch sizes, and turns."""
 
+import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -106,3 +107,8 @@ def over(
         return {"calls": calls / len(found), "fooled": fooled, "median_l2": norm}
 
     return work
+
+
+def machine(device: torch.device) -> str:
+    """Names the device that a race ran on."""
+    return torch.cuda.get_device_name() if device.type == "cuda" else platform.processor() or platform.machine()
