@@ -10,7 +10,6 @@ import pytorch_lightning as pl
 from pytorch_lightning.loggers import WandbLogger
 
 from callbacks.run_description import attack_and_data, describe_run
-from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.evaluation.module import EvaluationModule
 from lit_adv.evaluation.result import Evaluation
@@ -113,7 +112,7 @@ class PredictRun(WandbRun):
             replace(run, versions=versions()),
             "predict",
             identity(run.to_json()),
-            test_epsilon=DATA_SETS[run.data.name].epsilon,
+            test_epsilon=run.data.data_set.epsilon,
         )
         self._made = sum(data.plan.rows(number) for number in (~data.done).nonzero()[:, 0].tolist())
         self._started = time.monotonic()
@@ -122,7 +121,7 @@ class PredictRun(WandbRun):
         if self.logger is not None:
             seconds = time.monotonic() - self._started
             found = PerturbationSet.load(Path(trainer.default_root_dir))
-            epsilon = DATA_SETS[found.manifest.data.name].epsilon
+            epsilon = found.data_set.epsilon
             self.close(found, epsilon, predict_figures(found, self._made, seconds))
 
 

@@ -1,8 +1,8 @@
-"""Everything that is known of a data set; another one is another entry of `DATA_SETS`."""
+"""Everything that is known of a data set: those of `DATA_SETS`, and images of the user's own."""
 
 import csv
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
 from pathlib import Path
@@ -138,3 +138,46 @@ DATA_SETS: Final = {
         ),
     )
 }
+
+IMAGES: Final = "images"
+"""Name of a data set of the user's own images."""
+SMALL_SIDE: Final = 64
+"""Side length in pixels up to which own images in colour are treated as CIFAR-10's."""
+
+
+def own_images(
+    image_shape: Sequence[int],
+    classes: Literal["imagenet"] | Sequence[str],
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> DataSet:
+    """Returns the data set of a user's own images, shown and judged as the most similar one of the thesis.
+
+    Images of one channel are treated as MNIST's, small ones in colour as CIFAR-10's, large ones as ImageNet's.
+
+    Args:
+        image_shape: `(C, H, W)`.
+        classes: names of the K classes by number, or `imagenet` for ImageNet's 1000.
+        mean: mean of the images' pixels, one for each channel.
+        std: their standard deviation, likewise.
+    """
+    channels, height, width = image_shape
+    similar = "mnist" if channels == 1 else "cifar10" if max(height, width) <= SMALL_SIDE else "imagenet"
+    imagenet = DATA_SETS["imagenet"]
+    names = tuple(classes)
+    return replace(
+        DATA_SETS[similar],
+        name=IMAGES,
+        image_shape=(channels, height, width),
+        classes=imagenet.classes if classes == "imagenet" else len(names),
+        class_names=imagenet.class_names if classes == "imagenet" else lambda: names,
+        mean=tuple(mean),
+        std=tuple(std),
+        input_mean=(0.0,) * channels,
+        input_std=(1.0,) * channels,
+        answers_among_its_classes=classes == "imagenet",
+        object_from="files",
+        photographs=None,
+        vanishing_class=None,
+        fast_sigma=None,
+    )

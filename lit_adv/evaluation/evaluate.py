@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lit_adv.attacks.attack import Model
-from lit_adv.data_sets import DATA_SETS, DataSet
+from lit_adv.data_sets import DataSet
 from lit_adv.evaluation.judge import check_epsilon, judge_says
 from lit_adv.evaluation.recognizability import judge_input, predicted_class
 from lit_adv.evaluation.result import MEASURES, Evaluation, JudgeFigures, Measure
@@ -40,7 +40,7 @@ class Rules:
     @classmethod
     def of(cls, perturbations: PerturbationSet, epsilon: float, seed: int = 0) -> Self:
         """Returns the rules for a set: ImageNet's perturbations are classified among the classes of the set only."""
-        data = DATA_SETS[perturbations.manifest.data.name]
+        data = perturbations.data_set
         classes = perturbations.classes if data.answers_among_its_classes else None
         return cls(data, perturbations.target is not None, classes, epsilon, seed)
 

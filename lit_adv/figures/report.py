@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.evaluation.recognizability import judge_input_in_words
 from lit_adv.evaluation.result import Evaluation
@@ -55,7 +54,7 @@ def report(sets: list[Path], out: Path) -> None:
         "lit_adv.figures",
         "report.html",
         tables=tables,
-        rule=judge_input_in_words(DATA_SETS[evaluations[0].data]),
+        rule=judge_input_in_words(loaded[0].data_set),
         evaluation=evaluations[0],
         manifests=[(one.name, one.manifest) for one in loaded],
         targeted=any(one.target is not None for one in loaded),

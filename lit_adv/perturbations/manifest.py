@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Self
 
 import lit_adv
+from lit_adv.data_sets import DATA_SETS, DataSet, own_images
 from lit_adv.errors import InputError
 from lit_adv.files import read_json, write_json
 
@@ -47,7 +49,7 @@ class DataRecord:
     """A data set and the images chosen from it.
 
     Attributes:
-        name: the key in `DATA_SETS`.
+        name: the key in `DATA_SETS`, or `images` for own images, whose details say what they are, see `own_images`.
         details: whatever else the data module says of its selection, such as `source`, `files` or `targets`.
         images: the images' indices in the data set.
         sha256: of the images' and labels' bytes.
@@ -57,6 +59,20 @@ class DataRecord:
     details: Mapping[str, Any] = field(default_factory=dict)
     images: tuple[int, ...] = ()
     sha256: str = ""
+
+    @cached_property
+    def data_set(self) -> DataSet:
+        """The data set.
+
+        Raises:
+            InputError: it is unknown, or own images are not described.
+        """
+        if self.name in DATA_SETS:
+            return DATA_SETS[self.name]
+        try:
+            return own_images(*(self.details[key] for key in ("image_shape", "classes", "mean", "std")))
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"data set {self.name!r} is unknown to this version of lit-adv") from error
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from lit_adv.data_sets import DataSet
 from lit_adv.errors import InputError
 from lit_adv.files import atomic_path, sha256
 from lit_adv.perturbations.manifest import Manifest
@@ -66,6 +67,11 @@ class PerturbationSet:
         """Setting, attack, and `targeted` where it was, such as `NMM CW targeted`."""
         words = [self.manifest.setting, self.manifest.attack.name, *(["targeted"] if self.target is not None else [])]
         return " ".join(words)
+
+    @property
+    def data_set(self) -> DataSet:
+        """The data set of the images."""
+        return self.manifest.data.data_set
 
     @property
     def wanted(self) -> Tensor:

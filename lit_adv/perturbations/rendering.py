@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lit_adv.attacks.precision import widest
-from lit_adv.data_sets import DATA_SETS
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 
 
@@ -45,7 +44,7 @@ def as_shown(perturbation: Tensor, mean: Sequence[float], std: Sequence[float], 
 
 def as_picture(perturbations: PerturbationSet, index: Tensor) -> Tensor:
     """Renders a set's perturbations at positions `index` `[n]` as the thesis does: `[n, C, H, W]`, not clipped."""
-    data = DATA_SETS[perturbations.manifest.data.name]
+    data = perturbations.data_set
     targeted = perturbations.target is not None
     return as_shown(perturbations.perturbation[index], data.mean, data.std, targeted=targeted)
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.files import atomic_path
 from lit_adv.html import page as html_page
@@ -91,7 +90,7 @@ def design(loaded: PerturbationSet, group_size: int, choices: int | None, seed: 
     """Returns groups, choices and names of a set's pictures; arguments and errors as in `build`."""
     right = loaded.wanted.tolist()
     answers = loaded.classes.tolist()
-    data = DATA_SETS[loaded.manifest.data.name]
+    data = loaded.data_set
     names = data.class_names()
     offered = len(answers) if choices is None else choices
     if len(answers) < 2:
@@ -140,6 +139,6 @@ def definition(study: Study) -> dict[str, Any]:
 
 def as_pictures(loaded: PerturbationSet) -> list[NDArray[np.uint8]]:
     """Returns the perturbations as the thesis shows them, `[H, W]` or `[H, W, 3]` uint8 each."""
-    data = DATA_SETS[loaded.manifest.data.name]
+    data = loaded.data_set
     shown = as_shown(loaded.perturbation, data.mean, data.std, targeted=loaded.target is not None)
     return [picture[..., 0] if picture.shape[-1] == 1 else picture for picture in as_bytes(shown)]
