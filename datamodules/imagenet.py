@@ -4,86 +4,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
+from datamodules.photographs import ENDINGS, NUMBERS_PER_CLASS, pictures_in, read_image, remarks
 from datamodules.replicas import ReplicaDataModule
 from datamodules.selection import Selection, with_targets
 from lit_adv.data_sets import CLASS_LIST, DATA_SETS, class_table
 from lit_adv.errors import InputError
 from lit_adv.files import expanded
-from lit_adv.pictures import UPRIGHT, look_at, read_picture
 from lit_adv.processes import process_number
 from lit_adv.terminal import say
 
 CLASSES = 1000
-NUMBERS_PER_CLASS = 100_000
-"""Image number j of class c has the index 100,000·c + j, whatever else is selected."""
 THESIS_CLASSES = (
     "great_white_shark", "cock", "tree_frog", "green_mamba", "giant_panda", "ambulance", "barn", "baseball", "broom",
     "bullet_train", "cab", "cannon", "teapot", "teddy", "streetcar", "wallet", "lemon", "pizza", "cup", "daisy",
 )  # fmt: skip
-ENDINGS = (".jpeg", ".jpg", ".png")
-
-
-RESIZE = 256
-NARROWEST = 1000
-"""Largest ratio of sides: resized, such a picture takes 200 MB."""
-
-
-def read_image(path: Path, resize: int = RESIZE, crop: int = 224, grey: bool = False, turn: bool = False) -> Tensor:
-    """Reads an image, resizes it and cuts out its centre.
-
-    Args:
-        path: image file.
-        resize: length of the shorter side in pixels.
-        crop: side of the square that is cut out, in pixels.
-        grey: accept grey-scale images, as three equal channels.
-        turn: turn the image as its EXIF orientation asks, which torchvision's image folders do not.
-
-    Returns:
-        `[3, crop, crop]` float32 in [0, 1].
-
-    Raises:
-        InputError: the file cannot be read (see `read_picture`), is too narrow, or its square is grey without `grey`.
-    """
-    from torchvision.transforms import functional
-
-    picture = read_picture(path, turn)
-    width, height = picture.size
-    if max(picture.size) > NARROWEST * min(picture.size):
-        raise InputError(f"{path} has {width} × {height} pixels; it is too narrow to be enlarged to {resize}")
-    square: Tensor = functional.to_tensor(functional.center_crop(functional.resize(picture, resize), [crop, crop]))
-    if not grey and (square == square[0]).all():
-        raise InputError(f"{path} is grey-scale; take another image, or --data.grey true for equal channels")
-    return square
-
-
-def remarks(paths: Sequence[Path], turn: bool) -> list[str]:
-    """Returns what a user should know of photographs, in a line for each thing.
-
-    Args:
-        paths: their files.
-        turn: whether they were turned as they ask.
-    """
-    looks = dict(zip(paths, map(look_at, paths), strict=True))
-    lines = []
-    if not turn and (askew := [path for path, (_, orientation) in looks.items() if orientation != UPRIGHT]):
-        lines.append(
-            f"EXIF data ask to turn {len(askew)} of {len(paths)} photographs, such as {askew[0]}; "
-            "they are taken as they lie, as torchvision does; --data.turn true turns them"
-        )
-    if small := {path: size for path, (size, _) in looks.items() if min(size) < RESIZE}:
-        least = min(small, key=lambda path: min(small[path]))
-        lines.append(
-            f"{len(small)} of {len(paths)} photographs are enlarged to {RESIZE} pixels, the smallest {least} "
-            f"from {min(small[least])}"
-        )
-    return lines
-
-
-def _may_be_read(path: Path) -> bool:
-    """Whether it is a file, or a broken link, which reading will name; not a folder or a pipe."""
-    return path.is_file() or not path.exists()
 
 
 class ImageNet(ReplicaDataModule):
@@ -156,7 +91,7 @@ class ImageNet(ReplicaDataModule):
         names = self.classes if self.targets is None else [name for name in self.classes if name in self.targets]
         if not names:
             raise InputError(f"targets: none of the classes {', '.join(self.classes)} has one")
-        found = {name: self._files(name) for name in names}
+        found = {name: pictures_in(self.root / self.table[name][1]) for name in names}
         few = [
             f"{name} ({self.table[name][1]}): {len(files)}"
             for name, files in found.items()
@@ -187,16 +122,6 @@ class ImageNet(ReplicaDataModule):
 
     def image_name(self, position: int) -> str:
         return self.files[position]
-
-    def _files(self, name: str) -> list[Path]:
-        folder = self.root / self.table[name][1]
-        try:
-            there = sorted(folder.iterdir())
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise InputError(f"cannot read the folder {folder}: {error.strerror}") from error
-        return [path for path in there if path.suffix.lower() in ENDINGS and path.name[0] != "." and _may_be_read(path)]
 
     def describe(self) -> dict[str, object]:
         return {

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import pytorch_lightning as pl
 import torch
@@ -70,6 +70,7 @@ class ReplicaDataModule(pl.LightningDataModule):
 
     Attributes:
         image_shape: shape `(C, H, W)` of the images.
+        class_count: number of classes, where `select` finds it out; None where the data set tells.
         selection: images, set by `setup`.
         plan: plan of the whole run, set by `setup`.
         done: whether an earlier start finished each batch, `[len(plan)]` bool; set before the loader is made.
@@ -79,7 +80,8 @@ class ReplicaDataModule(pl.LightningDataModule):
 
     allow_zero_length_dataloader_with_multiple_devices = True  # on resuming there can be fewer batches than processes
 
-    image_shape: ClassVar[tuple[int, int, int]]
+    image_shape: tuple[int, int, int]
+    class_count: int | None = None
     selection: Selection
     plan: WorkPlan
     done: Tensor

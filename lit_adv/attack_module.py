@@ -93,6 +93,7 @@ class AttackModule(pl.LightningModule):
         if not hasattr(data, "image_shape"):
             raise InputError(f"{type(data).__name__} has no image_shape; derive it from ReplicaDataModule")
         self.refuse_images(data.image_shape)
+        self.refuse_classes(getattr(data, "class_count", None))
         bad: list[InputError] = []
         for spec in self.sources:
             try:
@@ -112,7 +113,20 @@ class AttackModule(pl.LightningModule):
             if spec.image_shape != image_shape:
                 raise InputError(
                     f"source model {spec.name} takes images {list(spec.image_shape)}, the data are "
-                    f"{list(image_shape)}; give a zoo that was trained on these data"
+                    f"{list(image_shape)}; give a zoo that was trained on these data{_cut_for(spec.image_shape)}"
+                )
+
+    def refuse_classes(self, count: int | None) -> None:
+        """Checks that the source models know `count` classes; None where the data do not say how many there are.
+
+        Raises:
+            InputError: one knows another number of them.
+        """
+        for spec in self.sources:
+            if count is not None and spec.classes != count:
+                raise InputError(
+                    f"source model {spec.name} knows {spec.classes} classes, the labels are of {count}; give a zoo of "
+                    "these classes, or say which they are with --data.class_list"
                 )
 
     def on_predict_start(self) -> None:
@@ -207,3 +221,8 @@ class AttackModule(pl.LightningModule):
             "precision": self.model_precision,
             "sources": [{"name": spec.name, "checksum": spec.checksum} for spec in self.sources],
         }
+
+
+def _cut_for(image_shape: tuple[int, int, int]) -> str:
+    channels, height, width = image_shape
+    return f", or of own images --data.channels {channels} --data.crop {height}" if height == width else ""

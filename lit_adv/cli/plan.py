@@ -51,6 +51,7 @@ def dry_run(
     """
     module.refuse_images(data.image_shape)
     data.prepare_data()
+    module.refuse_classes(data.class_count)
     data.setup("predict")
     plan = data.plan
     processes = trainer.world_size if processes is None else processes

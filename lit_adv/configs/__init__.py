@@ -4,6 +4,9 @@
 `<data>.yaml`, `<data>-<attack>.yaml` (the thesis's parameters and noise), `<setting>.yaml`. With `-targeted` at the end
 of the name `<data>-targeted.yaml` (which classes are attacked towards which) follows, and where it exists
 `<data>-<attack>-targeted.yaml`. `<data>-test` is `test.yaml` and `<data>-test.yaml`, the ε of Eq. 4.3.
+
+`images`, the user's own, has ImageNet's data and attack files and then `images.yaml`, which puts its data module in the
+place of ImageNet's.
 """
 
 from collections.abc import Sequence
@@ -12,7 +15,7 @@ from itertools import product
 from pathlib import Path
 from typing import Final
 
-from lit_adv.data_sets import DATA_SETS
+from lit_adv.data_sets import DATA_SETS, IMAGES
 from lit_adv.errors import InputError
 
 FOLDER: Final = Path(__file__).parent
@@ -21,13 +24,22 @@ ATTACKS: Final = ("bim", "cw", "deepfool", "square", "gradient")
 TARGETED: Final = ("bim", "cw", "square", "gradient")
 STEPS_PARAMETERS: Final = {"bim": "steps", "cw": "steps", "deepfool": "steps", "square": "queries"}
 """Attack to its parameter for the number of steps or queries, which bounds the run time."""
+DATA_MODULES: Final = {
+    "mnist": "datamodules.mnist.MNIST",
+    "cifar10": "datamodules.cifar10.CIFAR10",
+    "imagenet": "datamodules.imagenet.ImageNet",
+    IMAGES: "datamodules.images.Images",
+}
+"""Word after `--data` to the data module that it stands for."""
 
 
 def packaged() -> dict[str, list[Path]]:
     """Every name and the files that it stands for, in order."""
-    names = {f"{data}-test": ["test", f"{data}-test"] for data in DATA_SETS}
-    for data, setting, attack in product(DATA_SETS, SETTINGS, ATTACKS):
-        names[f"{data}-{setting}-{attack}"] = ["predict", data, f"{data}-{attack}", setting]
+    every = (*DATA_SETS, IMAGES)
+    names = {f"{data}-test": ["test", f"{data}-test"] for data in every}
+    for data, setting, attack in product(every, SETTINGS, ATTACKS):
+        files = [data, f"{data}-{attack}"] if data != IMAGES else ["imagenet", f"imagenet-{attack}", IMAGES]
+        names[f"{data}-{setting}-{attack}"] = ["predict", *files, setting]
         if attack in TARGETED:
             names[f"{data}-{setting}-{attack}-targeted"] = [
                 *names[f"{data}-{setting}-{attack}"],
@@ -38,7 +50,7 @@ def packaged() -> dict[str, list[Path]]:
 
 
 def expand(words: Sequence[str]) -> list[str]:
-    """Replaces packaged names after `--config` by the files they stand for.
+    """Replaces packaged names after `--config` by the files they stand for, and data sets' after `--data` by classes.
 
     Raises:
         InputError: the word is neither a packaged name nor a file.
@@ -51,7 +63,10 @@ def expand(words: Sequence[str]) -> list[str]:
         elif word.startswith("--config="):
             name = word.removeprefix("--config=")
         else:
-            expanded.append(word)
+            after_data = bool(expanded) and expanded[-1] == "--data"
+            option, sign, module = ("--data", "=", word[7:]) if word.startswith("--data=") else ("", "", word)
+            known = after_data or sign
+            expanded.append(f"{option}{sign}{DATA_MODULES.get(module, module)}" if known else word)
             continue
         for path in files_of(name):
             expanded += ["--config", str(path)]

@@ -28,7 +28,7 @@ class EvaluationModule(pl.LightningModule):
 
     Args:
         zoo: the zoo's folder or file.
-        epsilon: ε of Eq. 4.3, in pixel values of [0, 1].
+        epsilon: ε of Eq. 4.3, in pixel values of [0, 1]; left out, that of the set's images.
         seed: of the random noise.
         judges: the names of the models that judge; left out, the zoo's test models.
 
@@ -36,16 +36,17 @@ class EvaluationModule(pl.LightningModule):
         InputError: ε or the seed is out of range; the zoo is empty, has no test model or none of such a name.
     """
 
-    def __init__(self, zoo: Path, epsilon: float, seed: int = 0, judges: list[str] | None = None) -> None:
+    def __init__(self, zoo: Path, epsilon: float | None = None, seed: int = 0, judges: list[str] | None = None) -> None:
         super().__init__()
-        check_epsilon(epsilon)
+        if epsilon is not None:
+            check_epsilon(epsilon)
         if not 0 <= seed < SEEDS:
             raise InputError(f"seed is {seed}; it must be 0 or more, and below 2^128")
         opened = Zoo.open(Path(zoo))
         if judges is None and not opened.judges:
             raise InputError(f"zoo {zoo} has no test model; name judges with --model.judges")
         self.specs = opened.judges if judges is None else opened.named(judges)
-        self.epsilon = epsilon
+        self._epsilon = epsilon
         self.seed = seed
         self._positions: list[Tensor] = []
         self._answers: dict[str, dict[Measure, list[Tensor]]] = {}
@@ -54,6 +55,11 @@ class EvaluationModule(pl.LightningModule):
     def perturbations(self) -> PerturbationSet:
         """The set in the run's folder."""
         return PerturbationSet.load(Path(self.trainer.default_root_dir))
+
+    @property
+    def epsilon(self) -> float:
+        """ε of Eq. 4.3."""
+        return self.perturbations.data_set.epsilon if self._epsilon is None else self._epsilon
 
     def prepare_data(self) -> None:
         """Downloads the judges' weights on one process, if there is a set for them.

@@ -1,5 +1,6 @@
 """Packaged names stand for files that exist; others are refused with the near ones."""
 
+from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from datamodules.replicas import ReplicaDataModule
 from lit_adv.attacks import BIM, CW, Attack, DeepFool, Gradient, Square
-from lit_adv.configs import STEPS_PARAMETERS, expand, packaged
-from lit_adv.data_sets import DATA_SETS, DataSet
+from lit_adv.configs import DATA_MODULES, STEPS_PARAMETERS, expand, packaged
+from lit_adv.data_sets import DATA_SETS, IMAGES, DataSet
 from lit_adv.errors import InputError
 
 
@@ -17,7 +19,7 @@ def test_every_name_has_its_files() -> None:
     attacks = {"bim", "cw", "deepfool", "square", "gradient"}
     endings = attacks | {f"{attack}-targeted" for attack in attacks - {"deepfool"}}
     settings = ("sm", "nsm", "mm", "nmm")
-    data = ("mnist", "cifar10", "imagenet")
+    data = ("mnist", "cifar10", "imagenet", "images")
     assert set(packaged()) == {f"{d}-{s}-{e}" for d in data for s in settings for e in endings} | {
         f"{d}-test" for d in data
     }
@@ -74,6 +76,28 @@ def test_expansion_keeps_order_and_other_words(tmp_path: Path) -> None:
         "predict", "--config", "predict.yaml", "--config", "mnist.yaml", "--config", "mnist-bim.yaml",
         "--config", "mm.yaml", "--config", "own.yaml", "--out", "x",
     ]  # fmt: skip
+
+
+def test_own_images_are_attacked_as_imagenets() -> None:
+    """Their module takes ImageNet's place, before the setting's file, and no number of images is left over."""
+    for name in ("sm-cw", "nsm-bim", "nmm-square", "mm-gradient-targeted"):
+        own, other = settings_of(f"images-{name}"), settings_of(f"imagenet-{name}")
+        assert (own["attack"], own["model"]) == (other["attack"], other["model"])
+        assert (own["data"]["copies"], own["data"]["sigma"]) == (other["data"]["copies"], other["data"]["sigma"])
+        assert own["data"]["per_class"] is None
+    assert settings_of("images-test")["model"]["epsilon"] is None  # that of the images
+
+
+def test_data_modules_are_named_by_their_data_sets() -> None:
+    assert set(DATA_MODULES) == {*DATA_SETS, IMAGES}
+    for word, path in DATA_MODULES.items():
+        module, _, name = path.rpartition(".")
+        assert issubclass(getattr(import_module(module), name), ReplicaDataModule)
+        assert expand(["predict", "--data", word, "--data.root", word]) == [
+            "predict", "--data", path, "--data.root", word,
+        ]  # fmt: skip
+        assert expand([f"--data={word}"]) == [f"--data={path}"]
+    assert expand(["--data", "my.Own", "--data"]) == ["--data", "my.Own", "--data"]
 
 
 def test_unknown_name() -> None:
