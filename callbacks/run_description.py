@@ -1,17 +1,13 @@
 """The manifest of a run that begins, and what keeps it from beginning."""
 
-import hashlib
-import json
-
 import pytorch_lightning as pl
 import torch
 
-import lit_adv
 from datamodules.replicas import ReplicaDataModule
-from lit_adv.arithmetic import arithmetic
 from lit_adv.attack_module import AttackModule
 from lit_adv.errors import InputError
-from lit_adv.perturbations.manifest import Manifest, setting
+from lit_adv.perturbations.begun import begun, data_record
+from lit_adv.perturbations.manifest import Manifest, SourceRecord
 
 
 def attack_and_data(trainer: pl.Trainer, module: pl.LightningModule) -> tuple[AttackModule, ReplicaDataModule]:
@@ -43,24 +39,16 @@ def refuse_misfits(module: AttackModule, data: ReplicaDataModule) -> None:
 def describe_run(module: AttackModule, data: ReplicaDataModule, device: torch.device) -> Manifest:
     """Returns the manifest of a run that begins."""
     selection = data.selection
-    content = selection.images.numpy().tobytes() + selection.labels.numpy().tobytes()
-    run = {
-        "setting": setting(data.plan.models, data.sigma),
-        **module.describe(),
-        "fraction_bits": module.attack.fraction_bits,
-        "data": {
-            **data.describe(),
-            "images": selection.index.tolist(),
-            "sha256": hashlib.sha256(content).hexdigest(),
-        },
-        "copies": data.copies,
-        "sigma": data.sigma,
-        "seed": data.seed,
-        "batch_size": data.batch_size,
-        "stacked": data.plan.stacked,
-        "device": device.type,
-        "torch": torch.__version__,
-        "arithmetic": arithmetic(device),
-        "versions": {"lit-adv": lit_adv.__version__},
-    }
-    return Manifest.from_json(json.loads(json.dumps(run)))
+    return begun(
+        attack=module.attack,
+        sources=[SourceRecord(spec.name, spec.checksum) for spec in module.sources],
+        exact=module.exact,
+        precision=module.model_precision,
+        data=data_record(data.describe(), selection.index, selection.images, selection.labels),
+        copies=data.copies,
+        sigma=data.sigma,
+        seed=data.seed,
+        batch_size=data.batch_size,
+        stacked=data.plan.stacked,
+        device=device,
+    )

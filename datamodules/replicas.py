@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any, Final
 
 import pytorch_lightning as pl
@@ -14,13 +13,11 @@ from datamodules.claims import BatchClaim, ClaimSampler
 from datamodules.selection import Selection, doubles
 from lit_adv.errors import InputError
 from lit_adv.perturbations.batch import ReplicaBatch
-from lit_adv.perturbations.noise import SEEDS, gaussian_noise
 from lit_adv.perturbations.plan import WorkPlan, cut
+from lit_adv.perturbations.replicas import Replicas, check_whole, refuse_numbers
 from lit_adv.processes import process_number, shared_store
 from lit_adv.terminal import say
 
-LARGEST_SIGMA: Final = 100
-"""Largest standard deviation of the noise; far above, a model's logits are no numbers any more."""
 STACKED_PAIRS: Final = 32
 """Models are stacked only if each contributes at most this many (image, copy) pairs."""
 STACKED_MODELS: Final = 10
@@ -28,41 +25,24 @@ STACKED_MODELS: Final = 10
 
 
 class ReplicaDataset(Dataset[ReplicaBatch]):
-    """Batches of a plan, each made on request; memory does not grow with m or n."""
+    """Batches of a plan, each made on request."""
 
     def __init__(self, plan: WorkPlan, selection: Selection, sigma: float, seed: int) -> None:
         self.plan = plan
-        self.selection = selection
-        self.sigma = sigma
-        self.seed = seed
+        self.replicas = Replicas(
+            images=selection.images,
+            labels=selection.labels,
+            targets=selection.targets,
+            index=selection.index,
+            sigma=sigma,
+            seed=seed,
+        )
 
     def __len__(self) -> int:
         return len(self.plan)
 
     def __getitem__(self, claim: BatchClaim) -> ReplicaBatch:
-        planned = self.plan.batch(claim.number)
-        then = None if claim.following is None else self.plan.models_of(claim.following)
-        models = planned.models
-        image = torch.from_numpy(planned.image).repeat(len(models))
-        clean = self.selection.images[image]
-        noisy = clean
-        if self.sigma > 0:
-            pairs = list(zip(self.selection.index[planned.image].tolist(), planned.copy.tolist(), strict=True))
-            draws = ((model, i, c) for model in models for i, c in pairs)
-            noisy = clean + self.sigma * gaussian_noise(self.seed, draws, tuple(clean.shape[1:]))
-        targets = self.selection.targets
-        return ReplicaBatch(
-            number=planned.index,
-            model=models.start,
-            models=len(models),
-            image=image,
-            copy=torch.from_numpy(planned.copy).repeat(len(models)),
-            clean=clean,
-            noisy=noisy,
-            label=self.selection.labels[image],
-            target=None if targets is None else targets[image],
-            following=None if then is None else (then.start, len(then)),
-        )
+        return self.replicas.batch(self.plan, claim.number, claim.following)
 
 
 class ReplicaDataModule(pl.LightningDataModule):
@@ -99,13 +79,7 @@ class ReplicaDataModule(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         check_whole("per_class", 1 if per_class is None else per_class, 1)
-        check_whole("copies", copies, 1)
-        check_whole("seed", seed, 0)
-        check_whole("batch_size", batch_size, 1)
-        if seed >= SEEDS:
-            raise InputError(f"seed is {seed}; it must be below 2^128")
-        if not 0 <= sigma <= LARGEST_SIGMA:
-            raise InputError(f"sigma is {sigma}; it must be 0 to {LARGEST_SIGMA}, for pixels are in [0, 1]")
+        refuse_numbers(copies=copies, sigma=sigma, seed=seed, batch_size=batch_size)
         self._read: Selection | None = None
         self.per_class = per_class
         self.copies = copies
@@ -168,13 +142,3 @@ class ReplicaDataModule(pl.LightningDataModule):
     def dataset(self) -> ReplicaDataset:
         """Returns the batches of the whole plan."""
         return ReplicaDataset(self.plan, self.selection, self.sigma, self.seed)
-
-
-def check_whole(name: str, value: float, least: int) -> None:
-    """Refuses an option's value that is no whole number or less than `least`.
-
-    Raises:
-        InputError: it is; the message names the option.
-    """
-    if not isinstance(value, Integral) or value < least:
-        raise InputError(f"{name} is {value}; it must be a whole number, {least} or more")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lit_adv.errors import InputError
+from lit_adv.perturbations.replicas import refuse_outside
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,7 @@ class Selection:
     targets: Tensor | None = None
 
     def __post_init__(self) -> None:
-        outside = ~((self.images >= 0) & (self.images <= 1)).flatten(1).all(1)
-        if outside.any():
-            first = int(outside.nonzero()[0, 0])
-            low, high = self.images[first].aminmax()
-            raise InputError(
-                f"image {int(self.index[first])} has pixel values from {low:g} to {high:g}; they must be in [0, 1]"
-            )
+        refuse_outside(self.images, self.index)
 
 
 def first_per_class(images: Tensor, labels: Tensor, per_class: int | None, classes: int) -> Selection:

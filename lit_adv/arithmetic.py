@@ -1,7 +1,8 @@
 """Settings of torch and its libraries that change numbers without being options of a run."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import torch
@@ -35,6 +36,17 @@ def arithmetic(device: torch.device) -> dict[str, str]:
             found[name] = _word(getattr(matmul, f"allow_{name}"))
     names = VARIABLES.get(device.type, ())
     return found | {name: os.environ[name].lower() for name in names if os.environ.get(name)}
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Lets cuDNN choose algorithms that give the same bits again; the setting is put back at the end."""
+    before = torch.backends.cudnn.deterministic
+    torch.backends.cudnn.deterministic = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.deterministic = before
 
 
 def _inside(kind: Any) -> str:

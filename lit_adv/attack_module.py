@@ -4,21 +4,22 @@ import gc
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities import rank_zero_warn
-from torch import Tensor, nn
+from torch import Tensor
 
+from lit_adv.arithmetic import repeatable
 from lit_adv.attacks import Attack
-from lit_adv.attacks.calibration import calibration
 from lit_adv.attacks.precision import widest
 from lit_adv.errors import InputError
 from lit_adv.logits import BrokenModel, first_few
 from lit_adv.models.fast import has_bf16
 from lit_adv.models.stack import stackable
 from lit_adv.perturbations.batch import ReplicaBatch
+from lit_adv.perturbations.perturb import perturb_batch
 from lit_adv.trainer_options import refuse_options
 from lit_adv.zoo.loader import ModelLoader
 from lit_adv.zoo.model_spec import ModelSpec
@@ -161,16 +162,15 @@ class AttackModule(pl.LightningModule):
             return batch.clean[:0]
         if batch.following is not None:
             self.loader.load_ahead(*batch.following)
-        began, before = time.monotonic(), torch.backends.cudnn.deterministic
-        torch.backends.cudnn.deterministic = True  # what is made twice has the same bits
+        began = time.monotonic()
         try:
-            return self.perturb(model, batch, self.attack)
+            with repeatable():
+                return perturb_batch(model, batch, self.attack)
         except BrokenModel as error:
             each = len(batch.image) // batch.models
             self.skip({batch.model + row // each for row in error.rows} or places, InputError(self._name(error, batch)))
             return batch.clean[:0]
         finally:
-            torch.backends.cudnn.deterministic = before
             self.seconds_in_attacks += time.monotonic() - began
 
     def _loads(self, place: int) -> bool:
@@ -179,18 +179,6 @@ class AttackModule(pl.LightningModule):
         except InputError:
             return False
         return True
-
-    @staticmethod
-    def perturb(model: nn.Module, batch: ReplicaBatch, attack: Attack) -> Tensor:
-        """Attacks a model, or a stack of models, that is ready: δ `[B, C, H, W]` for a batch.
-
-        Raises:
-            BrokenModel: logits or gradients are not finite, or the logits have the wrong shape.
-        """
-        noiseless = torch.equal(batch.clean, batch.noisy)
-        calib = None if noiseless else calibration(model, batch.clean, batch.noisy, batch.models)
-        attacking = attack.for_model(batch.model)
-        return attacking(model, batch.noisy, batch.label, targets=batch.target, calibration=calib)
 
     def skip(self, places: Iterable[int], error: InputError) -> None:
         """Leaves source models out from now on.
@@ -212,15 +200,6 @@ class AttackModule(pl.LightningModule):
             f"nothing of this batch is counted; take the model out of zoo {self.zoo.path}, mend it, or start again "
             "with --skip-failed"
         )
-
-    def describe(self) -> dict[str, Any]:
-        """Describes attack and source models for the manifest."""
-        return {
-            "attack": {"name": type(self.attack).__name__, **vars(self.attack)},
-            "exact": self.exact,
-            "precision": self.model_precision,
-            "sources": [{"name": spec.name, "checksum": spec.checksum} for spec in self.sources],
-        }
 
 
 def _cut_for(image_shape: tuple[int, int, int]) -> str:

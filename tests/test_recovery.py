@@ -14,7 +14,7 @@ import yaml
 from filelock import FileLock
 from torch import Tensor, nn
 
-from lit_adv.attack_module import AttackModule
+from lit_adv import attack_module
 from lit_adv.errors import InputError
 from lit_adv.perturbations.exact_mean import ExactMean
 from lit_adv.perturbations.partial_sums import State, load_state, save_state
@@ -91,7 +91,7 @@ def test_a_signal_saves_what_is_done(
     zoo: Zoo, nmm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     """In an attack, amid an addition (which is finished first), and while waiting at the end."""
-    add, perturb, wait = ExactMean.add, AttackModule.perturb, Peers.wait_for_all
+    add, perturb, wait = ExactMean.add, attack_module.perturb_batch, Peers.wait_for_all
     expected = iter((4, 9, 12))
     handler = signal.getsignal(signal.SIGINT)
 
@@ -107,7 +107,7 @@ def test_a_signal_saves_what_is_done(
         return sending
 
     for owner, name, replacement in (
-        (AttackModule, "perturb", staticmethod(after(5, perturb))),
+        (attack_module, "perturb_batch", after(5, perturb)),
         (ExactMean, "add", after(5, add)),
         (Peers, "wait_for_all", after(1, wait)),
     ):

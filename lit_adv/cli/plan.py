@@ -20,6 +20,7 @@ from lit_adv.attacks import Attack
 from lit_adv.errors import InputError
 from lit_adv.perturbations.exact_mean import WORD_BITS
 from lit_adv.perturbations.growth import Cells
+from lit_adv.perturbations.perturb import perturb_batch
 from lit_adv.perturbations.plan import WorkPlan, cut
 from lit_adv.perturbations.schedule import Share, imbalance, simulate
 
@@ -97,7 +98,7 @@ def measure(module: AttackModule, data: ReplicaDataModule) -> np.ndarray[Any, np
         real = all(spec.at_hand() for spec in specs)
         models = [s.load() if real else s.prepare(s.build()).eval().requires_grad_(False) for s in specs]
         batch = module.transfer_batch_to_device(dataset[BatchClaim(number, None)], module.device, 0)
-        each = timed(partial(module.perturb, module.loader.ready(models, module.device), batch), module.attack)
+        each = timed(partial(perturb_batch, module.loader.ready(models, module.device), batch), module.attack)
         rate[number] = each / cost[number]
         names = specs[0].name + (f" and {len(specs) - 1} more" if len(specs) > 1 else "")
         note = "" if real else ", random weights"

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from datamodules.labelled import Labelled
 from datamodules.mnist import embedded_digits
-from lit_adv.attack_module import AttackModule
+from lit_adv import attack_module
 from lit_adv.cli import main, run_command
 from lit_adv.cli.options import underscored
 from lit_adv.data_sets import DATA_SETS
@@ -184,7 +184,7 @@ def test_a_finished_set_opens_no_run(zoo: Zoo, tracked: Path, capsys: pytest.Cap
 def test_a_run_that_is_signalled_and_continued_is_the_same(
     zoo: Zoo, tracked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    perturb = AttackModule.perturb
+    perturb = attack_module.perturb_batch
     calls: list[int] = []
 
     def signalled(*arguments: Any) -> Tensor:
@@ -193,7 +193,7 @@ def test_a_run_that_is_signalled_and_continued_is_the_same(
             signal.raise_signal(signal.SIGTERM)
         return perturb(*arguments)
 
-    monkeypatch.setattr(AttackModule, "perturb", staticmethod(signalled))
+    monkeypatch.setattr(attack_module, "perturb_batch", signalled)
     with pytest.raises(SystemExit, match="143"):
         main([*words(zoo, tmp_path), *WANDB])
     monkeypatch.undo()

@@ -154,6 +154,7 @@ def test_few_pairs_are_stacked_and_the_plan_says_so(zoo: Zoo, tmp_path: Path) ->
     )
 
 
+@pytest.mark.filterwarnings("ignore:this cpu does not compute in bfloat16")  # on such a machine it says so
 def test_bfloat16_from_the_command_line(zoo: Zoo, tmp_path: Path) -> None:
     words = [*TINY, "--model.attack.steps", "3"]
     reduced = predict("mnist-mm-bim", zoo, tmp_path / "bf16", *words, "--model.precision", "bf16")

@@ -1,0 +1,78 @@
+"""The manifest of a run that begins: everything that its perturbations depend on."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import lit_adv
+from lit_adv.arithmetic import arithmetic
+from lit_adv.attacks import Attack
+from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, SourceRecord, setting
+
+
+def begun(
+    *,
+    attack: Attack,
+    sources: Sequence[SourceRecord],
+    exact: bool,
+    precision: str,
+    data: DataRecord,
+    copies: int,
+    sigma: float,
+    seed: int,
+    batch_size: int,
+    stacked: int,
+    device: torch.device,
+) -> Manifest:
+    """Returns the manifest, with values as they are read back from JSON.
+
+    Args:
+        attack: attack of the run.
+        sources: source models.
+        exact: whether the models themselves are attacked, in place of their fast forms.
+        precision: `float32` or `bf16`.
+        data: images of the run.
+        copies: n, noisy copies of an image for each model.
+        sigma: σ, standard deviation of the noise.
+        seed: of the noise.
+        batch_size: pairs (image, copy) in a batch.
+        stacked: models that share a batch.
+        device: device of the models.
+    """
+    run = Manifest(
+        setting=setting(len(sources), sigma),
+        attack=AttackRecord(type(attack).__name__, vars(attack)),
+        exact=exact,
+        precision=precision,
+        fraction_bits=attack.fraction_bits,
+        sources=tuple(sources),
+        data=data,
+        copies=copies,
+        sigma=sigma,
+        seed=seed,
+        batch_size=batch_size,
+        stacked=stacked,
+        device=device.type,
+        torch=torch.__version__,
+        arithmetic=arithmetic(device),
+        versions={"lit-adv": lit_adv.__version__},
+    )
+    return Manifest.from_json(json.loads(json.dumps(run.to_json())))
+
+
+def data_record(described: Mapping[str, Any], index: Tensor, images: Tensor, labels: Tensor) -> DataRecord:
+    """Returns the record of a run's images.
+
+    Args:
+        described: name and details of the data set.
+        index: `[N]` int64, numbers of the images in it.
+        images: `[N, C, H, W]`.
+        labels: `[N]` int64.
+    """
+    content = images.numpy().tobytes() + labels.numpy().tobytes()
+    details = {key: value for key, value in described.items() if key != "name"}
+    return DataRecord(described["name"], details, tuple(index.tolist()), hashlib.sha256(content).hexdigest())
