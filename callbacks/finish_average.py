@@ -11,9 +11,10 @@ from lit_adv.attack_module import AttackModule
 from lit_adv.errors import InputError
 from lit_adv.perturbations.batch import ReplicaBatch
 from lit_adv.perturbations.growth import GROWTH, Growth
-from lit_adv.perturbations.manifest import Manifest, versions
+from lit_adv.perturbations.manifest import Manifest
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.run_folder import RunFolder
+from lit_adv.perturbations.run_manifest import ended
 from lit_adv.perturbations.run_sums import RunSums
 from lit_adv.perturbations.zeros import many_zeros
 from lit_adv.terminal import say
@@ -67,10 +68,7 @@ def finish(
             add_healthy(sums, module, batch)
     refuse_none_left(module)
     left = {spec.name: int(sums.zeros[i]) for i, spec in enumerate(module.sources) if i not in module.failed}
-    zeros = {name: count for name, count in left.items() if count}
-    manifest = replace(
-        manifest.without(module.failed), versions=versions(), threads=torch.get_num_threads(), zeros=zeros
-    )
+    manifest = ended(manifest.without(module.failed), left)
     mean = sums.mean
     if sums.cells is None:
         (folder.path / GROWTH).unlink(missing_ok=True)

@@ -4,7 +4,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -14,15 +14,12 @@ from callbacks.run_description import attack_and_data, describe_run, refuse_misf
 from callbacks.stop_signals import StopSignals
 from lit_adv.errors import AlreadyDone, InputError
 from lit_adv.perturbations.batch import ReplicaBatch
-from lit_adv.perturbations.partial_sums import save_state
 from lit_adv.perturbations.run_folder import RunFolder, Start
 from lit_adv.perturbations.run_sums import RunSums
+from lit_adv.perturbations.saving import Saving
 from lit_adv.perturbations.schedule import Work, describe_work
 from lit_adv.processes import Launched, Peers, shared_store
 from lit_adv.terminal import say
-
-LONGEST_WAIT: Final = 55.0
-"""Most seconds between saves, unless a batch lasts longer."""
 
 
 class PerturbationAverage(pl.Callback):
@@ -44,7 +41,6 @@ class PerturbationAverage(pl.Callback):
         self.restart = restart
         self.growth = growth
         self._running = False
-        self._saving = 0.0
         self._work = Work(0, 0, 0, 0.0, 0.0)
         self._opened = ExitStack()
 
@@ -59,7 +55,7 @@ class PerturbationAverage(pl.Callback):
         start = self._start(trainer)
         self.data.done = start.done
         self.number = start.number
-        self.state_file = self.folder.state_file(start.number, trainer.global_rank)
+        self._saving = Saving(self.folder.state_file(start.number, trainer.global_rank), self.sums, self.save_every)
         self._signals = StopSignals()
         self._launched = Launched(trainer.strategy.launcher, self.folder.kept)
         self._peers = Peers(shared_store("run"), trainer.global_rank, trainer.world_size, self.folder.kept)
@@ -67,7 +63,6 @@ class PerturbationAverage(pl.Callback):
         for close in (self.folder.close, self._signals.end, self._peers.close):
             self._opened.callback(close)
         self._running = True
-        self._saved = time.monotonic()
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._signals.heed()  # Lightning's own handler only takes note of a signal, and its predict loop never looks
@@ -83,8 +78,7 @@ class PerturbationAverage(pl.Callback):
             self._add(outputs, batch)
         for position, reason in self._peers.tell_failures(self.module.failed).items():
             say(f"left out: {self.module.sources[position].name}: {reason}")
-        if time.monotonic() - self._saved >= min(max(self.save_every, 50 * self._saving), LONGEST_WAIT):
-            self._save()
+        self._saving.save_when_due()
         self._stop_with_the_others()
         self._work.seconds = time.monotonic() - self._started
 
@@ -100,7 +94,7 @@ class PerturbationAverage(pl.Callback):
             try:
                 # Broken off amid an addition, sums and list would not agree; the last save counts.
                 if not self._signals.holding:
-                    self._save()
+                    self._saving.save()
             finally:
                 number = self._signals.number
                 self._peers.stop(f"signal {number}" if number else str(exception) or type(exception).__name__)
@@ -112,7 +106,7 @@ class PerturbationAverage(pl.Callback):
         # Not on_predict_end: Lightning leaves that out where nothing is left to do, and the sum is still to be made.
         # Not a barrier: it would give up after half an hour, or fail without a word when another process failed.
         self._signals.heed()  # Lightning has taken the handlers away
-        self._save()
+        self._saving.save()
         self._work.process, self._work.in_attacks = trainer.global_rank, self.module.seconds_in_attacks
         self._peers.finish(asdict(self._work))
         if trainer.is_global_zero:
@@ -163,12 +157,6 @@ class PerturbationAverage(pl.Callback):
         for position, reason in self._peers.hear_failures().items():
             self.module.failed.setdefault(position, reason)
         refuse_none_left(self.module)
-
-    def _save(self) -> None:
-        began = time.monotonic()
-        save_state(self.state_file, self.sums.state())
-        self._saved = time.monotonic()
-        self._saving = self._saved - began
 
     def _stop_with_the_others(self) -> None:
         self._signals.check()

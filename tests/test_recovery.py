@@ -37,8 +37,8 @@ def test_a_disk_that_fills_up(zoo: Zoo, nmm: Path, tmp_path: Path, monkeypatch: 
     often = tmp_path / "often.yaml"
     callback = {"class_path": "callbacks.perturbation_average.PerturbationAverage", "init_args": {"save_every": 0}}
     often.write_text(yaml.safe_dump({"trainer": {"callbacks": [callback]}}))
-    monkeypatch.setattr("callbacks.perturbation_average.LONGEST_WAIT", 0)
-    monkeypatch.setattr("callbacks.perturbation_average.save_state", filling)
+    monkeypatch.setattr("lit_adv.perturbations.saving.LONGEST_WAIT", 0)
+    monkeypatch.setattr("lit_adv.perturbations.saving.save_state", filling)
     with pytest.raises(SystemExit, match="2"):
         predict("mnist-nmm-bim", zoo, tmp_path / "out", *BIM, "--config", str(often))
     monkeypatch.undo()

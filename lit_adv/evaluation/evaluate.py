@@ -10,11 +10,13 @@ from torch import Tensor
 
 from lit_adv.attacks.attack import Model
 from lit_adv.data_sets import DataSet
+from lit_adv.errors import InputError
 from lit_adv.evaluation.judge import check_epsilon, judge_says
 from lit_adv.evaluation.recognizability import judge_input, predicted_class
 from lit_adv.evaluation.result import MEASURES, Evaluation, JudgeFigures, Measure
 from lit_adv.evaluation.strength import adversarial_example, random_noise
 from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.perturbations.source_models import Given, in_memory, place_of, record_of
 
 BATCH_SIZE = 256
 
@@ -103,9 +105,9 @@ def judge_logits(
 
 def evaluate(
     perturbations: PerturbationSet,
-    judges: Mapping[str, Model],
+    judges: Mapping[str, Given],
     *,
-    epsilon: float,
+    epsilon: float | None = None,
     seed: int = 0,
     checksums: Mapping[str, str] | None = None,
     batch_size: int = BATCH_SIZE,
@@ -115,28 +117,47 @@ def evaluate(
 
     Args:
         perturbations: the set.
-        judges: models by name; images `[B, C, H, W]` to logits `[B, K]`.
-        epsilon: ε of Eq. 4.3, in pixel values of [0, 1].
+        judges: models by name, in evaluation mode, images `[B, C, H, W]` in [0, 1] to logits `[B, K]`; or entries of a
+            zoo. Those that were never attacked say something.
+        epsilon: ε of Eq. 4.3, in pixel values of [0, 1]; by default the data set's.
         seed: of the random noise.
-        checksums: of the judges' weights, by name; a judge that has that of a source model is a white box.
+        checksums: of the judges' weights, by name; a judge that has that of a source model is a white box. By default
+            they are found, as `average` finds those of its models.
         batch_size: images in a batch.
-        device: that the pictures are made on; None for the set's.
+        device: that the pictures are made on; None for each judge's own, or else the set's.
+
+    Returns:
+        Shares of right answers, by judge; it shows itself as a table in notebooks.
 
     Raises:
-        InputError: ε is out of range, or some of a judge's logits are NaN or infinite.
+        InputError: there is no judge, ε is out of range, or some of a judge's logits are NaN or infinite.
+
+    Example:
+        >>> import lit_adv
+        >>> images, labels = lit_adv.digits(per_class=1)
+        >>> network = lambda: torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10)).eval()
+        >>> found = lit_adv.average([network(), network()], images, labels, lit_adv.BIM(epsilon=0.2, steps=2))
+        >>> 0 <= lit_adv.evaluate(found, {"held out": network()})["held out"].recognized.value <= 1
+        True
     """
+    if not judges:
+        raise InputError("there is no judge; give models by name, such as {'held out': model}")
+    epsilon = perturbations.data_set.epsilon if epsilon is None else epsilon
     check_epsilon(epsilon)
     rules = Rules.of(perturbations, epsilon, seed)
-    answers = {
-        name: {
+    answers: dict[str, dict[Measure, Tensor]] = {}
+    found: dict[str, str] = {}
+    for name, given in judges.items():
+        model = in_memory(given)
+        found[name] = record_of(given, 0).checksum if checksums is None else ""
+        place = device or place_of(model)
+        answers[name] = {
             measure: rules.answer(
-                measure, judge_logits(model, perturbations, measure, rules, batch_size, device, name)
+                measure, judge_logits(model, perturbations, measure, rules, batch_size, place, name)
             ).cpu()
             for measure in MEASURES
         }
-        for name, model in judges.items()
-    }
-    return evaluation_of(perturbations, rules, answers, checksums or {})
+    return evaluation_of(perturbations, rules, answers, found | dict(checksums or {}))
 
 
 def evaluation_of(
@@ -167,7 +188,7 @@ def evaluation_of(
         judges={
             name: JudgeFigures(
                 checksum=checksums.get(name, ""),
-                white_box=checksums.get(name) in used,
+                white_box=bool(checksums.get(name)) and checksums[name] in used,
                 **{measure: share(right(perturbations, measure, found)) for measure, found in by_measure.items()},
                 commonest=commonest(by_measure["recognized"]),
             )

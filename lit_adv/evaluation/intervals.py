@@ -1,13 +1,40 @@
 """95 % intervals of shares."""
 
+from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
-from typing import Final
+from typing import Final, Self
 
 from scipy.stats import t
 from torch import Tensor
 
 Z: Final = NormalDist().inv_cdf(0.975)
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share with its 95 % interval (Wilson 1927).
+
+    Attributes:
+        value: share, in [0, 1].
+        low: lower bound.
+        high: upper bound.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, value: float, count: int) -> Self:
+        """Returns the share of `count` trials, with its interval."""
+        return cls(value, *wilson(value, count))
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __str__(self) -> str:
+        return f"{100 * self.value:.1f} % [{100 * self.low:.0f}, {100 * self.high:.0f}]"
 
 
 def wilson(share: float, count: float) -> tuple[float, float]:

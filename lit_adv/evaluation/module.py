@@ -14,7 +14,6 @@ from lit_adv.errors import InputError
 from lit_adv.evaluation.evaluate import Rules, evaluation_of
 from lit_adv.evaluation.judge import check_epsilon, judge_says
 from lit_adv.evaluation.result import MEASURES, Evaluation, Measure
-from lit_adv.evaluation.table import print_table
 from lit_adv.perturbations.noise import SEEDS
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
 from lit_adv.trainer_options import refuse_options
@@ -116,7 +115,7 @@ class EvaluationModule(pl.LightningModule):
         if self.trainer.is_global_zero:
             result = self.result()
             result.save(Path(self.trainer.default_root_dir) / EVALUATION)
-            print_table(result)
+            result.table().print()
 
     def result(self) -> Evaluation:
         """Returns the evaluation of the images that were tested."""

@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 
 from lit_adv.errors import InputError
+from lit_adv.evaluation.intervals import Share
 from lit_adv.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from lit_adv.evaluation.table import Table
 
 Measure = Literal["recognized", "clean", "noise", "attack"]
 MEASURES: Final[Mapping[Measure, str]] = {
@@ -50,6 +54,15 @@ class JudgeFigures:
         return value
 
 
+class Judged(NamedTuple):
+    """Shares of the images that one judge answers right, see `JudgeFigures`, with 95 % intervals."""
+
+    recognized: Share
+    clean: Share
+    noise: Share
+    attack: Share
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """Recognizability and attack strength of one perturbation set.
@@ -81,6 +94,26 @@ class Evaluation:
     seed: int = 0
     arithmetic: Mapping[str, str] | None = None
     judges: Mapping[str, JudgeFigures]
+
+    def __getitem__(self, judge: str) -> "Judged":
+        """Returns the shares of one judge, with their intervals.
+
+        Raises:
+            KeyError: there is no such judge.
+        """
+        if judge not in self.judges:
+            raise KeyError(f"no judge {judge!r}; there are {', '.join(self.judges)}")
+        figures = self.judges[judge]
+        return Judged(**{measure: Share.of(figures.share(measure), self.images) for measure in MEASURES})
+
+    def table(self) -> "Table":
+        """Returns the table, a row for each judge; `.print()` prints it."""
+        from lit_adv.evaluation.table import evaluation_table
+
+        return evaluation_table(self)
+
+    def _repr_html_(self) -> str:
+        return self.table().html()
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:

@@ -8,9 +8,10 @@ from typing import Final
 from rich import table as rich_table
 from rich.console import Console
 
-from lit_adv.evaluation.intervals import wilson
+from lit_adv.evaluation.intervals import Share, wilson
 from lit_adv.evaluation.published import ANY, RECOGNIZED, STRENGTH
 from lit_adv.evaluation.result import MEASURES, Evaluation, JudgeFigures, Measure
+from lit_adv.html import page
 
 INTERVAL: Final = "95 % interval"
 SAME: Final = 0.5
@@ -49,18 +50,25 @@ class Table:
         if self.note:
             console.print(self.note, highlight=False)
 
+    def html(self) -> str:
+        """Returns it as HTML, for notebooks."""
+        return page("lit_adv.evaluation", "table.html", table=self)
 
-def print_table(evaluation: Evaluation) -> None:
-    """Prints one evaluation, a row for each judge."""
+
+def evaluation_table(evaluation: Evaluation) -> Table:
+    """Returns the table of one evaluation, a row for each judge, with Wilson's 95 % intervals."""
     title = (
         f"{evaluation.set}, {evaluation.perturbations_per_image} averaged: "
-        f"{evaluation.images} images, ε = {evaluation.epsilon}"
+        f"{evaluation.images} images, ε = {evaluation.epsilon}, shares with their {INTERVAL}"
     )
     rows = [
-        [f"{name} (white box)" if figures.white_box else name, *(f"{100 * figures.share(m):.1f} %" for m in MEASURES)]
+        [
+            f"{name} (white box)" if figures.white_box else name,
+            *(str(Share.of(figures.share(measure), evaluation.images)) for measure in MEASURES),
+        ]
         for name, figures in evaluation.judges.items()
     ]
-    Table(title, ["judge", *MEASURES.values()], rows, _notes([evaluation], _indifferent, _empty)).print()
+    return Table(title, ["judge", *MEASURES.values()], rows, _notes([evaluation], _indifferent, _empty))
 
 
 def recognizability(evaluations: Evaluations) -> Table:

@@ -5,9 +5,11 @@ from io import BytesIO
 from textwrap import fill
 from typing import Final
 
+import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from lit_adv.errors import InputError
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.rendering import as_picture
 
@@ -20,14 +22,70 @@ def picture_rows(sets: Sequence[PerturbationSet], index: Tensor) -> list[tuple[s
     return [("image", sets[0].image[index]), *((one.name, as_picture(one, index)) for one in sets)]
 
 
+class Gallery(Figure):
+    """Labelled grid of pictures, a matplotlib figure that shows itself in notebooks."""
+
+    def png(self) -> bytes:
+        """Returns it as a PNG file."""
+        content = BytesIO()
+        self.savefig(content, format="png")
+        return content.getvalue()
+
+    def _repr_png_(self) -> bytes:
+        return self.png()
+
+
+def gallery(*sets: PerturbationSet, per_class: int = 1, columns: int = MOST_COLUMNS) -> Gallery:
+    """Draws images and their perturbations as the thesis shows them (4.6.6): a row for the images and one for each set.
+
+    Untargeted, −δ has the mean and standard deviation of the data set; targeted, δ is grey where it is 0.
+
+    Args:
+        sets: perturbation sets of the same images.
+        per_class: number of images of each class, or all that a class has.
+        columns: pictures side by side; longer rows continue below.
+
+    Returns:
+        A matplotlib figure; `.savefig(path)` writes it.
+
+    Raises:
+        InputError: there is no set, the sets are of different images, or a number is below 1.
+
+    Example:
+        >>> import lit_adv, torch
+        >>> images, labels = lit_adv.digits(per_class=1)
+        >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10)).eval()
+        >>> found = lit_adv.average([model], images, labels, lit_adv.BIM(epsilon=0.2, steps=2))
+        >>> figure = lit_adv.gallery(found)
+        >>> len(figure.axes)
+        20
+    """
+    if not sets:
+        raise InputError("gallery needs at least one perturbation set")
+    for number, other in enumerate(sets[1:], 2):
+        if not torch.equal(other.image, sets[0].image):
+            raise InputError(f"perturbation sets 1 and {number} are of different images; a gallery needs the same ones")
+    for name, value in (("per_class", per_class), ("columns", columns)):
+        if value < 1:
+            raise InputError(f"{name} is {value}; it must be at least 1")
+    label = sets[0].label
+    index = torch.cat([(label == c).nonzero()[:per_class, 0] for c in label.unique()])
+    rows = picture_rows(sets, index)
+    return picture_grid(rows, min(columns, len(index)), cell_of(rows))
+
+
 def gallery_row(rows: Sequence[tuple[str, Tensor]]) -> bytes:
     """Returns a gallery with at most ten pictures side by side, in a size that suits them, as PNG."""
-    pictures = rows[0][1]
-    return gallery(rows, min(MOST_COLUMNS, len(pictures)), 0.75 if pictures.shape[-1] <= 64 else 1.3)
+    return picture_grid(rows, min(MOST_COLUMNS, len(rows[0][1])), cell_of(rows)).png()
 
 
-def gallery(rows: Sequence[tuple[str, Tensor]], columns: int, cell: float = 0.75) -> bytes:
-    """Returns a labelled grid of pictures as PNG; rows longer than `columns` continue in further bands.
+def cell_of(rows: Sequence[tuple[str, Tensor]]) -> float:
+    """Returns the side length in inches that suits pictures."""
+    return 0.75 if rows[0][1].shape[-1] <= 64 else 1.3
+
+
+def picture_grid(rows: Sequence[tuple[str, Tensor]], columns: int, cell: float = 0.75) -> Gallery:
+    """Draws a labelled grid of pictures; rows longer than `columns` continue in further bands.
 
     Args:
         rows: name and pictures `[N, C, H, W]`, C 1 or 3; values are clipped to [0, 1]. All rows have the same N.
@@ -37,7 +95,7 @@ def gallery(rows: Sequence[tuple[str, Tensor]], columns: int, cell: float = 0.75
     total, side = len(rows[0][1]), rows[0][1].shape[-1]
     interpolation = "nearest" if side <= cell * DPI else "antialiased"
     bands = -(-total // columns)
-    figure = Figure(figsize=(cell * columns + 1.1, bands * (cell * len(rows) + 0.12)), dpi=DPI)
+    figure = Gallery(figsize=(cell * columns + 1.1, bands * (cell * len(rows) + 0.12)), dpi=DPI)
     heights = [h for _ in range(bands) for h in (*[1.0] * len(rows), 0.16)]
     grid = figure.add_gridspec(len(heights), columns, height_ratios=heights, wspace=0.05, hspace=0.05)
     figure.subplots_adjust(left=1.1 / (cell * columns + 1.1), right=0.998, top=0.998, bottom=0.002)
@@ -51,6 +109,4 @@ def gallery(rows: Sequence[tuple[str, Tensor]], columns: int, cell: float = 0.75
             axes.set_yticks([])
             if column == 0:
                 axes.set_ylabel(fill(name, 13), rotation=0, ha="right", va="center", fontsize=9)
-    png = BytesIO()
-    figure.savefig(png, format="png")
-    return png.getvalue()
+    return figure

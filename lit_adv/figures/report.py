@@ -11,7 +11,7 @@ from lit_adv.errors import InputError
 from lit_adv.evaluation.recognizability import judge_input_in_words
 from lit_adv.evaluation.result import Evaluation
 from lit_adv.evaluation.table import recognizability, strength
-from lit_adv.figures.gallery import MOST_COLUMNS, gallery, gallery_row, picture_rows
+from lit_adv.figures.gallery import MOST_COLUMNS, gallery_row, picture_grid, picture_rows
 from lit_adv.figures.sample import MOST_IMAGES, one_of_each, spread
 from lit_adv.files import atomic_path
 from lit_adv.html import page
@@ -93,4 +93,4 @@ def many(sets: Sequence[PerturbationSet], index: Tensor) -> bytes:
     label = sets[0].label[index]
     sizes = label.unique(return_counts=True)[1].tolist()
     columns = min(MOST_COLUMNS, sizes[0] if len(set(sizes)) == 1 else len(label))
-    return gallery(picture_rows(sets, index), columns)
+    return picture_grid(picture_rows(sets, index), columns).png()

@@ -1,5 +1,7 @@
 """Perturbations of noisy copies on one model, calibrated (Eq. 4.2)."""
 
+from typing import Final
+
 import torch
 from torch import Tensor
 
@@ -9,6 +11,10 @@ from lit_adv.attacks.calibration import calibration
 from lit_adv.attacks.inputs import refuse_misfits
 from lit_adv.errors import InputError
 from lit_adv.perturbations.batch import ReplicaBatch
+
+MOST: Final = {"epsilon": 1.0, "lr": 100.0, "overshoot": 100.0}
+"""Parameter of an attack to its largest value in a run; beyond it perturbations outgrow what can be summed."""
+WHY: Final = "pixels are in [0, 1], where 8 of 255 is 0.031"
 
 
 def perturb(
@@ -54,6 +60,17 @@ def perturb(
             f"{list(images.shape)} on {images.device}; it must be like them"
         )
     return _calibrated(model, images, images if noise is None else images + noise, labels, targets, attack)
+
+
+def refuse_extremes(attack: Attack) -> None:
+    """Refuses an attack with a parameter beyond `MOST`.
+
+    Raises:
+        InputError: it has one.
+    """
+    for name, most in MOST.items():
+        if (value := getattr(attack, name, 0.0)) > most:
+            raise InputError(f"{type(attack).__name__}: {name} is {value}; it must be at most {most}: {WHY}")
 
 
 def perturb_batch(model: Model, batch: ReplicaBatch, attack: Attack) -> Tensor:

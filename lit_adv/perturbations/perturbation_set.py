@@ -18,7 +18,7 @@ MANIFEST = "manifest.json"
 EVALUATION = "evaluation.json"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class PerturbationSet:
     """Averaged perturbations δ(x) of Eq. 4.1. On disk complete or absent: the manifest is written last.
 
@@ -50,6 +50,13 @@ class PerturbationSet:
     count: Tensor
     manifest: Manifest
     target: Tensor | None = None
+
+    def __repr__(self) -> str:
+        """Says what it holds, without the numbers."""
+        images, shape = len(self.label), list(self.image.shape[1:])
+        counts = sorted({int(count) for count in self.count})
+        each = f"{counts[0]} perturbations each" if len(counts) == 1 else "other numbers of perturbations each"
+        return f"PerturbationSet({self.name}: {images} images {shape}, {each})"
 
     def save(self, folder: Path) -> None:
         """Writes the set into `folder`.

@@ -11,7 +11,6 @@ from lit_adv.data_sets import DataSet
 from lit_adv.errors import InputError
 from lit_adv.evaluation.masks import BACKGROUND, OBJECT, ink_mask, read_masks
 from lit_adv.evaluation.result import Evaluation
-from lit_adv.evaluation.table import print_table
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
 from lit_adv.reproduce.judges import Judges
 from lit_adv.reproduce.set_name import SetName
@@ -65,7 +64,7 @@ class FigureInputs:
             return found
         evaluation = self.judges.evaluate(perturbations)
         evaluation.save(path)
-        print_table(evaluation)
+        evaluation.table().print()
         return evaluation
 
     def answers(self, name: SetName) -> dict[str, Tensor]:

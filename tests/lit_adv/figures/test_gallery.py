@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lit_adv.figures.gallery import DPI, gallery, gallery_row
+from lit_adv.figures.gallery import DPI, gallery_row, picture_grid
 
 INCHES = 0.75
 
@@ -26,13 +26,13 @@ def greys(*levels: float) -> Tensor:
 @pytest.mark.parametrize(("count", "columns", "bands"), [(10, 10, 1), (11, 10, 2), (7, 3, 3)])
 def test_long_rows_are_broken_into_bands(count: int, columns: int, bands: int) -> None:
     rows = [("image", greys(*[0.5] * count)), ("SM BIM", greys(*[0.5] * count))]
-    height, width, _ = pixels(gallery(rows, columns, INCHES)).shape
+    height, width, _ = pixels(picture_grid(rows, columns, INCHES).png()).shape
     assert height == pytest.approx(DPI * bands * (2 * INCHES + 0.12), abs=1)
     assert width == pytest.approx(DPI * (columns * INCHES + 1.1), abs=1)
 
 
 def test_each_picture_stands_in_its_row_and_column() -> None:
-    found = pixels(gallery([("a", greys(0.2, 0.4)), ("b", greys(0.6, 0.8))], 2, INCHES))
+    found = pixels(picture_grid([("a", greys(0.2, 0.4)), ("b", greys(0.6, 0.8))], 2, INCHES).png())
     height, width, _ = found.shape
     left = width - 2 * INCHES * DPI
     centres = [

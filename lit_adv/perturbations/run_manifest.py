@@ -1,8 +1,9 @@
-"""The manifest of a run that begins: everything that its perturbations depend on."""
+"""The manifest of a run when it begins, with everything that its perturbations depend on, and when it ends."""
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 import lit_adv
 from lit_adv.arithmetic import arithmetic
 from lit_adv.attacks import Attack
-from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, SourceRecord, setting
+from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, SourceRecord, setting, versions
 
 
 def begun(
@@ -62,6 +63,21 @@ def begun(
         versions={"lit-adv": lit_adv.__version__},
     )
     return Manifest.from_json(json.loads(json.dumps(run.to_json())))
+
+
+def ended(manifest: Manifest, zeros: Mapping[str, int]) -> Manifest:
+    """Returns the manifest of a finished run.
+
+    Args:
+        manifest: the run's when it began, without models that failed.
+        zeros: number of perturbations of each source model that are exactly 0, by its name.
+    """
+    return replace(
+        manifest,
+        versions=versions(),
+        threads=torch.get_num_threads(),
+        zeros={name: count for name, count in zeros.items() if count},
+    )
 
 
 def data_record(described: Mapping[str, Any], index: Tensor, images: Tensor, labels: Tensor) -> DataRecord:

@@ -1,0 +1,66 @@
+"""Images and labels that are averaged over: checks, and their description for the manifest."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lit_adv.data_sets import DATA_SETS, IMAGES
+from lit_adv.errors import InputError
+from lit_adv.logits import first_few
+
+
+def refuse_labels(labels: Tensor, targets: Tensor | None, classes: int) -> None:
+    """Refuses labels and targets that models of so many classes cannot give.
+
+    Args:
+        labels: `[N]`.
+        targets: `[N]`, or None.
+        classes: K, number of the models' logits.
+
+    Raises:
+        InputError: one is K or more; the message says whether they seem to be counted from 1.
+    """
+    for name, given in (("labels", labels), ("targets", targets)):
+        if given is None or not (rows := (given >= classes).nonzero()[:, 0].tolist()):
+            continue
+        values = sorted({int(given[row]) for row in rows})
+        from_one = int(given.min()) >= 1 and int(given.max()) == classes
+        hint = f"; they seem to be counted from 1: give {name} - 1" if from_one else ""
+        raise InputError(
+            f"{name} hold {first_few(values)} (image {rows[0]}), the models know classes 0 to {classes - 1}{hint}"
+        )
+
+
+def data_described(images: Tensor, data: str | None, class_names: Sequence[str] | None, classes: int) -> dict[str, Any]:
+    """Returns name and details of the data set for the manifest.
+
+    Args:
+        images: `[N, C, H, W]` in [0, 1].
+        data: name of a known data set; None for own images.
+        class_names: names of the classes of own images; None for their numbers.
+        classes: K, number of the models' logits.
+
+    Raises:
+        InputError: the data set has other classes or images, or there are other names than classes.
+    """
+    shape = list(images.shape[1:])
+    if data is not None:
+        known = DATA_SETS[data]
+        if (list(known.image_shape), known.classes) != (shape, classes) or class_names is not None:
+            raise InputError(
+                f"data {data} has images {list(known.image_shape)} of {known.classes} classes with names of its own, "
+                f"these are {shape} of {classes}; leave data or class_names out"
+            )
+        return {"name": data}
+    if class_names is not None and len(class_names) != classes:
+        raise InputError(f"class_names has {len(class_names)} names, the models have {classes} classes")
+    std, mean = torch.std_mean(images.double(), dim=(0, 2, 3), correction=0)
+    return {
+        "name": IMAGES,
+        "image_shape": shape,
+        "classes": list(class_names or map(str, range(classes))),
+        "mean": [round(value, 6) for value in mean.tolist()],
+        "std": [round(value, 6) for value in std.tolist()],
+    }

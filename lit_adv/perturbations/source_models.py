@@ -1,0 +1,228 @@
+"""Source models as a caller hands them over: modules, functions, entries of a zoo; together or one by one."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import deepcopy
+from typing import Final, NamedTuple, Protocol, cast, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from lit_adv.attacks.attack import Model
+from lit_adv.errors import InputError
+from lit_adv.logits import BrokenModel, call, logits_of, modules_of, refuse_training
+from lit_adv.models.fast import fast_form
+from lit_adv.perturbations.manifest import SourceRecord
+from lit_adv.terminal import say
+
+AGREEMENT: Final = 1e-3
+"""Largest relative L2 distance between logits of a model and of its fast form."""
+
+
+@runtime_checkable
+class Loadable(Protocol):
+    """Entry of a zoo, such as a `ModelSpec`."""
+
+    @property
+    def name(self) -> str:
+        """Name in the zoo."""
+
+    @property
+    def checksum(self) -> str:
+        """Checksum of the weights."""
+
+    def load(self) -> nn.Module:
+        """Loads the model."""
+
+
+Given = Model | Loadable
+"""A source model as it is handed over."""
+
+
+class Survey(NamedTuple):
+    """What is known of a source model before it is attacked.
+
+    Attributes:
+        record: name and checksum.
+        classes: K, number of logits.
+    """
+
+    record: SourceRecord
+    classes: int
+
+
+class SourceModels:
+    """Source models in their order, at most one of them made at a time.
+
+    Args:
+        models: list or other sequence, whose items are taken when they are needed; iterator, which makes one at a time;
+            or a single model.
+
+    Raises:
+        InputError: there is none.
+
+    Attributes:
+        count: number of models; None for an iterator.
+        at_hand: whether all are in memory, or are entries of a zoo.
+    """
+
+    def __init__(self, models: Iterable[Given] | Given) -> None:
+        alone = isinstance(models, nn.Module) and not isinstance(models, nn.ModuleList)
+        if alone or not isinstance(models, Iterable):
+            models = [models]  # type: ignore[list-item]
+        self._sequence: Sequence[Given] | None = None
+        self._iterator: Iterator[Given] | None = None
+        if hasattr(models, "__len__") and hasattr(models, "__getitem__"):
+            self._sequence = cast(Sequence[Given], models)
+            if not len(self._sequence):
+                raise InputError("models is empty; give at least one source model")
+        else:
+            self._iterator = iter(models)
+        self.count = None if self._sequence is None else len(self._sequence)
+        self.at_hand = isinstance(models, (list, tuple, nn.ModuleList))
+
+    def take(self, position: int) -> Given | None:
+        """Returns the model at a position; of an iterator, the next one, or None at its end.
+
+        Raises:
+            InputError: it is neither a model nor an entry of a zoo.
+        """
+        given = next(self._iterator, None) if self._iterator is not None else self._sequence[position]  # type: ignore[index]
+        if given is not None and not callable(given) and not isinstance(given, Loadable):
+            kind = type(given).__name__
+            raise InputError(f"model {position} is a {kind}; give modules, functions, or entries of a zoo")
+        return given
+
+    def survey(self, position: int, sample: Tensor) -> Survey:
+        """Looks at a model before the work: `look_at` of the model at a position."""
+        given = self.take(position)
+        assert given is not None
+        return look_at(given, position, sample)
+
+
+def entry_of(given: Given) -> Loadable | None:
+    """Returns the entry of a zoo that is handed over; None where it is a model."""
+    return given if isinstance(given, Loadable) and not isinstance(given, nn.Module) else None
+
+
+def in_memory(given: Given) -> Model:
+    """Returns the model; an entry of a zoo is loaded."""
+    if (entry := entry_of(given)) is not None:
+        return entry.load()
+    return given  # type: ignore[return-value]
+
+
+def record_of(given: Given, position: int) -> SourceRecord:
+    """Returns a model's name, such as `ResNet-3`, and checksum; the checksum of a function without modules is empty."""
+    if (entry := entry_of(given)) is not None:
+        return SourceRecord(entry.name, entry.checksum)
+    return SourceRecord(f"{getattr(given, '__name__', type(given).__name__)}-{position}", fingerprint(given))
+
+
+def fingerprint(model: object) -> str:
+    """Returns the SHA-256 of the structure, parameters and buffers of the modules that a model is or holds.
+
+    It is empty where no module is found.
+    """
+    content = hashlib.sha256()
+    found = list(modules_of(model))
+    for module in found:
+        content.update(repr(module).encode())
+        for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+            content.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+            content.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return f"sha256:{content.hexdigest()}" if found else ""
+
+
+def look_at(given: Given, position: int, sample: Tensor) -> Survey:
+    """Finds a model's name, checksum and number of classes.
+
+    Args:
+        given: the model.
+        position: its position among the source models.
+        sample: `[1, C, H, W]`, an image; a model that is already in memory is tried on it.
+
+    Raises:
+        InputError: the model is in training mode, does not take such images, or gives no logits.
+    """
+    record = record_of(given, position)
+    if (entry := entry_of(given)) is not None:
+        shape, classes = getattr(entry, "image_shape", None), getattr(entry, "classes", None)
+        if shape is not None and tuple(shape) != tuple(sample.shape[1:]):
+            raise InputError(
+                f"source model {record.name} takes images {list(shape)}, these are {list(sample.shape[1:])}"
+            )
+        if isinstance(classes, int):
+            return Survey(record, classes)
+    model = in_memory(given)
+    return Survey(record, classes_of(model, record.name, sample.to(place_of(model) or sample.device)))
+
+
+def classes_of(model: Model, name: str, sample: Tensor) -> int:
+    """Returns the number of a model's logits.
+
+    Args:
+        model: the model.
+        name: its name, for messages.
+        sample: `[1, C, H, W]` on its device.
+
+    Raises:
+        InputError: it is in training mode, does not take such images, or gives no logits.
+    """
+    refuse_training(model, f"source model {name}")
+    try:
+        with torch.no_grad():
+            return logits_of(call(model, sample), len(sample)).shape[1]
+    except BrokenModel as error:
+        raise InputError(f"source model {name} gives {error.what}") from error
+    except RuntimeError as error:
+        shape = list(sample.shape[1:])
+        raise InputError(f"source model {name} does not take images {shape}: {error}") from error
+
+
+def place_of(model: object) -> torch.device | None:
+    """Returns the device of a model's first parameter or buffer; None where it has none."""
+    for module in modules_of(model):
+        for tensor in (*module.parameters(), *module.buffers()):
+            return tensor.device
+    return None
+
+
+def ready(
+    given: Given, name: str, sample: Tensor, fast: bool, device: torch.device | None
+) -> tuple[Model, torch.device]:
+    """Returns a model in the form in which it is attacked, and its device; the caller's stays as it is.
+
+    Args:
+        given: the model.
+        name: its name, for messages.
+        sample: `[1, C, H, W]`, an image.
+        fast: whether modules are attacked in their fast forms.
+        device: device of the attack; None for the model's own, or else the sample's.
+
+    Raises:
+        InputError: it cannot be loaded, is in training mode, or is a function whose weights are elsewhere.
+    """
+    with torch.inference_mode(False):  # tensors that are made in it forbid gradients
+        model = in_memory(given)
+        if entry_of(given) is not None and isinstance(model, nn.Module):
+            model = model.to(device or sample.device)
+        elif isinstance(given, nn.Module) and device is not None and place_of(given) not in (None, device):
+            model = deepcopy(given).to(device)
+        place = device or place_of(model) or sample.device
+        refuse_training(model, f"source model {name}")
+        if not fast or not isinstance(model, nn.Module):
+            return model, place
+        quick = fast_form(model)
+        if not agree(model, quick, sample.to(place)):
+            say(f"source model {name} is another function in its fast form; it is attacked as it is")
+            return model, place
+        return quick, place
+
+
+@torch.no_grad()
+def agree(model: Callable[[Tensor], object], other: Callable[[Tensor], object], sample: Tensor) -> bool:
+    """Tells whether two models give nearly the same logits for images `[B, C, H, W]`."""
+    one, two = (logits_of(call(f, sample), len(sample)).double() for f in (model, other))
+    bound = max(AGREEMENT, 50 * torch.finfo(sample.dtype).eps)
+    return one.shape == two.shape and bool((one - two).norm() <= bound * one.norm().clamp_min(1.0))
