@@ -93,13 +93,18 @@ def judge_logits(
         name: the judge's, for messages.
 
     Raises:
-        InputError: autocast is on, or some of the logits are NaN or infinite.
+        InputError: autocast is on, or the logits are of other classes, or some of them NaN or infinite.
     """
     found = []
     for rows in torch.arange(len(perturbations.label)).split(batch_size):
         image, perturbation = (x[rows].to(device) for x in (perturbations.image, perturbations.perturbation))
         first = int(rows[0])
         found.append(judge_says(model, rules.picture(measure, image, perturbation, first), name, first))
+        if (given := found[-1].shape[1]) != rules.data.classes:
+            raise InputError(
+                f"judge {name} gives {given} logits, the set is of {rules.data.classes} classes; judge it with a model "
+                "of these"
+            )
     return torch.cat(found)
 
 

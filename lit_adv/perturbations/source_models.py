@@ -67,17 +67,18 @@ class SourceModels:
     """
 
     def __init__(self, models: Iterable[Given] | Given) -> None:
+        counted = hasattr(models, "__len__") and hasattr(models, "__getitem__")
         alone = isinstance(models, nn.Module) and not isinstance(models, nn.ModuleList)
-        if alone or not isinstance(models, Iterable):
-            models = [models]  # type: ignore[list-item]
+        if alone or not (counted or isinstance(models, Iterable)):
+            models, counted = [cast(Given, models)], True
         self._sequence: Sequence[Given] | None = None
         self._iterator: Iterator[Given] | None = None
-        if hasattr(models, "__len__") and hasattr(models, "__getitem__"):
+        if counted:
             self._sequence = cast(Sequence[Given], models)
             if not len(self._sequence):
                 raise InputError("models is empty; give at least one source model")
         else:
-            self._iterator = iter(models)
+            self._iterator = iter(cast(Iterable[Given], models))
         self.count = None if self._sequence is None else len(self._sequence)
         self.at_hand = isinstance(models, (list, tuple, nn.ModuleList))
 

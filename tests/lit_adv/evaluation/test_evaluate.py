@@ -6,11 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
+import lit_adv
 from lit_adv.data_sets import DATA_SETS
+from lit_adv.errors import InputError
 from lit_adv.evaluation.evaluate import Rules, commonest, evaluate
+from lit_adv.evaluation.intervals import wilson
 from lit_adv.evaluation.strength import random_noise
 from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, SourceRecord
 from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.zoo.zoo import Zoo
 
 
 def small_set(targeted: bool = False) -> PerturbationSet:
@@ -76,3 +80,44 @@ def test_answers_to_perturbations_are_among_the_classes_where_the_data_set_says_
 
 def test_the_commonest_answer() -> None:
     assert commonest(torch.tensor([3, 3, 1, 3])) == 0.75
+
+
+def test_a_judge_of_other_classes() -> None:
+    with pytest.raises(InputError, match="judge a gives 4 logits, the set is of 10 classes"):
+        evaluate(small_set(), {"a": judge(0, classes=4)}, epsilon=0.03)
+
+
+def test_no_judge() -> None:
+    with pytest.raises(InputError, match="there is no judge; give models by name"):
+        evaluate(small_set(), {})
+
+
+def test_shares_have_intervals_and_show_themselves() -> None:
+    found = evaluate(small_set(), {"a": judge(0), "<b>": judge(1)})
+    assert found.epsilon == 0.03
+    share = found["a"].recognized
+    assert (share.value, (share.low, share.high)) == (found.judges["a"].recognized, wilson(share.value, 12))
+    html = found._repr_html_()
+    assert "<td>&lt;b&gt;</td>" in html
+    assert str(share) in html
+    assert [row[0] for row in found.table().rows] == ["a", "<b>"]
+    with pytest.raises(KeyError, match="no judge 'c'; there are a, <b>"):
+        found["c"]
+
+
+def test_a_judge_that_was_attacked_is_a_white_box(zoo: Zoo) -> None:
+    images, labels = lit_adv.digits(per_class=1)
+    model = zoo.sources[0].load()
+    for source in (model, zoo.sources[0]):
+        found = lit_adv.average([source], images, labels, lit_adv.BIM(epsilon=0.2, steps=1))
+        judges = lit_adv.evaluate(found, {"itself": source, "other": zoo.sources[1]}).judges
+        assert judges["itself"].white_box
+        assert not judges["other"].white_box
+
+
+def test_functions_without_weights_are_no_white_boxes() -> None:
+    """Nothing tells two of them apart."""
+    images, labels = lit_adv.digits(per_class=1)
+    functions = [lambda x, scale=scale: scale * x.flatten(1)[:, 300:310] for scale in (1.0, 2.0)]
+    found = lit_adv.average(functions[:1], images, labels, lit_adv.BIM(epsilon=0.2, steps=1))
+    assert not lit_adv.evaluate(found, {"other": functions[1]}).judges["other"].white_box

@@ -5,10 +5,14 @@ from io import BytesIO
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from lit_adv.figures.gallery import DPI, gallery_row, picture_grid
+from lit_adv.errors import InputError
+from lit_adv.figures.gallery import DPI, gallery, gallery_row, picture_grid
+from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest
+from lit_adv.perturbations.perturbation_set import PerturbationSet
 
 INCHES = 0.75
 
@@ -57,3 +61,33 @@ def test_colours_are_kept() -> None:
     red[:, 0] = 1
     found = pixels(gallery_row([("a", red)]))
     assert (found == [255, 0, 0]).all(-1).sum() > (INCHES * DPI) ** 2 / 2
+
+
+def small_set(*labels: int, grey: float = 0.5) -> PerturbationSet:
+    count = len(labels)
+    return PerturbationSet(
+        perturbation=torch.linspace(-1, 1, count * 64).view(count, 1, 8, 8),
+        image=torch.full((count, 1, 8, 8), grey),
+        label=torch.tensor(labels),
+        count=torch.ones(count, dtype=torch.int64),
+        manifest=Manifest(setting="SM", attack=AttackRecord("BIM"), data=DataRecord("mnist")),
+    )
+
+
+def test_a_gallery_has_a_row_for_the_images_and_each_set() -> None:
+    one = small_set(0, 0, 1, 1, 1)
+    figure = gallery(one, one)
+    assert [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()] == ["image", "SM BIM", "SM BIM"]
+    assert len(figure.axes) == 3 * 2
+    assert len(gallery(one, per_class=2, columns=3).axes) == 2 * 4
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert isinstance(figure, Figure)
+
+
+def test_galleries_that_make_no_sense() -> None:
+    with pytest.raises(InputError, match="at least one perturbation set"):
+        gallery()
+    with pytest.raises(InputError, match="sets 1 and 2 are of different images"):
+        gallery(small_set(0, 1), small_set(0, 1, grey=0.4))
+    with pytest.raises(InputError, match="columns is 0"):
+        gallery(small_set(0), columns=0)
