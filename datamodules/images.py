@@ -8,7 +8,7 @@ import torch
 
 from datamodules.labelled_files import ENDINGS, ClassFolders, LabelledFiles, Photograph
 from datamodules.photographs import CROP, RESIZE, read_image, remarks
-from datamodules.replicas import ReplicaDataModule, check_whole
+from datamodules.replicas import ReplicaDataModule
 from datamodules.selection import Selection, with_targets
 from lit_adv.data_sets import IMAGES
 from lit_adv.errors import InputError
