@@ -13,6 +13,7 @@ from datamodules.selection import Selection, with_targets
 from lit_adv.data_sets import IMAGES
 from lit_adv.errors import InputError
 from lit_adv.files import expanded
+from lit_adv.perturbations.replicas import check_whole
 from lit_adv.processes import process_number
 from lit_adv.terminal import say
 
