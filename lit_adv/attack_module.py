@@ -17,6 +17,7 @@ from lit_adv.attacks.precision import widest
 from lit_adv.errors import InputError
 from lit_adv.logits import BrokenModel, first_few
 from lit_adv.models.fast import has_bf16
+from lit_adv.models.own_code import runs_foreign_code
 from lit_adv.models.stack import stackable
 from lit_adv.perturbations.batch import ReplicaBatch
 from lit_adv.perturbations.perturb import perturb_batch, refuse_extremes
@@ -37,6 +38,7 @@ class AttackModule(pl.LightningModule):
         exact: attack the original networks one at a time, in place of their fast forms.
         precision: `bf16` runs the models in bfloat16; the attack's own arithmetic stays in float32.
         skip_failed: go on without a source model that cannot be loaded, or whose logits or gradients are not finite.
+        trust: packages whose code may run, where the zoo names some.
 
     Attributes:
         stackable: whether a batch may hold the images of several models.
@@ -56,10 +58,11 @@ class AttackModule(pl.LightningModule):
         exact: bool = False,
         precision: Literal["float32", "bf16"] = "float32",
         skip_failed: bool = False,
+        trust: list[str] | None = None,
     ) -> None:
         super().__init__()
         refuse_extremes(attack)
-        self.zoo = Zoo.open(Path(zoo))
+        self.zoo = Zoo.open(Path(zoo), trust or ())
         if exact and precision != "float32":
             raise InputError(f"exact and precision {precision} contradict each other; leave one of them out")
         self.sources: tuple[ModelSpec, ...] = self.zoo.choose(sources)
@@ -71,7 +74,8 @@ class AttackModule(pl.LightningModule):
         self.seconds_in_attacks = 0.0
         kinds = {(s.architecture, str(s.arguments), s.size, s.mean, s.std) for s in self.sources}
         with torch.device("meta"):
-            alike = len(kinds) == 1 and stackable([self.sources[0].prepare(self.sources[0].build())])
+            plain = len(kinds) == 1 and not runs_foreign_code(self.sources[0].architecture)
+            alike = plain and stackable([self.sources[0].prepare(self.sources[0].build())])
         self.stackable = alike and attack.keeps_batch_order and not exact
         self.loader = ModelLoader(self.sources, exact, bf16=precision == "bf16")
 

@@ -7,7 +7,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded; tests r
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -66,3 +66,48 @@ def linear_model() -> Callable[[torch.Tensor], torch.Tensor]:
     weight = torch.randn(3, 16, generator=generator, dtype=torch.float64)
     bias = torch.randn(3, generator=generator, dtype=torch.float64)
     return lambda x: x.flatten(1) @ weight.to(x).T + bias.to(x)
+
+
+OWN_CODE = """
+from pathlib import Path
+from shutil import rmtree
+import torch
+from torch import nn
+from torch.hub import load_state_dict_from_url as fetched
+
+Path(__file__).with_name("imported").touch()
+
+
+def linear(classes=10, seed=0):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(784, classes))
+    generator = torch.Generator().manual_seed(seed)
+    for weight in network.parameters():
+        nn.init.normal_(weight, generator=generator)
+    return network
+
+
+class Mine(nn.Module):
+    def forward(self, x):
+        return x.flatten(1)[:, :10]
+
+
+def fails():
+    raise LookupError("no such\\nnetwork")
+
+
+def number():
+    return 3
+"""
+"""A user's module; importing it leaves a file beside it."""
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """`OWN_CODE` in the working directory, which is the test's folder, under a name that no other test uses."""
+    name = f"nets_of_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text(OWN_CODE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield name
+    sys.modules.pop(name, None)

@@ -70,6 +70,14 @@ class Command(LightningCLI):
             "--out", required=True, type=_path_word, help="the run's folder: its perturbation set and evaluation"
         )
         parser.add_argument(
+            "--trust",
+            type=str,
+            nargs="+",
+            default=[],
+            metavar="PACKAGE",
+            help="packages of your own whose code may run, where the zoo names models of them",
+        )
+        parser.add_argument(
             "--restart", action="store_true", help="predict: delete what the run's folder holds, and begin anew"
         )
         parser.add_argument(
@@ -96,6 +104,7 @@ class Command(LightningCLI):
             "--wandb-group", metavar="EXPERIMENT", help="its group there (default: the data set and the zoo's name)"
         )
         parser.link_arguments("zoo", "model.init_args.zoo")
+        parser.link_arguments("trust", "model.init_args.trust")
         parser.link_arguments("out", "trainer.default_root_dir")
         parser.link_arguments("model", "data.init_args.costs", compute_fn=_costs, apply_on="instantiate")
         parser.link_arguments("model", "data.init_args.stackable", compute_fn=_stackable, apply_on="instantiate")

@@ -98,7 +98,8 @@ def measure(module: AttackModule, data: ReplicaDataModule) -> np.ndarray[Any, np
         real = all(spec.at_hand() for spec in specs)
         models = [s.load() if real else s.prepare(s.build()).eval().requires_grad_(False) for s in specs]
         batch = module.transfer_batch_to_device(dataset[BatchClaim(number, None)], module.device, 0)
-        each = timed(partial(perturb_batch, module.loader.ready(models, module.device), batch), module.attack)
+        ready = module.loader.ready(models, module.device, specs[0].example())
+        each = timed(partial(perturb_batch, ready, batch), module.attack)
         rate[number] = each / cost[number]
         names = specs[0].name + (f" and {len(specs) - 1} more" if len(specs) > 1 else "")
         note = "" if real else ", random weights"

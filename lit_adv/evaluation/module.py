@@ -30,18 +30,26 @@ class EvaluationModule(pl.LightningModule):
         epsilon: ε of Eq. 4.3, in pixel values of [0, 1]; left out, that of the set's images.
         seed: of the random noise.
         judges: the names of the models that judge; left out, the zoo's test models.
+        trust: packages whose code may run, where the zoo names some.
 
     Raises:
         InputError: ε or the seed is out of range; the zoo is empty, has no test model or none of such a name.
     """
 
-    def __init__(self, zoo: Path, epsilon: float | None = None, seed: int = 0, judges: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        zoo: Path,
+        epsilon: float | None = None,
+        seed: int = 0,
+        judges: list[str] | None = None,
+        trust: list[str] | None = None,
+    ) -> None:
         super().__init__()
         if epsilon is not None:
             check_epsilon(epsilon)
         if not 0 <= seed < SEEDS:
             raise InputError(f"seed is {seed}; it must be 0 or more, and below 2^128")
-        opened = Zoo.open(Path(zoo))
+        opened = Zoo.open(Path(zoo), trust or ())
         if judges is None and not opened.judges:
             raise InputError(f"zoo {zoo} has no test model; name judges with --model.judges")
         self.specs = opened.judges if judges is None else opened.named(judges)
@@ -75,7 +83,7 @@ class EvaluationModule(pl.LightningModule):
                     f"judge {spec.name} takes images {list(spec.image_shape)}, the set's are {list(shape)}"
                 )
         for spec in self.specs:
-            spec.file()
+            spec.fetch()
 
     def setup(self, stage: str) -> None:
         """Opens the set and loads the judges."""

@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import chain
 from typing import Any
 
 import torch
@@ -12,29 +13,35 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lit_adv.errors import InputError
 from lit_adv.logits import BrokenModel, broken_rows, logits_of
+from lit_adv.models.own_code import in_own_words, is_own_code, own_maker
 from lit_adv.models.vgg import vgg16_like
 
 PYTORCHCV = "pytorchcv.models."
 
 
 def build(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
-    """Builds a network with random weights.
+    """Builds a network with random weights, or, of own code, with those that its function gives.
+
+    Own code runs here: whether it is trusted is asked where a name comes from, see `own_code.refuse_untrusted`.
 
     Args:
-        architecture: `vgg16_like`; a name of pytorchcv's `get_model`; or the full path of a function of pytorchcv, such
-            as `pytorchcv.models.resnet_cifar.get_resnet_cifar`.
+        architecture: `vgg16_like`; a name of pytorchcv's `get_model`; the full path of a function of pytorchcv, such
+            as `pytorchcv.models.resnet_cifar.get_resnet_cifar`; or `package.module:function` of own code.
         arguments: keyword arguments of the function.
 
     Raises:
         InputError: there is no such architecture, or the arguments do not suit it.
     """
-    if "pretrained" in arguments:
+    own = is_own_code(architecture)
+    if "pretrained" in arguments and not own:
         raise InputError(f"architecture {architecture}: give the weights by the zoo's own field, not by `pretrained`")
     maker = maker_of(architecture)
     try:
         network = maker(**arguments)
-    except (TypeError, ValueError, KeyError, AssertionError, RuntimeError) as error:
-        reason = str(error) or type(error).__name__
+    except Exception as error:
+        if not own and not isinstance(error, (TypeError, ValueError, KeyError, AssertionError, RuntimeError)):
+            raise
+        reason = in_own_words(error) if own else str(error) or type(error).__name__
         raise InputError(f"architecture {architecture} cannot be built with {dict(arguments)}: {reason}") from error
     if not isinstance(network, nn.Module):
         raise InputError(f"architecture {architecture} does not give a network, but a {type(network).__name__}")
@@ -49,6 +56,8 @@ def maker_of(architecture: str) -> Callable[..., Any]:
     """
     if architecture == "vgg16_like":
         return vgg16_like
+    if is_own_code(architecture):
+        return own_maker(architecture)
     if architecture.startswith(PYTORCHCV):
         module, _, function = architecture.rpartition(".")
         try:
@@ -110,20 +119,27 @@ class Prepared(nn.Module):
         return logits
 
 
+def device_of(model: nn.Module) -> torch.device:
+    """Returns the device of a model's parameters or buffers; the CPU where it has none."""
+    tensor = next(chain(model.parameters(), model.buffers()), None)
+    return torch.device("cpu") if tensor is None else tensor.device
+
+
 def check_fit(model: nn.Module, image_shape: tuple[int, int, int], classes: int, name: str) -> None:
     """Tries a model on one black image `(C, H, W)`.
 
     Raises:
         InputError: the model does not take such images, or its logits are not `[1, classes]`, or not finite.
     """
-    black = torch.zeros(1, *image_shape, device=next(model.parameters()).device)
+    black = torch.zeros(1, *image_shape, device=device_of(model))
     try:
         with torch.no_grad():
             logits = logits_of(model(black), 1)
     except BrokenModel as error:
         raise InputError(f"{name} gives {error.what}") from error
-    except RuntimeError as error:
-        raise InputError(f"{name} does not take images {list(image_shape)}: {error}") from error
+    except Exception as error:  # own code raises what it likes
+        reason = error if isinstance(error, RuntimeError) else in_own_words(error)
+        raise InputError(f"{name} does not take images {list(image_shape)}: {reason}") from error
     if logits.shape[1] != classes:
         raise InputError(
             f"{name} gives {list(logits.shape)} for one image of {classes} classes; it must be [1, {classes}]"
@@ -149,7 +165,7 @@ def count(architecture: str, arguments: Mapping[str, Any], image_shape: tuple[in
 
 def macs(model: nn.Module, image_shape: tuple[int, int, int]) -> int:
     """Counts multiply-accumulates of convolutions and linear layers in one forward pass on one image `(C, H, W)`."""
-    device = next(model.parameters()).device
+    device = device_of(model)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, *image_shape, device=device))
     return int(counter.get_total_flops()) // 2

@@ -1,22 +1,25 @@
 """Faster forms of models: folded, channels last, in reduced precision."""
 
+from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.fx import GraphModule, Node, symbolic_trace
-from torch.fx.proxy import TraceError
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from lit_adv.logits import refuse_training
+from lit_adv.logits import call, logits_of, refuse_training
+
+SAME: Final = (1e-3, 0.05)
+"""Largest differences of logits and of gradients, as shares of their norms, that folding makes in float32."""
 
 
-def fast_form(model: nn.Module) -> nn.Module:
+def fast_form(model: nn.Module, example: Tensor | None = None) -> nn.Module:
     """Returns a quicker form of the same function of images `[B, C, H, W]`.
 
     In float32 single elements of its gradient can differ. Batch normalisation is folded into the convolutions. A ReLU
@@ -26,23 +29,59 @@ def fast_form(model: nn.Module) -> nn.Module:
 
     Args:
         model: model in evaluation mode; it is not changed.
+        example: images on which the form is compared with the model; where they differ, the model is taken as it is.
+            For code that nobody here has seen: tracing follows one path through it.
 
     Raises:
         InputError: it is in training mode.
     """
     refuse_training(model)
+    if isinstance(model, torch.jit.ScriptModule):
+        return model
     try:
         traced = symbolic_trace(model)
-    except (TraceError, TypeError):  # some (DiCENet, MixNet, TensorFlow's EfficientNets) ask for values while they run
-        fast: nn.Module = deepcopy(model)
+    except Exception:  # some (DiCENet, MixNet, TensorFlow's EfficientNets) ask for values while they run
+        fast: nn.Module = _copied(model)
         layout = torch.contiguous_format
     else:
         fast = folded(traced)
         layout = torch.channels_last
-    for name, layer in list(fast.named_modules()):
-        if SingleChannelConv.fits(layer):
-            fast.set_submodule(name, SingleChannelConv(layer))
-    return fast.eval().requires_grad_(False).to(memory_format=layout)
+    if fast is not model:
+        for name, layer in list(fast.named_modules()):
+            if SingleChannelConv.fits(layer):
+                fast.set_submodule(name, SingleChannelConv(layer))
+        fast = fast.eval().requires_grad_(False).to(memory_format=layout)
+    return fast if example is None or _agree(fast, model, example) else model
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    """Copies a model, if it can be copied."""
+    try:
+        return deepcopy(model)
+    except Exception:  # own code may hold what cannot be
+        return model
+
+
+def _agree(fast: nn.Module, model: nn.Module, images: Tensor) -> bool:
+    """Tells whether two forms of a model give the same logits, and the same gradient, but for rounding."""
+    expected = _answers(model, images)
+    try:
+        found = _answers(fast, images)
+    except Exception:  # what was traced may not run
+        return False
+    differences = [(a - b).norm() <= most * b.norm() for a, b, most in zip(found, expected, SAME, strict=True)]
+    return all(bool(small) for small in differences)
+
+
+def _answers(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns logits `[B, K]` and the gradient `[B, C, H, W]` of a weighted sum of them, 0 where there is none."""
+    with torch.inference_mode(False), torch.enable_grad():
+        images = images.clone().requires_grad_()
+        logits = logits_of(call(model, images), len(images))
+        if not logits.requires_grad:
+            return logits, torch.zeros_like(images)
+        total = (logits * torch.linspace(-1, 1, logits.shape[1]).to(logits)).sum()
+        return logits.detach(), torch.autograd.grad(total, images)[0]
 
 
 def folded(traced: GraphModule) -> GraphModule:
@@ -61,13 +100,19 @@ def folded(traced: GraphModule) -> GraphModule:
                 (after,) = node.users
                 yield node, after, modules.get(str(node.target)), modules.get(str(after.target))
 
+    uses = Counter(str(node.target) for node in merged.graph.nodes if node.op == "call_module")
+    read = {str(node.target).rpartition(".")[0] for node in merged.graph.nodes if node.op == "get_attr"}
     for node, after, conv, norm in pairs():
-        if type(conv) is nn.Conv2d and type(norm) is nn.BatchNorm2d and norm.track_running_stats:
+        alone = uses[str(node.target)] == 1 and str(node.target) not in read  # else folding changes its other uses too
+        if alone and type(conv) is nn.Conv2d and type(norm) is nn.BatchNorm2d and norm.track_running_stats:
             merged.set_submodule(str(node.target), fuse_conv_bn_eval(conv, norm))
             after.replace_all_uses_with(node)
             merged.graph.erase_node(after)
     for node, after, relu, pool in pairs():
-        if type(relu) is nn.ReLU and type(pool) is nn.MaxPool2d:
+        seen_by_others = (
+            isinstance(relu, nn.ReLU) and relu.inplace and any(len(n.users) > 1 for n in node.all_input_nodes)
+        )
+        if type(relu) is nn.ReLU and type(pool) is nn.MaxPool2d and not pool.return_indices and not seen_by_others:
             node.target, after.target = after.target, node.target
     for node in merged.graph.nodes:
         if node.op == "call_method" and node.target == "view":

@@ -44,12 +44,21 @@ class ModelLoader:
             gc.collect()  # traced networks refer to themselves, and would stay in memory beside the next
             # Lightning's default inference mode makes tensors that forbid gradients.
             with torch.inference_mode(False):
-                self._current = (first, count), self.ready(self._loaded((first, count)), device)
+                models = self._loaded((first, count))
+                self._current = (first, count), self.ready(models, device, self._sources[first].example())
         return self._current[1]
 
-    def ready(self, models: list[nn.Module], device: torch.device = CPU) -> nn.Module:
-        """One model, or several as one, in the form in which they are attacked, on `device`."""
-        model = models[0] if self._exact else Stack(models) if len(models) > 1 else fast_form(models[0])
+    def ready(
+        self, models: list[nn.Module], device: torch.device = CPU, example: torch.Tensor | None = None
+    ) -> nn.Module:
+        """One model, or several as one, in the form in which they are attacked, on `device`.
+
+        Args:
+            models: loaded, on the CPU.
+            device: where they are attacked.
+            example: see `fast_form`.
+        """
+        model = models[0] if self._exact else Stack(models) if len(models) > 1 else fast_form(models[0], example)
         return (BFloat16Model(model) if self._bf16 else model).to(device)
 
     def load_ahead(self, first: int, count: int = 1) -> None:

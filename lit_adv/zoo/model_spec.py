@@ -1,16 +1,20 @@
 """One model of a zoo: its architecture, its weights, and how it is loaded."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from lit_adv.errors import InputError
 from lit_adv.files import read_json, sha256
 from lit_adv.models.build import build, check_fit, prepare
+from lit_adv.models.own_code import is_own_code, refuse_untrusted, runs_foreign_code
 from lit_adv.models.skip_init import SkipInit
+from lit_adv.zoo.built import identity
 from lit_adv.zoo.pytorchcv_store import at_hand, fetch, published
 from lit_adv.zoo.weights import put_weights, read_weights
 
@@ -33,8 +37,9 @@ class ModelSpec:
         mean: mean of each channel, subtracted from the pixels.
         std: standard deviation of each channel, by which the rest is divided.
         macs: multiply-accumulates of one forward pass on one image.
-        checksum: checksum of the weight file, `sha256:…` or `sha1:…`.
-        weights: weight file; None stands for pytorchcv's store.
+        checksum: checksum of the weight file, `sha256:…` or `sha1:…`; or, where own code brings its weights along, of
+            these, `tensors:…`.
+        weights: weight file; None stands for the weights that come along: in pytorchcv's store, or of own code.
         training: seed, accuracy, data and recipe of a model that this project trained; empty for others.
     """
 
@@ -55,6 +60,8 @@ class ModelSpec:
     def build(self) -> nn.Module:
         """Builds the network alone, with random weights; it takes pixels after resizing and normalisation.
 
+        Own code runs here: whoever makes a `ModelSpec` has asked whether it is trusted.
+
         Raises:
             InputError: there is no such architecture.
         """
@@ -64,16 +71,34 @@ class ModelSpec:
         """Puts resizing and normalisation before the network, which then takes `[B, C, H, W]` in [0, 1]."""
         return prepare(network, self.mean, self.std, self.size)
 
+    @property
+    def is_built(self) -> bool:
+        """Whether the weights are those that own code brings along, in no file that is known."""
+        return self.weights is None and is_own_code(self.architecture)
+
     def at_hand(self) -> bool:
-        """Tells whether the weight file is on this machine."""
+        """Tells whether the weights are on this machine."""
+        if self.is_built:
+            return True
         return at_hand(published()[self.architecture]) if self.weights is None else self.weights.is_file()
+
+    def fetch(self) -> None:
+        """Downloads published weights that are missing, and checks weight files.
+
+        Raises:
+            InputError: a file is missing, cannot be downloaded, or has another checksum.
+        """
+        if not self.is_built:
+            self.file()
 
     def file(self) -> Path:
         """Finds the weight file; pytorchcv's is downloaded if it is missing.
 
         Raises:
-            InputError: it is missing, cannot be downloaded, or has another checksum.
+            InputError: it is missing, cannot be downloaded, or has another checksum, or there is none.
         """
+        if self.is_built:
+            raise InputError(f"model {self.name} has no weight file: {self.architecture} brings its weights along")
         if self.weights is None:
             return fetch(published()[self.architecture])
         if not self.weights.is_file():
@@ -90,24 +115,50 @@ class ModelSpec:
         Raises:
             InputError: the weights are missing or damaged, have another checksum, or do not fit.
         """
+        network = self._built() if self.is_built else self._filled()
+        model = self.prepare(network).eval().requires_grad_(False)
+        check_fit(model, self.image_shape, self.classes, f"model {self.name}")
+        return model
+
+    def example(self) -> Tensor | None:
+        """Images `[2, C, H, W]` on which forms of own code are compared; None for networks of libraries."""
+        if not runs_foreign_code(self.architecture):
+            return None
+        return torch.rand(2, *self.image_shape, generator=torch.Generator().manual_seed(0))
+
+    def _built(self) -> nn.Module:
+        """Builds a network of own code that brings its weights along."""
+        network = self.build()
+        if identity(network) != self.checksum:
+            raise InputError(
+                f"model {self.name}: {self.architecture} gives other weights each time, as if drawn at random; "
+                "save its state_dict() and name the file under weights"
+            )
+        return network
+
+    def _filled(self) -> nn.Module:
+        """Builds the network and puts the weights of its file into it."""
         path = self.file()
-        with SkipInit():
+        own = is_own_code(self.architecture)  # what it computes from its first weights must be sound
+        with nullcontext() if own else SkipInit():
             network = self.build()
         tensors = read_weights(path)
         if self.weights is None:  # as pytorchcv does: some of its files hold more than the network
             wanted = network.state_dict()
             tensors = {name: tensor for name, tensor in tensors.items() if name in wanted}
         put_weights(network, tensors, path, f"{self.name} ({self.architecture})")
-        model = self.prepare(network).eval().requires_grad_(False)
-        check_fit(model, self.image_shape, self.classes, f"model {self.name}")
-        return model
+        return network
 
 
-def read_spec(path: Path) -> ModelSpec:
+def read_spec(path: Path, trust: Collection[str] = ()) -> ModelSpec:
     """Reads the manifest of a trained model.
 
+    Args:
+        path: of the manifest.
+        trust: packages and files whose code may run.
+
     Raises:
-        InputError: it is damaged or lacks fields of `ModelSpec`.
+        InputError: it is damaged or lacks fields of `ModelSpec`, or names code that is not trusted.
     """
     try:
         content = read_json(path)
@@ -118,6 +169,7 @@ def read_spec(path: Path) -> ModelSpec:
             spec.role not in ("source", "test")
             or not all(isinstance(n, int) for n in numbers)
             or not isinstance(spec.arguments, dict)
+            or not isinstance(spec.architecture, str)
             or spec.training["recipe"] is None
         ):
             raise TypeError("a field has a value of the wrong kind")
@@ -125,4 +177,5 @@ def read_spec(path: Path) -> ModelSpec:
         raise InputError(f"{error}; {FOREIGN}") from error
     except (TypeError, KeyError) as error:
         raise InputError(f"{path} is no model manifest: {error}; {FOREIGN}") from error
+    refuse_untrusted(spec.architecture, trust, str(path))
     return spec

@@ -1,10 +1,10 @@
 """Zoo of models: an ordered list of trained models, loaded one at a time.
 
-A zoo is a folder of models that this project trained, or a file that lists models of pytorchcv. A folder holds
+A zoo is a folder of models that this project trained, or a file that lists models. A folder holds
 `NAME.safetensors` and `NAME.json` for each model. The second is written last: without it a model is not finished.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -42,22 +42,24 @@ class Zoo:
     single: str | None = None
 
     @classmethod
-    def open(cls, path: Path) -> "Zoo":
-        """Reads the specifications in a zoo; loads no weights.
+    def open(cls, path: Path, trust: Collection[str] = ()) -> "Zoo":
+        """Reads the specifications in a zoo; loads no weights but those that own code brings along.
 
         Args:
             path: folder, zoo file, or name of a packaged zoo file (`cifar10`, `imagenet`).
+            trust: packages whose code may run, where the zoo names some.
 
         Raises:
-            InputError: there is no such zoo, it holds no finished model or one twice, or a specification is damaged.
+            InputError: there is no such zoo, it holds no finished model or one twice, a specification is damaged, or it
+                names code that is not trusted.
         """
         path = expanded(path)
         packaged = ZOOS / f"{path}.yaml"
         if path.is_dir() and (not packaged.is_file() or manifests(path)):
-            return _open_folder(path)
+            return _open_folder(path, trust)
         if path.is_file() or packaged.is_file():
             file = path if path.is_file() else packaged
-            zoo = cls(path, *read_zoo_file(file))
+            zoo = cls(path, *read_zoo_file(file, trust))
             _refuse_copies(path, zoo.models, [spec.name for spec in zoo.models])
             zoo.named([spec.name for spec in zoo.models])
             if zoo.single is not None:
@@ -143,14 +145,14 @@ def manifests(folder: Path) -> list[Path]:
         raise InputError(f"cannot read zoo {folder}: {error.strerror or error}") from error
 
 
-def _open_folder(folder: Path) -> Zoo:
+def _open_folder(folder: Path, trust: Collection[str]) -> Zoo:
     found = manifests(folder)
     if not found:
         raise InputError(
             f"zoo {folder}: no finished model in it; train some with scripts/train_mnist_zoo.py or "
             "train_cifar10_zoo.py, or give a zoo file that lists the weights in it"
         )
-    models = tuple(read_spec(path) for path in found)
+    models = tuple(read_spec(path, trust) for path in found)
     _refuse_copies(folder, models, [path.name for path in found])
     return Zoo(folder, models)
 

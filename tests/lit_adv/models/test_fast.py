@@ -161,3 +161,74 @@ def test_networks_that_view_their_features(name: str) -> None:
         network = build(name, {}).eval().requires_grad_(False)
         images = torch.rand(2, 3, 224, 224)
     assert torch.allclose(fast_form(network)(images), network(images), atol=1e-4)
+
+
+def answers(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    x = x.clone().requires_grad_()
+    logits = model(x)
+    return logits, torch.autograd.grad((logits * torch.arange(1.0, logits.shape[1] + 1, dtype=x.dtype)).sum(), x)[0]
+
+
+class Shared(nn.Module):
+    """One convolution twice, normalised once; a ReLU that works in place on what is used again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3)
+        self.relu, self.pool = nn.ReLU(inplace=True), nn.MaxPool2d(2)
+        nn.init.uniform_(self.norm.running_var, 0.5, 2.0)  # type: ignore[arg-type]
+        nn.init.uniform_(self.norm.running_mean, -1.0, 1.0)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = self.norm(self.conv(x))
+        second = self.conv(first) * 1
+        pooled = self.pool(self.relu(second))
+        return torch.cat(
+            [pooled.mean((2, 3)), second.mean((2, 3)), functional.conv2d(x, self.conv.weight).mean((2, 3))], 1
+        )
+
+
+def test_layers_that_are_used_twice_keep_their_function() -> None:
+    model = Shared().double().eval().requires_grad_(False)
+    x = torch.rand(2, 3, 6, 6, dtype=torch.float64)
+    for found, expected in zip(answers(fast_form(model), x), answers(model, x), strict=True):
+        assert torch.allclose(found, expected, atol=1e-12)
+
+
+class OfPython(nn.Module):
+    """Own code that tracing takes down one way, and runs another."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.layer = nn.Linear(12, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.kind == "asks" and isinstance(x, Tensor):
+            x = x * 2
+        if self.kind == "asserts":
+            assert isinstance(x, Tensor)
+        if self.kind == "no gradient":
+            with torch.no_grad():
+                base = x * 3
+            x = x + base
+        return self.layer(x.flatten(1))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("kind", ["asks", "asserts", "no gradient", "plain"])
+def test_own_code_is_the_same_function(kind: str) -> None:
+    model = OfPython(kind).double().eval().requires_grad_(False)
+    x = torch.rand(3, 3, 2, 2, dtype=torch.float64)
+    fast = fast_form(model, x[:2])
+    assert isinstance(fast, GraphModule) == (kind == "plain")
+    for found, expected in zip(answers(fast, x), answers(model, x), strict=True):
+        assert torch.equal(found, expected)
+
+
+def test_a_model_that_cannot_be_copied_is_taken_as_it_is() -> None:
+    class Holds(OfPython):
+        def __deepcopy__(self, memo: object) -> "Holds":
+            raise TypeError("cannot pickle '_thread.lock' object")
+
+    model = Holds("asserts").eval()
+    assert fast_form(model) is model
