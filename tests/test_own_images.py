@@ -10,7 +10,9 @@ import torch
 from PIL import Image
 
 from datamodules.labelled import Labelled
-from lit_adv.cli import main
+from lit_adv.cli import figures, main
+from lit_adv.evaluation.evaluate import evaluate
+from lit_adv.reproduce.set_name import SetName
 from lit_adv.zoo.zoo import Zoo
 from tests.helpers import BIM, TINY, predict, same
 
@@ -48,9 +50,9 @@ def test_digits_in_files_are_the_digits(zoo: Zoo, folder: Path, tmp_path: Path) 
         main(["test", "--config", f"{'images' if name == 'own' else name}-test", *shared])
     mnist, images = (json.loads((tmp_path / name / "evaluation.json").read_text()) for name in ("mnist", "own"))
     assert (images["epsilon"], images["data"]) == (mnist["epsilon"], "images")
-    for judge, figures in mnist["judges"].items():
-        assert images["judges"][judge]["recognized"] == figures["recognized"]
-        assert images["judges"][judge]["attack"] == figures["attack"]
+    for judge, shares in mnist["judges"].items():
+        assert images["judges"][judge]["recognized"] == shares["recognized"]
+        assert images["judges"][judge]["attack"] == shares["attack"]
     main(["report", str(tmp_path / "own"), "--out", str(tmp_path / "page")])
     assert (tmp_path / "page" / "index.html").is_file()
     main(["study", "build", str(tmp_path / "own"), "--out", str(tmp_path / "study")])
@@ -64,6 +66,54 @@ def test_targets_of_a_table(zoo: Zoo, folder: Path, tmp_path: Path) -> None:
     assert torch.equal(found.target, (found.label + 1) % 10)
     plain = predict("images-mm-bim", zoo, tmp_path / "b", *STEPS, "--data.root", str(folder), *table)
     assert plain.target is None
+
+
+def test_labels_that_are_off_by_one_are_noticed(
+    zoo: Zoo, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = tmp_path / "names.txt"  # the labels begin at 1, but are not said to
+    names.write_text("".join(f"digit {label}\n" for label in range(11)))
+    labels = ["--data.labels", str(folder / "labels.csv"), "--data.first_label", "0", "--data.class_list", str(names)]
+    few = ["--data.classes", "[1, 2, 3, 4, 5, 6, 7, 8, 9]"]
+    wrong = ["--data.root", str(folder), *DIGITS, *labels, *few]
+    with pytest.raises(SystemExit):
+        predict("images-mm-bim", zoo, tmp_path / "refused", *STEPS, *wrong)
+    assert "knows 10 classes, the labels are of 11" in capsys.readouterr().err
+    names.write_text("".join(f"digit {label}\n" for label in range(10)))
+    rows = (folder / "labels.csv").read_text().splitlines()
+    (tmp_path / "nine.csv").write_text("\n".join(rows[:-1]) + "\n")  # as 10 would be out of range
+    nine = ["--data.labels", str(tmp_path / "nine.csv")]
+    found = predict("images-mm-bim", zoo, tmp_path / "off", *STEPS, *wrong, *nine)
+    capsys.readouterr()
+    evaluate(found, {"right": lambda images: torch.eye(10)[found.label - 1]}, epsilon=0.2)
+    line = "labels seem to be off by one: judges give label − 1 to 100 % of the images, the label to 0 %; make the set"
+    assert capsys.readouterr().err.startswith(line)
+    evaluate(found, {"wrong": lambda images: torch.eye(10)[found.label]}, epsilon=0.2)
+    assert not capsys.readouterr().err
+
+
+def test_figures_with_masks(
+    zoo: Zoo, folder: Path, digits: Labelled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Masks have the images' own paths, and were cut as they were."""
+    monkeypatch.setattr(figures, "predict", lambda words: main(["predict", *words]))
+    for label in range(3):
+        with Image.open(folder / f"{label}/first.png") as image:
+            ink = np.asarray(image) > 0
+        (tmp_path / "masks" / str(label)).mkdir(parents=True)
+        Image.fromarray(np.where(ink, 255, 0).astype(np.uint8)).save(tmp_path / f"masks/{label}/first.png")
+    out, words = tmp_path / "out", ["--data.root", str(folder), *DIGITS, *TINY, "--data.copies", "1"]
+    main(["reproduce", "figure-4.6", "figure-4.7", "noise-classes", "--data", "images", "--zoo", str(zoo.path), "--out",
+          str(out), "--steps", "bim=1", "--masks", str(tmp_path / "masks"), "--", *words])  # fmt: skip
+    for name in ("figure-4.6", "figure-4.7", "noise-classes"):
+        assert json.loads((out / "figures" / name / "figure.json").read_text())["data"] == "images"
+    assert "Figure 4.7" in (out / "index.html").read_text()
+    made = figures.Sets(data=figures.images_of(zoo.path), zoo=zoo.path, out=out, make_set=print, words=words)
+    inputs = figures.FigureInputs(sets=made, judges=figures.Judges(zoo.path, made.data), masks=tmp_path / "masks")
+    found = inputs.perturbations(SetName.parse("nmm-bim"))
+    place, masks = inputs.masked(found)
+    assert place.tolist() == [0, 1, 2]
+    assert torch.equal(masks, (found.image[:3, 0] > 0).to(masks.dtype))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from lit_adv.data_sets import DATA_SETS
+from lit_adv.data_sets import DATA_SETS, IMAGES, DataSet, own_images
 from lit_adv.errors import InputError
 from lit_adv.reproduce.catalogue import CATALOGUE
 from lit_adv.reproduce.inputs import FigureInputs
@@ -21,6 +21,7 @@ from lit_adv.reproduce.judges import Judges
 from lit_adv.reproduce.make import chosen_entries, is_own_zoo, lacking, make
 from lit_adv.reproduce.page import write_page
 from lit_adv.reproduce.sets import Sets
+from lit_adv.zoo.zoo import Zoo
 
 FAST_STEPS: Final = {"bim": 10, "cw": 30, "square": 100}
 """Steps or queries of the attacks that `--fast` shortens."""
@@ -59,9 +60,10 @@ def make_figures(
     """
     out = out or Path("runs/reproduce") / (data + "-fast" * fast)
     train = FAST_ZOOS.get(data) if fast and zoo is None else None
+    zoo = out / "zoo" if train else zoo or Path("imagenet" if data == IMAGES else data)
     sets = Sets(
-        data=DATA_SETS[data],
-        zoo=out / "zoo" if train else zoo or Path(data),
+        data=DATA_SETS[data] if data in DATA_SETS else images_of(zoo),
+        zoo=zoo,
         out=out,
         make_set=predict,
         words=words_for_predict,
@@ -82,6 +84,15 @@ def make_figures(
         make(entry, inputs)
         page = write_page(out, data)
     print(f"page: {page}")
+
+
+def images_of(zoo: Path) -> DataSet:
+    """Returns what is known of own images before there is a set: their shape, by the zoo that shall take them."""
+    shape = (3, 224, 224)
+    with suppress(InputError):
+        shape = Zoo.open(zoo).models[0].image_shape
+    channels = (0.5,) * shape[0]
+    return replace(own_images(shape, "imagenet", channels, channels), photographs=Path("data/images"))
 
 
 def print_list(inputs: FigureInputs) -> None:
@@ -123,7 +134,7 @@ def predict(words: Sequence[str]) -> None:
         SystemExit: it was interrupted.
     """
     command = ["lit-adv", "predict", *words]
-    Console(stderr=True).print(shlex.join(command), style="dim", highlight=False, soft_wrap=True)
+    Console(stderr=True).print(shlex.join(command), style="dim", highlight=False, markup=False, soft_wrap=True)
     code = run_to_its_end([sys.executable, "-m", "lit_adv", *command[1:]])
     if code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
         raise SystemExit(code)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from lit_adv.cli.options import named_path, option_parser
 from lit_adv.configs import STEPS_PARAMETERS
-from lit_adv.data_sets import DATA_SETS
+from lit_adv.data_sets import DATA_SETS, IMAGES
 
 
 def reproduce(words: Sequence[str]) -> None:
@@ -22,7 +22,7 @@ def reproduce(words: Sequence[str]) -> None:
         "What follows -- is given to every `lit-adv predict`: -- --data.root PHOTOGRAPHS --data.per_class 5",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="figures and tables (see --list), or all")
-    parser.add_argument("--data", choices=tuple(DATA_SETS), default="mnist", help="the data set (default: mnist)")
+    parser.add_argument("--data", choices=(*DATA_SETS, IMAGES), default="mnist", help="the data set (default: mnist)")
     parser.add_argument(
         "--zoo", type=named_path, help="folder of trained models, zoo file or its name (default: the packaged one)"
     )

@@ -12,11 +12,13 @@ from lit_adv.attacks.attack import Model
 from lit_adv.data_sets import DataSet
 from lit_adv.errors import InputError
 from lit_adv.evaluation.judge import check_epsilon, judge_says
+from lit_adv.evaluation.off_by_one import off_by_one_in_words
 from lit_adv.evaluation.recognizability import judge_input, predicted_class
 from lit_adv.evaluation.result import MEASURES, Evaluation, JudgeFigures, Measure
 from lit_adv.evaluation.strength import adversarial_example, random_noise
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.source_models import Given, in_memory, place_of, record_of
+from lit_adv.terminal import say
 
 BATCH_SIZE = 256
 
@@ -171,7 +173,7 @@ def evaluation_of(
     answers: Mapping[str, Mapping[Measure, Tensor]],
     checksums: Mapping[str, str],
 ) -> Evaluation:
-    """Returns the evaluation that judges' answers amount to.
+    """Returns the evaluation that judges' answers amount to; a line tells where labels seem to be off by one.
 
     Args:
         perturbations: the set.
@@ -179,6 +181,8 @@ def evaluation_of(
         answers: classes `[N]` by judge and measure.
         checksums: of the judges' weights, by judge.
     """
+    if notice := off_by_one_in_words([found["clean"] for found in answers.values()], perturbations.label):
+        say(notice)
     used = {source.checksum for source in perturbations.manifest.sources}
     return Evaluation(
         set=perturbations.name,

@@ -44,13 +44,13 @@ def decode(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
     return np.where(number == IMAGENET_S_IGNORE, IGNORED, mask).astype(np.int8)
 
 
-def read_mask(path: Path, size: tuple[int, int], resize: int = 256, crop: int = 224) -> Tensor:
+def read_mask(path: Path, size: tuple[int, int], resize: int | None = 256, crop: int = 224) -> Tensor:
     """A photograph's mask `[crop, crop]` int8, cut like the photograph: the shorter side to `resize`, then the centre.
 
     Args:
         path: a PNG, see `decode`.
         size: width and height of the photograph.
-        resize: pixels.
+        resize: pixels; None if the photograph was left as it is.
         crop: pixels.
 
     Raises:
@@ -62,15 +62,18 @@ def read_mask(path: Path, size: tuple[int, int], resize: int = 256, crop: int = 
     if picture.size != size:
         raise InputError(f"mask {path} has {picture.size} pixels, its image {size}; give the mask of that image")
     try:
-        mask = torch.from_numpy(decode(np.asarray(picture)))
+        mask = torch.from_numpy(decode(np.asarray(picture)))[None]
     except ValueError as error:
         raise InputError(f"{path} is no mask: {error}; draw it with 0 and 255 only") from error
-    nearest = functional.InterpolationMode.NEAREST
-    square: Tensor = functional.center_crop(functional.resize(mask[None], [resize], nearest), [crop, crop])[0]
+    if resize is not None:
+        mask = functional.resize(mask, [resize], functional.InterpolationMode.NEAREST)
+    square: Tensor = functional.center_crop(mask, [crop, crop])[0]
     return square
 
 
-def read_masks(files: Sequence[str], root: Path, folder: Path, turn: bool = False) -> dict[int, Tensor]:
+def read_masks(
+    files: Sequence[str], root: Path, folder: Path, turn: bool = False, resize: int | None = 256, crop: int = 224
+) -> dict[int, Tensor]:
     """Masks `[H, W]` of those images of a set that have one, by position.
 
     Args:
@@ -78,6 +81,8 @@ def read_masks(files: Sequence[str], root: Path, folder: Path, turn: bool = Fals
         root: the images' folder.
         folder: the masks' folder, of `WNID/NAME.png`.
         turn: whether the set's images were turned as their EXIF orientation asks, and so are the masks' pixels.
+        resize: that the images' shorter sides were given, in pixels; None if the images were left as they are.
+        crop: side of the square that was cut out of them, in pixels.
 
     Raises:
         InputError: there is none, an image is missing, or a mask is no good.
@@ -86,7 +91,7 @@ def read_masks(files: Sequence[str], root: Path, folder: Path, turn: bool = Fals
     for place, file in enumerate(files):
         path = (folder / file).with_suffix(".png")
         if path.is_file():
-            masks[place] = read_mask(path, size_of(root / file, turn))
+            masks[place] = read_mask(path, size_of(root / file, turn), resize, crop)
     if not masks:
         raise InputError(f"{folder} has no mask of the set's images, such as {Path(files[0]).with_suffix('.png')}")
     return masks

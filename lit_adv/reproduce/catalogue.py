@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from lit_adv.data_sets import DATA_SETS
+from lit_adv.data_sets import DATA_SETS, IMAGES
 from lit_adv.evaluation.table import recognizability, strength
 from lit_adv.reproduce import curves, galleries, growth, study, tables
 from lit_adv.reproduce.inputs import FigureInputs
@@ -47,7 +47,7 @@ class Entry:
     @property
     def data(self) -> tuple[str, ...]:
         """Names of the data sets for which it has a meaning: with `masks`, those whose objects are known."""
-        return tuple(name for name, data in DATA_SETS.items() if data.object_from or not self.masks)
+        return (*(name for name, data in DATA_SETS.items() if data.object_from or not self.masks), IMAGES)
 
 
 CATALOGUE: Final = (

@@ -247,7 +247,7 @@ def _seen(inputs: FigureInputs, perturbations: PerturbationSet, index: Tensor, e
     return [
         {
             "image": called[label],
-            **{f"{judge} sees": f"{clean[judge][i]} → {attacked[judge][i]}" for judge in clean},
+            **{f"{judge} sees": f"{called[clean[judge][i]]} → {called[attacked[judge][i]]}" for judge in clean},
         }
         for i, label in enumerate(perturbations.label[index].tolist())
     ]

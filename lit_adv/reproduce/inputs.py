@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch import Tensor
 
-from lit_adv.data_sets import DataSet
+from lit_adv.data_sets import IMAGES, DataSet
 from lit_adv.errors import InputError
 from lit_adv.evaluation.masks import BACKGROUND, OBJECT, ink_mask, read_masks
 from lit_adv.evaluation.result import Evaluation
@@ -15,6 +16,9 @@ from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
 from lit_adv.reproduce.judges import Judges
 from lit_adv.reproduce.set_name import SetName
 from lit_adv.reproduce.sets import Sets
+
+RESIZE: Final = 256
+"""Length of the shorter side that ImageNet's photographs are given, in pixels."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -38,8 +42,9 @@ class FigureInputs:
 
     @property
     def data(self) -> DataSet:
-        """The data set."""
-        return self.sets.data
+        """The data set; of own images what the first set says, once one is loaded."""
+        loaded = next(iter((self.restricted or self._loaded).values()), None)
+        return self.sets.data if loaded is None or self.sets.data.name != IMAGES else loaded.data_set
 
     def is_loaded(self, name: SetName) -> bool:
         """Returns whether a set is in memory."""
@@ -84,8 +89,9 @@ class FigureInputs:
         else:
             assert self.masks is not None
             data = perturbations.manifest.data
-            turn = bool(data.details.get("turn"))
-            found = read_masks(data.files, self.sets.image_folder(), self.masks, turn)
+            turn, resize = bool(data.details.get("turn")), data.details.get("resize", RESIZE)
+            crop = perturbations.image.shape[-1]
+            found = read_masks(data.files, self.sets.image_folder(), self.masks, turn, resize, crop)
             index, mask = torch.tensor(list(found)), torch.stack(list(found.values()))
         both = torch.stack([(mask == part).any(2).any(1) for part in (OBJECT, BACKGROUND)]).all(0)
         if not both.any():

@@ -68,7 +68,7 @@ class Judges:
 
     def logits(self, perturbations: PerturbationSet) -> dict[str, Tensor]:
         """Returns each model's logits `[N, K]` for a set's perturbations alone (Table 4.3)."""
-        rules = Rules.of(perturbations, self.data.epsilon)
+        rules = Rules.of(perturbations, perturbations.data_set.epsilon)
         return {
             judge: judge_logits(model, perturbations, "recognized", rules, BATCH_SIZE, name=judge)
             for judge, model in self.models.items()
@@ -76,30 +76,26 @@ class Judges:
 
     def answers(self, perturbations: PerturbationSet) -> dict[str, Tensor]:
         """Returns the classes `[N]` that each model gives a set's perturbations, by the rules of Table 4.3."""
-        rules = Rules.of(perturbations, self.data.epsilon)
+        rules = Rules.of(perturbations, perturbations.data_set.epsilon)
         return {judge: rules.answer("recognized", found) for judge, found in self.logits(perturbations).items()}
 
-    def seen(self, images: Tensor) -> dict[str, list[str]]:
-        """Returns the names of the classes that each model gives images `[N, C, H, W]`."""
-        names = self.data.class_names()
+    def seen(self, images: Tensor) -> dict[str, list[int]]:
+        """Returns the classes that each model gives images `[N, C, H, W]`."""
         return {
-            judge: [
-                names[c] for part in images.split(BATCH_SIZE) for c in judge_says(model, part, judge).argmax(1).tolist()
-            ]
+            judge: [c for part in images.split(BATCH_SIZE) for c in judge_says(model, part, judge).argmax(1).tolist()]
             for judge, model in self.models.items()
         }
 
     def evaluate(self, perturbations: PerturbationSet) -> Evaluation:
         """Returns a set's evaluation, the one that `lit-adv test` makes."""
-        return evaluate(
-            perturbations, self.models, epsilon=self.data.epsilon, checksums=self.checksums, device=device()
-        )
+        epsilon = perturbations.data_set.epsilon
+        return evaluate(perturbations, self.models, epsilon=epsilon, checksums=self.checksums, device=device())
 
     def made(self, evaluation: Evaluation, perturbations: PerturbationSet) -> bool:
         """Returns whether a file's evaluation is of this set, by these judges, and complete."""
         return (
             evaluation.sha256 == perturbations.manifest.sha256
-            and evaluation.epsilon == self.data.epsilon
+            and evaluation.epsilon == perturbations.data_set.epsilon
             and {name: judge.checksum for name, judge in evaluation.judges.items()} == self.checksums
             and evaluation.empty is not None
         )

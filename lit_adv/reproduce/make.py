@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
+from lit_adv.data_sets import IMAGES
 from lit_adv.errors import InputError
 from lit_adv.reproduce.catalogue import CATALOGUE, Entry
 from lit_adv.reproduce.inputs import FigureInputs
@@ -52,7 +53,9 @@ def lacking(entry: Entry, inputs: FigureInputs) -> str:
     missing = [name for name in entry.sets if not inputs.sets.is_finished(name)]
     if entry.growth and (without := [name for name in entry.sets if inputs.sets.lacks_growth(name)]):
         return f"{inputs.sets.folder(without[0])} was made without --growth; delete it or choose another --out"
-    if inputs.data.photographs and (missing or entry.masks) and not inputs.sets.image_folder().is_dir():
+    if inputs.sets.data.name == IMAGES and any(name.targeted for name in missing) and not inputs.sets.has_targets():
+        return "it needs targets; give -- --data.labels FILE.csv with a column of them, or --data.targets"
+    if inputs.sets.data.photographs and (missing or entry.masks) and not inputs.sets.image_folder().is_dir():
         return f"there is no folder {inputs.sets.image_folder()} with photographs; give -- --data.root FOLDER"
     if is_own_zoo(inputs):
         return ""

@@ -89,6 +89,8 @@ class Sets:
                 words += ["--data.sigma", str(self.data.fast_sigma)]
         words += ["--growth"] if name in self.growth else []
         words += self.words
+        if not name.targeted and self.names("--data.targets"):
+            words += ["--data.targets", "null"]
         if name.setting in ("sm", "mm"):
             words += ["--data.copies", "1", "--data.sigma", "0"]
         if name.setting == "nsm":
@@ -101,13 +103,21 @@ class Sets:
 
     def image_folder(self) -> Path:
         """Returns the folder of the user's photographs: the one that the words name, or the data set's."""
-        folder = self.data.photographs or Path()
+        return expanded((self.data.photographs or Path(), *map(Path, self.names("--data.root")))[-1])
+
+    def has_targets(self) -> bool:
+        """Returns whether the words name target classes, or a file that may have some."""
+        return bool(self.names("--data.targets") or self.names("--data.labels"))
+
+    def names(self, option: str) -> list[str]:
+        """Returns the values that the words give an option."""
+        found = []
         for position, word in enumerate(self.words):
-            if word == "--data.root" and position + 1 < len(self.words):
-                folder = Path(self.words[position + 1])
-            if word.startswith("--data.root="):
-                folder = Path(word.removeprefix("--data.root="))
-        return expanded(folder)
+            if word == option and position + 1 < len(self.words):
+                found.append(self.words[position + 1])
+            if word.startswith(f"{option}="):
+                found.append(word.removeprefix(f"{option}="))
+        return found
 
 
 def refuse_other(perturbations: PerturbationSet, name: SetName, data: DataSet, folder: Path) -> None:

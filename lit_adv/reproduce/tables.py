@@ -85,7 +85,7 @@ def similarities(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult
 
 def noise(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """5.4: which classes pure noise gets, and how well the perturbations of each class are recognized."""
-    data, called = inputs.data, inputs.data.class_names()
+    data, called = inputs.perturbations(names[0]).data_set, inputs.data.class_names()
     draws = data.noise_draws
     seen = [
         {"test model": name, "class": called[label], "share": share}

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from datamodules.labelled import Labelled
+from lit_adv.cli.figures import images_of
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.perturbations.exact_mean import ExactMean
 from lit_adv.perturbations.growth import Cells, Growth
@@ -33,8 +34,9 @@ def no_set_is_made(words: Sequence[str]) -> None:
 
 def inputs_of(data: str, zoo: Path, out: Path, masks: Path | None = None, **options: Any) -> FigureInputs:
     """Inputs whose sets are all there; options as those of `Sets`."""
-    sets = Sets(data=DATA_SETS[data], zoo=zoo, out=out, make_set=no_set_is_made, **options)
-    return FigureInputs(sets=sets, judges=Judges(zoo, DATA_SETS[data]), masks=masks)
+    data_set = DATA_SETS[data] if data in DATA_SETS else images_of(zoo)
+    sets = Sets(data=data_set, zoo=zoo, out=out, make_set=no_set_is_made, **options)
+    return FigureInputs(sets=sets, judges=Judges(zoo, data_set), masks=masks)
 
 
 def made_up(

@@ -46,6 +46,13 @@ def test_words_of_variants_come_after_those_of_the_user() -> None:
     assert words("nsm-bim-sigma-0.3", words=user) == swept
 
 
+def test_targets_are_for_targeted_sets() -> None:
+    user = ["--data.targets", "{1: 7}"]
+    assert words("nmm-cw-targeted", words=user)[-2:] == user
+    assert words("nmm-cw", words=user)[-4:] == [*user, "--data.targets", "null"]
+    assert words("nmm-cw", words=["--data.targets={1: 7}"])[-2:] == ["--data.targets", "null"]
+
+
 def test_shorter_attacks_and_fewer_copies() -> None:
     steps = {"bim": 10, "square": 100}
     assert words("sm-bim", steps=steps, fast=True)[-6:] == ["--model.attack.steps", "10", *ONE]
