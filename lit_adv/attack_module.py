@@ -17,13 +17,15 @@ from lit_adv.attacks.precision import widest
 from lit_adv.errors import InputError
 from lit_adv.logits import BrokenModel, first_few
 from lit_adv.models.fast import has_bf16
-from lit_adv.models.own_code import runs_foreign_code
 from lit_adv.models.stack import stackable
 from lit_adv.perturbations.batch import ReplicaBatch
 from lit_adv.perturbations.perturb import perturb_batch, refuse_extremes
+from lit_adv.processes import process_number
+from lit_adv.terminal import say
 from lit_adv.trainer_options import refuse_options
 from lit_adv.zoo.loader import ModelLoader
 from lit_adv.zoo.model_spec import ModelSpec
+from lit_adv.zoo.remarks import library_inputs
 from lit_adv.zoo.zoo import Zoo
 
 
@@ -74,7 +76,7 @@ class AttackModule(pl.LightningModule):
         self.seconds_in_attacks = 0.0
         kinds = {(s.architecture, str(s.arguments), s.size, s.mean, s.std) for s in self.sources}
         with torch.device("meta"):
-            plain = len(kinds) == 1 and not runs_foreign_code(self.sources[0].architecture)
+            plain = len(kinds) == 1 and ":" not in self.sources[0].architecture
             alike = plain and stackable([self.sources[0].prepare(self.sources[0].build())])
         self.stackable = alike and attack.keeps_batch_order and not exact
         self.loader = ModelLoader(self.sources, exact, bf16=precision == "bf16")
@@ -93,6 +95,8 @@ class AttackModule(pl.LightningModule):
             raise InputError(f"{type(data).__name__} has no image_shape; derive it from ReplicaDataModule")
         self.refuse_images(data.image_shape)
         self.refuse_classes(getattr(data, "class_count", None))
+        for line in library_inputs(self.sources) if process_number() == 0 else ():
+            say(line)
         bad: list[InputError] = []
         for spec in self.sources:
             try:

@@ -106,7 +106,7 @@ def test_bad_input_is_one_line(
     cifar10: Path, tmp_path: Path, more: list[str], message: str, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("lit_adv.zoo.model_spec.fetch", lambda model: pytest.fail("nothing is to be fetched"))
+    monkeypatch.setattr("lit_adv.zoo.model_spec.fetch_published", lambda _: pytest.fail("nothing is to be fetched"))
     with pytest.raises(SystemExit, match="2"):
         main(["predict", "--config", "cifar10-sm-bim", *words(cifar10, tmp_path), *more])
     assert message in capsys.readouterr().err.strip().splitlines()[-1]

@@ -16,7 +16,10 @@ from lit_adv.evaluation.judge import check_epsilon, judge_says
 from lit_adv.evaluation.result import MEASURES, Evaluation, Measure
 from lit_adv.perturbations.noise import SEEDS
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
+from lit_adv.processes import process_number
+from lit_adv.terminal import say
 from lit_adv.trainer_options import refuse_options
+from lit_adv.zoo.remarks import library_inputs
 from lit_adv.zoo.zoo import Zoo
 
 
@@ -82,6 +85,8 @@ class EvaluationModule(pl.LightningModule):
                 raise InputError(
                     f"judge {spec.name} takes images {list(spec.image_shape)}, the set's are {list(shape)}"
                 )
+        for line in library_inputs(self.specs) if process_number() == 0 else ():
+            say(line)
         for spec in self.specs:
             spec.fetch()
 

@@ -13,10 +13,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lit_adv.errors import InputError
 from lit_adv.logits import BrokenModel, broken_rows, logits_of
+from lit_adv.models import timm_models, torchvision_models
 from lit_adv.models.own_code import in_own_words, is_own_code, own_maker
 from lit_adv.models.vgg import vgg16_like
 
 PYTORCHCV = "pytorchcv.models."
+LOADING = {"pretrained", "weights", "weights_backbone", "checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"}
+"""Arguments by which the libraries' functions load weights, some of them from files that run code."""
 
 
 def build(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
@@ -26,15 +29,17 @@ def build(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
 
     Args:
         architecture: `vgg16_like`; a name of pytorchcv's `get_model`; the full path of a function of pytorchcv, such
-            as `pytorchcv.models.resnet_cifar.get_resnet_cifar`; or `package.module:function` of own code.
+            as `pytorchcv.models.resnet_cifar.get_resnet_cifar`; `torchvision:NAME`, also with `@VERSION` of the weights
+            that it is for; `timm:NAME`, also with `.TAG`; or `package.module:function` of own code.
         arguments: keyword arguments of the function.
 
     Raises:
         InputError: there is no such architecture, or the arguments do not suit it.
     """
     own = is_own_code(architecture)
-    if "pretrained" in arguments and not own:
-        raise InputError(f"architecture {architecture}: give the weights by the zoo's own field, not by `pretrained`")
+    if not own and (loading := LOADING & arguments.keys()):
+        field = min(loading)
+        raise InputError(f"architecture {architecture}: give the weights by the zoo's own field, not by `{field}`")
     maker = maker_of(architecture)
     try:
         network = maker(**arguments)
@@ -58,6 +63,10 @@ def maker_of(architecture: str) -> Callable[..., Any]:
         return vgg16_like
     if is_own_code(architecture):
         return own_maker(architecture)
+    if architecture.startswith(torchvision_models.PREFIX):
+        return torchvision_models.torchvision_maker(architecture)
+    if architecture.startswith(timm_models.PREFIX):
+        return timm_models.timm_maker(architecture)
     if architecture.startswith(PYTORCHCV):
         module, _, function = architecture.rpartition(".")
         try:
@@ -154,13 +163,21 @@ def count(architecture: str, arguments: Mapping[str, Any], image_shape: tuple[in
     Raises:
         InputError: there is no such architecture, or it does not take such images.
     """
-    with torch.device("meta"):
-        network = build(architecture, arguments).eval()
-    network.to("meta")  # some networks make parts of themselves on the CPU
+    network = _without_memory(architecture, arguments)
     try:
         return sum(p.numel() for p in network.parameters()), macs(network, image_shape)
     except RuntimeError as error:
         raise InputError(f"architecture {architecture} does not take images {list(image_shape)}: {error}") from error
+
+
+def _without_memory(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """Builds a network whose tensors have no values; one that asks for values while it is built has them."""
+    try:
+        with torch.device("meta"):
+            network = build(architecture, arguments).eval()
+    except InputError:
+        return build(architecture, arguments).eval()
+    return network.to("meta")  # some networks make parts of themselves on the CPU
 
 
 def macs(model: nn.Module, image_shape: tuple[int, int, int]) -> int:

@@ -8,11 +8,12 @@ from typing import Any, Final, Literal
 
 from torch import nn
 
-from lit_adv.data_sets import DataSet
+from lit_adv.data_sets import IMAGES, DataSet
 from lit_adv.errors import InputError
 from lit_adv.files import expanded, sha256
 from lit_adv.models.build import build, count, macs, maker_of
 from lit_adv.models.own_code import in_own_words, is_own_code, refuse_untrusted
+from lit_adv.models.torchvision_models import PREFIX, versions
 from lit_adv.zoo.built import identity
 from lit_adv.zoo.known import Known, known
 from lit_adv.zoo.model_spec import ModelSpec
@@ -24,6 +25,7 @@ PRETRAINED: Final = "pretrained"
 """Weights that come along with an architecture: those that its library publishes, or that own code gives."""
 BUILT: Final = "built"
 """The same, of own code only."""
+SCALE: Final = {"size", "mean", "std"}
 NOT_IN_NAMES: Final = str.maketrans(dict.fromkeys('\\/:*?"<>| ', "-"))
 """Signs that file names cannot hold on every system; in a name that an architecture gives a minus stands for them."""
 
@@ -67,35 +69,30 @@ class EntryReader:
         model = known(architecture)
         if model is None:
             maker_of(architecture)
-        elif model.data != self.data.name:
-            raise InputError(f"{where}: {architecture} is a model of {model.data}, the file is of {self.data.name}")
+        elif not self._suits(model):
+            if not arguments:
+                data = self.data.name
+                raise InputError(f"{where}: {architecture} is a model of {model.data}, the file is of {data}")
+            model = None  # of other classes: its size and normalisation are the user's
         file = self._file(entry, architecture, name, where)
-        if file is None and not is_own_code(architecture) and (model is None or model.checksum is None or arguments):
-            library = "pytorchcv" if model is None else model.library
-            raise InputError(f"{where}: {library} publishes no weights of it; name a file under weights")
         size = self._size(entry, model, where)
-        mean, std = self._scale(entry, model, where)
+        mean, std = self._scale(entry, architecture, model, where)
         gmac = entry.get("gmac")
         if gmac is not None and (not isinstance(gmac, (int, float)) or not 0 < gmac < math.inf):
             raise InputError(f"{where}: gmac is {gmac!r}; it must be a number above 0")
-        network = None
+        own = None
         if is_own_code(architecture) and (file is None or gmac is None):
-            network = build(architecture, arguments).eval()
+            own = build(architecture, arguments).eval()
+        if file is not None:
+            checksum = f"sha256:{sha256(file)}"
+        else:
+            checksum = identity(own) if own is not None else _published(architecture, arguments, model, where)
         channels, height, width = self.data.image_shape
         shape = (channels, size or height, size or width)
         if gmac is not None:
             cost = round(gmac * 1e9)
-        elif network is not None:
-            cost = cost_of(network, shape, where)
         else:
-            cost = count(architecture, arguments, shape)[1]
-        if file is not None:
-            checksum = f"sha256:{sha256(file)}"
-        elif network is not None:
-            checksum = identity(network)
-        else:
-            assert model is not None
-            checksum = str(model.checksum)
+            cost = count(architecture, arguments, shape)[1] if own is None else cost_of(own, shape, where)
         return ModelSpec(
             name=name,
             role=role,
@@ -110,7 +107,12 @@ class EntryReader:
             checksum=checksum,
             weights=file,
             training={},
+            library="" if model is None or SCALE & (entry.keys() | self.defaults.keys()) else model.library,
         )
+
+    def _suits(self, model: Known) -> bool:
+        """Tells whether a model of a library has the zoo's classes."""
+        return model.data == self.data.name or (self.data.name == IMAGES and model.classes == self.data.classes)
 
     def _file(self, entry: Mapping[str, Any], architecture: str, name: str, where: str) -> Path | None:
         """Finds the weight file; None stands for the weights that come along with the architecture."""
@@ -131,9 +133,10 @@ class EntryReader:
             raise InputError(f"{where}: size is {size!r}; it must be a whole number of pixels")
         return None if size == height == width else size
 
-    def _scale(self, entry: Mapping[str, Any], model: Known | None, where: str) -> tuple[tuple[float, ...], ...]:
+    def _scale(
+        self, entry: Mapping[str, Any], architecture: str, model: Known | None, where: str
+    ) -> tuple[tuple[float, ...], ...]:
         """Returns mean and standard deviation of each channel."""
-        architecture = str(entry.get("architecture", entry["name"]))
         channels = self.data.image_shape[0]
         if is_own_code(architecture):  # sees pixels in [0, 1], unless its own entry says otherwise
             defaults: dict[str, Any] = {"mean": (0.0,) * channels, "std": (1.0,) * channels}
@@ -145,6 +148,21 @@ class EntryReader:
         if not all(value > 0 for value in std):
             raise InputError(f"{where}: std must be above 0")
         return mean, std
+
+
+def _published(architecture: str, arguments: Mapping[str, Any], model: Known | None, where: str) -> str:
+    """Returns the checksum of the weights that a library publishes.
+
+    Raises:
+        InputError: there are none.
+    """
+    library = "pytorchcv" if model is None else model.library
+    if model is None or model.checksum is None or arguments:
+        if model is not None and library == "torchvision" and not arguments:
+            few = " or ".join(f"{architecture}@{version}" for version in versions(architecture.removeprefix(PREFIX)))
+            raise InputError(f"{where}: name the version of its weights, {few}, or a file under weights")
+        raise InputError(f"{where}: {library} publishes no weights of it; name a file under weights")
+    return model.checksum
 
 
 def cost_of(network: nn.Module, image_shape: tuple[int, int, int], where: str) -> int:

@@ -11,11 +11,13 @@ from torch import Tensor, nn
 
 from lit_adv.errors import InputError
 from lit_adv.files import read_json, sha256
+from lit_adv.models import timm_models
 from lit_adv.models.build import build, check_fit, prepare
-from lit_adv.models.own_code import is_own_code, refuse_untrusted, runs_foreign_code
+from lit_adv.models.own_code import is_own_code, refuse_untrusted
 from lit_adv.models.skip_init import SkipInit
+from lit_adv.zoo import timm_store
 from lit_adv.zoo.built import identity
-from lit_adv.zoo.pytorchcv_store import at_hand, fetch, published
+from lit_adv.zoo.published import fetch_published, published_at_hand
 from lit_adv.zoo.weights import put_weights, read_weights
 
 FOREIGN: Final = "restore it if it was one; otherwise move it out of the zoo's folder"
@@ -39,8 +41,10 @@ class ModelSpec:
         macs: multiply-accumulates of one forward pass on one image.
         checksum: checksum of the weight file, `sha256:…` or `sha1:…`; or, where own code brings its weights along, of
             these, `tensors:…`.
-        weights: weight file; None stands for the weights that come along: in pytorchcv's store, or of own code.
+        weights: weight file; None stands for the weights that come along: those that its library publishes, or of own
+            code.
         training: seed, accuracy, data and recipe of a model that this project trained; empty for others.
+        library: library that size, mean and standard deviation come from; empty where they come from elsewhere.
     """
 
     name: str
@@ -56,6 +60,7 @@ class ModelSpec:
     checksum: str
     weights: Path | None
     training: Mapping[str, Any]
+    library: str = ""
 
     def build(self) -> nn.Module:
         """Builds the network alone, with random weights; it takes pixels after resizing and normalisation.
@@ -78,9 +83,9 @@ class ModelSpec:
 
     def at_hand(self) -> bool:
         """Tells whether the weights are on this machine."""
-        if self.is_built:
-            return True
-        return at_hand(published()[self.architecture]) if self.weights is None else self.weights.is_file()
+        if self.weights is not None:
+            return self.weights.is_file()
+        return self.is_built or published_at_hand(self.architecture)
 
     def fetch(self) -> None:
         """Downloads published weights that are missing, and checks weight files.
@@ -92,7 +97,7 @@ class ModelSpec:
             self.file()
 
     def file(self) -> Path:
-        """Finds the weight file; pytorchcv's is downloaded if it is missing.
+        """Finds the weight file; one that a library publishes is downloaded if it is missing.
 
         Raises:
             InputError: it is missing, cannot be downloaded, or has another checksum, or there is none.
@@ -100,7 +105,7 @@ class ModelSpec:
         if self.is_built:
             raise InputError(f"model {self.name} has no weight file: {self.architecture} brings its weights along")
         if self.weights is None:
-            return fetch(published()[self.architecture])
+            return fetch_published(self.architecture)
         if not self.weights.is_file():
             raise InputError(f"no weight file {self.weights} for model {self.name}")
         if (found := f"sha256:{sha256(self.weights)}") != self.checksum:
@@ -121,8 +126,8 @@ class ModelSpec:
         return model
 
     def example(self) -> Tensor | None:
-        """Images `[2, C, H, W]` on which forms of own code are compared; None for networks of libraries."""
-        if not runs_foreign_code(self.architecture):
+        """Images `[2, C, H, W]` on which forms of the model are compared; None where they are known to agree."""
+        if ":" not in self.architecture:
             return None
         return torch.rand(2, *self.image_shape, generator=torch.Generator().manual_seed(0))
 
@@ -139,6 +144,8 @@ class ModelSpec:
     def _filled(self) -> nn.Module:
         """Builds the network and puts the weights of its file into it."""
         path = self.file()
+        if self.weights is None and self.architecture.startswith(timm_models.PREFIX):
+            return timm_store.load(self.architecture, path)
         own = is_own_code(self.architecture)  # what it computes from its first weights must be sound
         with nullcontext() if own else SkipInit():
             network = self.build()

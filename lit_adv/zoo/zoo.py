@@ -20,6 +20,8 @@ from lit_adv.zoo.zoo_file import read_zoo_file
 
 ZOOS: Final = Path(__file__).parent / "packaged"
 """Folder of the packaged zoo files."""
+NOT_WRITTEN: Final = ("weights", "size", "library")
+"""Fields of `ModelSpec` that the manifest of a trained model has not."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,9 @@ class Zoo:
             save_file(tensors, temporary)
         cost = macs(model, spec["image_shape"])
         finished = ModelSpec(**spec, macs=cost, checksum=f"sha256:{sha256(path)}", weights=path)
-        manifest = {name: value for name, value in asdict(finished).items() if name not in ("weights", "size")}
+        manifest = {
+            name: value for name, value in asdict(finished).items() if name not in ("weights", "size", "library")
+        }
         write_json(folder / f"{finished.name}.json", manifest)
         return finished
 
