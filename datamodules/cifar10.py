@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from datamodules.labelled import Labelled, TrainingData
 from datamodules.replicas import ReplicaDataModule
 from datamodules.selection import Selection, check_labels, first_per_class, with_targets
 from lit_adv.data_sets import DATA_SETS
@@ -162,3 +163,38 @@ class CIFAR10(ReplicaDataModule):
 
     def describe(self) -> dict[str, object]:
         return {"name": "cifar10", "source": self.source, "per_class": self.per_class, "targets": self.targets}
+
+
+class CIFAR10Training(TrainingData):
+    """All images of CIFAR-10, for training.
+
+    Args:
+        source: `torchvision` downloads CIFAR-10 into `root`; `npz` reads `train_file` and `test_file`.
+        root: torchvision's folder.
+        train_file: npz file of training images.
+        test_file: npz file of test images.
+        batch_size: number of images in a training step; by default 128.
+
+    Raises:
+        InputError: a file or folder is not given.
+    """
+
+    def __init__(
+        self,
+        source: Source = "torchvision",
+        root: Path | None = None,
+        train_file: Path | None = None,
+        test_file: Path | None = None,
+        batch_size: int | None = None,
+    ) -> None:
+        super().__init__(DATA_SETS["cifar10"], batch_size)
+        self.source: Source = source
+        first, second = (root, root) if source == "torchvision" else (train_file, test_file)
+        if first is None or second is None:
+            wanted = "--root FOLDER" if source == "torchvision" else "--train_file and --test_file"
+            raise InputError(f"source {source} needs {wanted}")
+        self.train_file, self.test_file = first, second
+
+    def load(self) -> Labelled:
+        train, test = load_cifar10(self.source, self.train_file, train=True), load_cifar10(self.source, self.test_file)
+        return Labelled(*train, *test)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from datamodules.idx import ORIGINAL, find_idx, is_original, read_idx
-from datamodules.labelled import Labelled
+from datamodules.labelled import Labelled, TrainingData
 from datamodules.replicas import ReplicaDataModule
 from datamodules.selection import Selection, check_labels, first_per_class, with_targets
 from lit_adv.data_sets import DATA_SETS
@@ -147,3 +147,21 @@ class MNIST(ReplicaDataModule):
 
     def describe(self) -> dict[str, object]:
         return {"name": "mnist", "source": self.source, "per_class": self.per_class, "targets": self.targets}
+
+
+class MNISTTraining(TrainingData):
+    """All digits of one source, for training.
+
+    Args:
+        source: origin of the digits, see `load_mnist`.
+        root: folder of the sources `torchvision` and `folder`.
+        batch_size: number of digits in a training step; by default 32 of `digits`, and else 128.
+    """
+
+    def __init__(self, source: Source = "digits", root: Path | None = None, batch_size: int | None = None) -> None:
+        super().__init__(DATA_SETS["mnist"], batch_size)
+        self.source: Source = source
+        self.root = root
+
+    def load(self) -> Labelled:
+        return load_mnist(self.source, self.root)

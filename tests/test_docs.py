@@ -58,7 +58,7 @@ def check(words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     if whole := arguments is not None and arguments[0] in ("predict", "test"):
         asked = [*arguments, *(["--print_config"] if "--model.help" not in arguments else [])]
     else:
-        verbs = [word for word in (arguments or []) if re.fullmatch("build|score|report|reproduce|study|zoo", word)]
+        verbs = [word for word in (arguments or []) if re.fullmatch("build|fit|score|report|reproduce|study|zoo", word)]
         asked = [*verbs, "--help"]
     monkeypatch.setattr(sys, "argv", [words[1], *asked])
     monkeypatch.syspath_prepend(str(REPOSITORY / "scripts"))  # where Python finds what a script imports

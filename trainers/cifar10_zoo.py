@@ -2,15 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Literal
 
-from datamodules.cifar10 import Source, load_cifar10
-from datamodules.labelled import Labelled
+from datamodules.cifar10 import CIFAR10Training, Source
 from lit_adv.errors import InputError
 from lit_adv.terminal import say
-from lit_adv.tracking.records import Experiment
-from trainers.recipe import ModelPlan, Recipe
-from trainers.zoo_runner import train_zoo
+from trainers.fit import ModelSettings, fit
 
 
 def train_cifar10_zoo(
@@ -58,46 +54,27 @@ def train_cifar10_zoo(
     """
     if each < 1:
         raise InputError(f"each is {each}; it must be at least 1")
-    parts = {"torchvision": (root, root), "npz": (train_file, test_file)}[source]
-    if None in parts:
-        raise InputError(
-            f"source {source} needs " + ("--root FOLDER" if source == "torchvision" else "--train_file and --test_file")
-        )
-    roles: list[tuple[Literal["source", "test"], str]] = [("source", name) for name in models]
-    roles += [("test", name) for name in test or []]
-    names = [name for _, name in roles]
-    if doubled := [name for place, name in enumerate(names) if name in names[:place]]:
-        raise InputError(f"model {doubled[0]} is named twice; --each trains several of a kind")
-    if not names:
+    if not models and not test:
         raise InputError("no model is named; give --models")
-    planned = [
-        ModelPlan(
-            name=name if each == 1 else f"{name}-{number:02d}",
-            role=role,
-            number=number,
-            architecture=name,
+    zoo = fit(
+        CIFAR10Training(source, root, train_file, test_file, batch_size),
+        ModelSettings(
             arguments={},
-        )
-        for role, name in roles
-        for number in range(each)
-    ]
-    recipe = Recipe(
-        data="cifar10",
-        source=source,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            label_smoothing=label_smoothing,
+            augment=True,
+            reduced=True,
+        ),
+        {"max_epochs": epochs},
+        out,
+        count=each,
+        architectures=models,
+        test_architectures=test,
         seed=seed,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        label_smoothing=label_smoothing,
-        augment=True,
-        reduced=True,
+        processes=processes,
+        wandb=wandb,
+        wandb_group=wandb_group,
     )
-
-    def load() -> Labelled:
-        first, second = (Path(str(part)) for part in parts)
-        return Labelled(*load_cifar10(source, first, train=True), *load_cifar10(source, second))
-
-    zoo = train_zoo(recipe, planned, load, out, processes, Experiment.from_options(wandb, wandb_group))
     for spec in zoo.models:
         say(f"{spec.name} ({spec.role}): {100 * spec.training['accuracy']:.2f} % of the test images", sys.stdout)

@@ -1,20 +1,12 @@
 """Training of an MNIST zoo, as `scripts/train_mnist_zoo.py` starts it."""
 
-import sys
 from pathlib import Path
-from typing import Any, Final
 
-from datamodules.mnist import Source, load_mnist
+from datamodules.mnist import MNISTTraining, Source
 from lit_adv.errors import InputError
-from lit_adv.terminal import say
-from lit_adv.tracking.records import Experiment
-from trainers.recipe import ModelPlan, Recipe
-from trainers.zoo_runner import train_zoo
-
-SMALL: Final = {"width": 6, "epochs": 8, "batch_size": 32, "weight_decay": 0.02}
-FULL: Final = {"width": 8, "epochs": 3, "batch_size": 128, "weight_decay": 0.005}
-DEFAULTS: Final = {"digits": SMALL, "torchvision": FULL, "folder": FULL}
-"""Settings by source. The strong weight decay makes models of few digits alike enough that perturbations transfer."""
+from trainers.fit import ModelSettings, fit, say_accuracy
+from trainers.models import numbered_models
+from trainers.recipe import ModelPlan
 
 
 def train_mnist_zoo(
@@ -49,16 +41,24 @@ def train_mnist_zoo(
         wandb: Weights & Biases project in which each training is recorded.
         wandb_group: group of the records; by default the data set and the zoo's name.
     """
-    given = {"width": width, "epochs": epochs, "batch_size": batch_size, "weight_decay": weight_decay}
-    chosen: dict[str, Any] = DEFAULTS[source] | {name: value for name, value in given.items() if value is not None}
-    models = mnist_models(count, chosen.pop("width"))
-    recipe = Recipe(data="mnist", source=source, seed=seed, learning_rate=learning_rate, **chosen)
-    zoo = train_zoo(
-        recipe, models, lambda: load_mnist(source, root), out, processes, Experiment.from_options(wandb, wandb_group)
+    zoo = fit(
+        MNISTTraining(source, root, batch_size),
+        ModelSettings(
+            architecture="vgg16_like",
+            arguments=None if width is None else {"width": width},
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+        ),
+        {"max_epochs": epochs},
+        out,
+        count=count,
+        test_models=1,
+        seed=seed,
+        processes=processes,
+        wandb=wandb,
+        wandb_group=wandb_group,
     )
-    accuracies = [spec.training["accuracy"] for spec in zoo.models]
-    worst, best = 100 * min(accuracies), 100 * max(accuracies)
-    say(f"zoo {out}: {len(accuracies)} models, test accuracy {worst:.2f} to {best:.2f} %", sys.stdout)
+    say_accuracy(zoo)
 
 
 def mnist_models(count: int, width: int) -> list[ModelPlan]:
@@ -70,13 +70,4 @@ def mnist_models(count: int, width: int) -> list[ModelPlan]:
     for name, number in (("count", count), ("width", width)):
         if number < 1:
             raise InputError(f"{name} is {number}; it must be at least 1")
-    return [
-        ModelPlan(
-            name=f"model-{number:03d}",
-            role="source" if number else "test",
-            number=number,
-            architecture="vgg16_like",
-            arguments={"width": width},
-        )
-        for number in range(count)
-    ]
+    return numbered_models(count, 1, "vgg16_like", {"width": width})

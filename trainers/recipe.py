@@ -1,7 +1,7 @@
 """Training settings that all models of a zoo share, and those of each."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import inf
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -30,6 +30,7 @@ class Recipe:
         label_smoothing: label smoothing of the cross-entropy, 0 ≤ value < 1.
         augment: mirror the images and move them by up to an eighth of their side, at random.
         reduced: train in bfloat16 on a GPU.
+        trainer: further options of Lightning's trainer that change weights, such as `gradient_clip_val`.
 
     Raises:
         InputError: a number is out of range.
@@ -45,6 +46,7 @@ class Recipe:
     label_smoothing: float = 0.0
     augment: bool = False
     reduced: bool = False
+    trainer: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, least in (("seed", 0), ("epochs", 1), ("batch_size", 1), ("weight_decay", 0), ("label_smoothing", 0)):
@@ -57,6 +59,13 @@ class Recipe:
             raise InputError(f"learning_rate is {self.learning_rate}; it must be above 0, and finite")
         if not self.label_smoothing < 1:
             raise InputError(f"label_smoothing is {self.label_smoothing}; it must be below 1")
+
+    def recorded(self) -> dict[str, Any]:
+        """Returns what a model's manifest holds of the recipe: all of it, but no empty `trainer`."""
+        content = asdict(self)
+        if not self.trainer:
+            del content["trainer"]
+        return content
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +96,9 @@ class ModelPlan:
 
 def difference(spec: ModelSpec, recipe: Recipe, model: ModelPlan) -> str | None:
     """Names the first setting in which a finished model differs from a planned one; None if there is none."""
-    made = {**spec.training["recipe"], **spec.arguments, "architecture": spec.architecture}
-    asked = {**asdict(recipe), **model.arguments, "architecture": model.architecture}
+    made = {"trainer": {}, **spec.training["recipe"], **spec.arguments, "architecture": spec.architecture}
+    asked = {**asdict(recipe), **model.arguments, "architecture": model.architecture, "role": model.role}
+    made["role"] = spec.role
     different = (key for key in asked if made.get(key) != asked[key])
     return next((f"{key} {made.get(key)}, asked is {asked[key]}" for key in different), None)
 

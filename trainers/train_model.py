@@ -5,9 +5,10 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -27,6 +28,7 @@ from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import Zoo
 from trainers.checkpoint import NAME, AtomicCheckpoint, usable_checkpoint
 from trainers.classifier import Classifier
+from trainers.lightning_options import NO_OPTIONS, trainer_settings
 from trainers.recipe import SEEDS_PER_ZOO, ModelPlan, Recipe
 
 
@@ -37,6 +39,7 @@ def train_model(
     out: Path,
     device: int = 0,
     experiment: Experiment | None = None,
+    options: Mapping[str, Any] = NO_OPTIONS,
 ) -> ModelSpec:
     """Trains one model of a zoo and writes it.
 
@@ -47,12 +50,13 @@ def train_model(
         out: folder of the zoo.
         device: number of the GPU, modulo the number of GPUs; unused without one.
         experiment: W&B project of the record; by default there is no record.
+        options: options of Lightning's trainer that change no weights, such as `logger`.
 
     Raises:
         Diverged: loss, weights or logits are no longer finite; nothing of the model is written.
     """
     if experiment is None:
-        return _train(recipe, model, data, out, device, False)
+        return _train(recipe, model, data, out, device, None, options)
     config = {
         **asdict(recipe),
         **model.arguments,
@@ -63,11 +67,17 @@ def train_model(
         **version_settings(versions()),
     }
     with recorded_fit(experiment, out, recipe.data, config, model.name) as logger:
-        return _train(recipe, model, data, out, device, logger)
+        return _train(recipe, model, data, out, device, logger, options)
 
 
 def _train(
-    recipe: Recipe, model: ModelPlan, data: Labelled, out: Path, device: int, logger: Logger | Literal[False]
+    recipe: Recipe,
+    model: ModelPlan,
+    data: Labelled,
+    out: Path,
+    device: int,
+    record: Logger | None,
+    options: Mapping[str, Any],
 ) -> ModelSpec:
     seed = recipe.seed * SEEDS_PER_ZOO + model.number
     torch.manual_seed(seed)
@@ -81,23 +91,17 @@ def _train(
         label_smoothing=recipe.label_smoothing,
         augment=recipe.augment,
     )
-    gpu = torch.cuda.is_available()
-    what = hashlib.sha256(json.dumps([asdict(recipe), asdict(model)]).encode()).hexdigest()
+    what = hashlib.sha256(json.dumps([recipe.recorded(), asdict(model)]).encode()).hexdigest()
     unfinished = out / "unfinished" / f"{model.name}-{what[:8]}"  # so that another recipe does not continue this one
-    trainer = pl.Trainer(
-        max_epochs=recipe.epochs,
-        accelerator="gpu" if gpu else "cpu",
-        devices=[device % torch.cuda.device_count()] if gpu else 1,
-        precision="bf16-mixed" if gpu and recipe.reduced else "32-true",
-        logger=logger,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        plugins=[AtomicCheckpoint()],
-        callbacks=[
-            EpochLine(model.name),
-            ModelCheckpoint(unfinished, NAME, save_top_k=1, enable_version_counter=False),
-        ],
-    )
+    settings = trainer_settings(recipe, options, device, out / "logs" / model.name)
+    settings["callbacks"] = [
+        EpochLine(model.name),
+        ModelCheckpoint(unfinished, NAME, save_top_k=1, enable_version_counter=False),
+        *settings["callbacks"],
+    ]
+    if record is not None:
+        settings["logger"] = [*settings["logger"], record]
+    trainer = pl.Trainer(**settings, plugins=[AtomicCheckpoint()])
     trainer.fit(
         classifier,
         image_batches(data.train_images, data.train_labels, recipe.batch_size, shuffle=True),
@@ -121,7 +125,7 @@ def _train(
             "accuracy": scores["accuracy"],
             "train": len(data.train_labels),
             "test": len(data.test_labels),
-            "recipe": asdict(recipe),
+            "recipe": recipe.recorded(),
         },
     }
     finished = Zoo.save(out, spec, network.cpu())

@@ -1,12 +1,10 @@
 """Trains the models of a zoo that are not there yet, on all devices of one machine."""
 
-import logging
 import os
 import sys
 import threading
 import time
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +23,7 @@ from lit_adv.tracking.wandb_run import is_offline, say_where
 from lit_adv.zoo.model_spec import read_spec
 from lit_adv.zoo.zoo import Zoo, manifests
 from trainers.classifier import Diverged
+from trainers.lightning_options import NO_OPTIONS, check_trainer, quieten, uses_gpu
 from trainers.recipe import ModelPlan, Recipe, difference, is_finished
 from trainers.train_model import train_model
 
@@ -39,6 +38,7 @@ def train_zoo(
     out: Path,
     processes: int | None = None,
     experiment: Experiment | None = None,
+    options: Mapping[str, Any] = NO_OPTIONS,
 ) -> Zoo:
     """Trains the models that are not in `out` yet.
 
@@ -52,6 +52,7 @@ def train_zoo(
         out: folder of the zoo.
         processes: number of models that train side by side; by default one for each GPU, else one for each core.
         experiment: W&B project of each model's record; by default there is no record.
+        options: options of Lightning's trainer that change no weights, such as `logger`.
 
     Raises:
         InputError: a number is below 1, an architecture is unknown, the data or the folder cannot be used, `out`
@@ -78,6 +79,7 @@ def train_zoo(
             )
     say(f"zoo {out}: {len(models) - len(todo)} of {len(models)} models are there, {len(todo)} to train", sys.stdout)
     if todo:
+        check_trainer(recipe, options, out)
         data = load()
         check_writable(out)
         lock = FileLock(out / LOCK)
@@ -88,10 +90,10 @@ def train_zoo(
         except OSError as error:
             raise InputError(f"cannot write {out / LOCK}: {error.strerror or error}") from error
         arrays = [t.numpy() for t in (data.train_images, data.train_labels, data.test_images, data.test_labels)]
-        workers = min(processes or torch.cuda.device_count() or cores(), len(todo))
+        workers = min(processes or (torch.cuda.device_count() if uses_gpu(options) else cores()), len(todo))
         refused = multiprocessing.get_context("spawn").SimpleQueue()
         try:
-            arguments = (refused, os.getpid(), workers, recipe, todo, arrays, out, experiment)
+            arguments = (refused, os.getpid(), workers, recipe, todo, arrays, out, experiment, dict(options))
             multiprocessing.spawn(_report_input_errors, arguments, nprocs=workers)
         except multiprocessing.ProcessRaisedException as error:
             if refused.empty():
@@ -133,12 +135,12 @@ def _work(
     arrays: list[Any],
     out: Path,
     experiment: Experiment | None,
+    options: Mapping[str, Any],
 ) -> str:
     """Trains every `workers`-th model; returns how the first that diverged did so, or nothing."""
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     data = Labelled(*map(torch.from_numpy, arrays))  # as arrays: shared tensors would need a large /dev/shm
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    quieten()
     torch.set_num_threads(max(1, cores() // workers))
     if experiment is not None and rank == 0 and is_offline():
         say_where(out)
@@ -148,7 +150,7 @@ def _work(
     for position, model in enumerate(mine):
         begun = time.monotonic()
         try:
-            spec = train_model(recipe, model, data, out, rank, experiment)
+            spec = train_model(recipe, model, data, out, rank, experiment, options)
         except Diverged as error:
             diverged = diverged or f"{model.name} diverged, {error}"
             say(f"{model.name} diverged, {error}: not kept", sys.stdout)

@@ -4,6 +4,7 @@
 `<data>.yaml`, `<data>-<attack>.yaml` (the thesis's parameters and noise), `<setting>.yaml`. With `-targeted` at the end
 of the name `<data>-targeted.yaml` (which classes are attacked towards which) follows, and where it exists
 `<data>-<attack>-targeted.yaml`. `<data>-test` is `test.yaml` and `<data>-test.yaml`, the ε of Eq. 4.3.
+`<data>-zoo` is how `lit-adv fit` trains a zoo.
 
 `images`, the user's own, has ImageNet's data and attack files and then `images.yaml`, which puts its data module in the
 place of ImageNet's.
@@ -21,6 +22,8 @@ from lit_adv.errors import InputError
 FOLDER: Final = Path(__file__).parent
 SETTINGS: Final = ("sm", "nsm", "mm", "nmm")
 ATTACKS: Final = ("bim", "cw", "deepfool", "square", "gradient")
+ZOOS: Final = ("mnist", "cifar10")
+"""Data sets with a configuration of `fit`."""
 TARGETED: Final = ("bim", "cw", "square", "gradient")
 STEPS_PARAMETERS: Final = {"bim": "steps", "cw": "steps", "deepfool": "steps", "square": "queries"}
 """Attack to its parameter for the number of steps or queries, which bounds the run time."""
@@ -37,6 +40,7 @@ def packaged() -> dict[str, list[Path]]:
     """Every name and the files that it stands for, in order."""
     every = (*DATA_SETS, IMAGES)
     names = {f"{data}-test": ["test", f"{data}-test"] for data in every}
+    names |= {f"{data}-zoo": [f"{data}-zoo"] for data in ZOOS}
     for data, setting, attack in product(every, SETTINGS, ATTACKS):
         files = [data, f"{data}-{attack}"] if data != IMAGES else ["imagenet", f"imagenet-{attack}", IMAGES]
         names[f"{data}-{setting}-{attack}"] = ["predict", *files, setting]
