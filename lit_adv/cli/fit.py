@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from lit_adv.cli.options import named_path, option_parser, underscored
-from lit_adv.configs import expand
+from lit_adv.configs import TRAINING_DATA, expand
 
 
 def fit(words: Sequence[str]) -> None:
@@ -26,7 +26,7 @@ def fit(words: Sequence[str]) -> None:
     parser.add_subclass_arguments(TrainingData, "data", required=True)
     parser.add_class_arguments(ModelSettings, "model")
     add_trainer_options(parser)
-    chosen = parser.parse_args(underscored(expand(words)))
+    chosen = parser.parse_args(underscored(expand(words, TRAINING_DATA)))
     trainer = json.loads(parser.dump(chosen, format="json"))["trainer"]  # classes as their paths, for other processes
     made = parser.instantiate_classes(chosen)
     options = {name: made[name] for name in added}

@@ -10,7 +10,7 @@ of the name `<data>-targeted.yaml` (which classes are attacked towards which) fo
 place of ImageNet's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from itertools import product
 from pathlib import Path
@@ -34,6 +34,11 @@ DATA_MODULES: Final = {
     IMAGES: "datamodules.images.Images",
 }
 """Word after `--data` to the data module that it stands for."""
+TRAINING_DATA: Final = {
+    "mnist": "datamodules.mnist.MNISTTraining",
+    "cifar10": "datamodules.cifar10.CIFAR10Training",
+}
+"""The same for `fit`."""
 
 
 def packaged() -> dict[str, list[Path]]:
@@ -53,8 +58,12 @@ def packaged() -> dict[str, list[Path]]:
     return {name: [FOLDER / f"{stem}.yaml" for stem in stems] for name, stems in names.items()}
 
 
-def expand(words: Sequence[str]) -> list[str]:
+def expand(words: Sequence[str], modules: Mapping[str, str] = DATA_MODULES) -> list[str]:
     """Replaces packaged names after `--config` by the files they stand for, and data sets' after `--data` by classes.
+
+    Args:
+        words: of a command.
+        modules: name of each data set to its class.
 
     Raises:
         InputError: the word is neither a packaged name nor a file.
@@ -70,7 +79,7 @@ def expand(words: Sequence[str]) -> list[str]:
             after_data = bool(expanded) and expanded[-1] == "--data"
             option, sign, module = ("--data", "=", word[7:]) if word.startswith("--data=") else ("", "", word)
             known = after_data or sign
-            expanded.append(f"{option}{sign}{DATA_MODULES.get(module, module)}" if known else word)
+            expanded.append(f"{option}{sign}{modules.get(module, module)}" if known else word)
             continue
         for path in files_of(name):
             expanded += ["--config", str(path)]

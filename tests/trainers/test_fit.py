@@ -56,7 +56,7 @@ def test_options_of_the_trainer_reach_it_and_are_recorded(
     [table] = (tmp_path / "a" / "logs").glob("**/metrics.csv")
     assert "lr-SGD" in table.read_text()
     words = [*TINY, *SMALL, "--count", "1", "--test_models", "0"]
-    assert "was trained with trainer {'gradient_clip_val': 0.001" in line(capsys, *words, "--out", str(tmp_path / "a"))
+    assert "'gradient_clip_val': 0.001}, asked is {}" in line(capsys, *words, "--out", str(tmp_path / "a"))
     assert "was trained with trainer {}, asked is" in line(capsys, *words, *more[:2], "--out", str(tmp_path / "b"))
 
 
@@ -89,7 +89,7 @@ def test_the_configuration_is_printed_and_can_be_read(
         (["--trainer.gradient_clip_algorithm", "x"], "--trainer.gradient_clip_algorithm|refuses these options"),
         (["--trainer.accelerator", "none"], "Lightning's trainer refuses these options: "),
         (["--trainer.callbacks+", "Foo"], "--trainer.callbacks: there is no class Foo"),
-        (["--data.sorce", "digits"], "there is no option --data.sorce; did you mean --data.source?"),
+        (["--data", "mnist", "--data.sorce", "digits"], "there is no option --data.sorce; did you mean --data.source?"),
         (["--data.source", "folder"], "data source 'folder' needs a folder"),
         (["--model.architecture", "resnet20_cifar11"], "pytorchcv has no model 'resnet20_cifar11'; did you mean"),
         (["--model.architecture", "resnet20_cifar10", "--model.arguments", "{}"], "does not take images"),
