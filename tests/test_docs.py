@@ -8,14 +8,19 @@ import tomllib
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import yaml
+from torch.utils.data import DataLoader, TensorDataset
 
+import lit_adv
 from lit_adv.cli import main
 from lit_adv.cli.main import COMMANDS
 from lit_adv.configs import ATTACKS, FOLDER
 from lit_adv.data_sets import DATA_SETS
+from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.zoo import Zoo
 from lit_adv.zoo.zoo_file import MODEL_FIELDS, ZOO_FIELDS
 from tests.helpers import REPOSITORY
@@ -99,8 +104,33 @@ def test_the_ten_lines_of_the_readme_run(zoo: Zoo, tmp_path: Path, monkeypatch: 
         if words[0] == "lit-adv":
             main(words[1:] + (tiny if words[1] == "predict" else []))
     assert Path("runs/report/index.html").is_file()
-    for block in blocks(REPOSITORY / "docs/how-to/python.md", "python"):
-        exec(block, {})
+
+
+def test_the_python_of_the_pages_runs(zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's eight lines, and the blocks of the page, one after the other; the attacks are shorter here."""
+    monkeypatch.chdir(tmp_path)
+    Path("zoo").mkdir()
+    Path("zoo/digits").symlink_to(zoo.path)
+    for page in ("README.md", "docs/how-to/python.md"):
+        names: dict[str, Any] = {}
+        for block in blocks(REPOSITORY / page, "python"):
+            exec(block.replace("BIM(epsilon=0.2)", "BIM(epsilon=0.2, steps=1)").replace("=20,", "=1,"), names)
+        assert names["many"].perturbation.shape == names["images"].shape
+        assert Path("digits.png").is_file()
+        Path("digits.png").unlink()
+    assert PerturbationSet.load(Path("runs/many")).name == "NMM BIM"
+    images, labels = lit_adv.digits(10)
+    batches = DataLoader(TensorDataset(images, labels), 50)
+    trainer = pl.Trainer(
+        max_epochs=1,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(names["Classifier"](), batches, batches)
+    assert 0 <= trainer.callback_metrics["robust_accuracy"] < 0.5
 
 
 @pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "RESULTS.md", REPOSITORY / "CHANGELOG.md"], ids=name)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lit_adv.data_sets import DataSet
 from lit_adv.errors import InputError
-from lit_adv.files import atomic_path, sha256
+from lit_adv.files import atomic_path, expanded, sha256
 from lit_adv.perturbations.manifest import Manifest
 
 TENSORS = "perturbations.safetensors"
@@ -58,12 +58,13 @@ class PerturbationSet:
         each = f"{counts[0]} perturbations each" if len(counts) == 1 else "other numbers of perturbations each"
         return f"PerturbationSet({self.name}: {images} images {shape}, {each})"
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path | str) -> None:
         """Writes the set into `folder`.
 
         Raises:
             InputError: the folder cannot be written.
         """
+        folder = expanded(folder)
         tensors = {name: getattr(self, name) for name in ("perturbation", "image", "label", "target", "count")}
         with atomic_path(folder / TENSORS) as temporary:
             save_file({name: t.contiguous() for name, t in tensors.items() if t is not None}, temporary)
@@ -104,12 +105,13 @@ class PerturbationSet:
         )
 
     @classmethod
-    def load(cls, folder: Path) -> "PerturbationSet":
+    def load(cls, folder: Path | str) -> "PerturbationSet":
         """Reads a finished set.
 
         Raises:
             InputError: `folder` holds none, or it is damaged.
         """
+        folder = expanded(folder)
         if not (folder / MANIFEST).is_file():
             raise InputError(f"no finished perturbation set in {folder}; make one with lit-adv predict --out {folder}")
         manifest = Manifest.load(folder / MANIFEST)
