@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lit_adv.perturbations.perturbation_set import PerturbationSet
     from lit_adv.zoo.zoo import Zoo
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 _PLACES = {
     "Attack": "lit_adv.attacks",
