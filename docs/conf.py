@@ -1,4 +1,4 @@
-"""Configuration of the documentation: Sphinx, Markdown pages by MyST, a reference by AutoAPI.
+"""Configuration of the documentation: Sphinx, Markdown pages and notebooks by MyST, a reference by AutoAPI.
 
 AutoAPI parses the source without importing it: the documentation needs no torch, and has an environment of its own.
 """
@@ -17,8 +17,9 @@ project = "lit-adv"
 author = "The lit-adv developers"
 release = runpy.run_path(str(ROOT / "lit_adv" / "__init__.py"))["__version__"]
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "autoapi.extension"]
-exclude_patterns = ["results/*"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "autoapi.extension"]
+exclude_patterns = ["results/*", "tutorial/*.py"]
+nb_execution_mode = "off"  # notebooks are stored with what their cells show
 myst_heading_anchors = 3
 html_theme = "furo"
 html_static_path = ["style"]

@@ -1,4 +1,4 @@
-"""Makes a notebook from its script and runs it: python scripts/make_notebook.py docs/tutorial/NAME.py"""
+"""Makes a notebook from its script and runs it: python scripts/make_notebook.py --script docs/tutorial/NAME.py"""
 
 import tempfile
 from pathlib import Path

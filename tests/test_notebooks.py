@@ -25,7 +25,7 @@ def sources(notebook: Any) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_the_notebook_is_made_from_its_script(script: Path) -> None:
-    """`python scripts/make_notebook.py SCRIPT` makes it."""
+    """`python scripts/make_notebook.py --script SCRIPT` makes it."""
     assert sources(nbformat.read(str(script.with_suffix(".ipynb")), 4)) == sources(jupytext.read(str(script)))
 
 
