@@ -17,8 +17,8 @@ def judge_says(judge: Model, pictures: Tensor, name: str, first: int = 0) -> Ten
         first: position of `pictures[0]` in its set, for messages.
 
     Raises:
-        InputError: the judge is in training mode, on another device or of another type than the pictures, or gives no
-            logits, or some that are NaN or infinite; or autocast is on.
+        InputError: the judge is in training mode, on another device or of another type than the pictures, or takes
+            no such pictures, gives no logits, or some that are NaN or infinite; or autocast is on.
     """
     who = f"judge {name}" if name else "the judge"
     refuse_training(judge, who)
@@ -27,6 +27,8 @@ def judge_says(judge: Model, pictures: Tensor, name: str, first: int = 0) -> Ten
         logits = logits_of(call(judge, pictures), len(pictures))
     except BrokenModel as error:
         raise InputError(f"{who} gives {error.what}") from error
+    except RuntimeError as error:
+        raise InputError(f"{who} does not take images {list(pictures.shape[1:])}: {error}") from error
     if rows := broken_rows(logits):
         images = f"images {first_few([first + row for row in rows])}"
         if broken_rows(pictures):

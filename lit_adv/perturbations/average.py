@@ -205,6 +205,7 @@ class _Job:
             )
         if not self.classes:
             self.classes = found.classes
+            self.place = self.device or found.place or self.images_device
             refuse_labels(self.replicas.labels, self.replicas.targets, found.classes)
         if found.record.name in {record.name for record in self.records}:
             raise InputError(f"two source models are named {found.record.name}; give each one once")
@@ -224,8 +225,7 @@ class _Job:
         record = record_of(given, position)
         model, place = ready(given, record.name, self.sample, self.fast, self.device)
         if position == len(self.records):
-            self.survey(position, Survey(record, classes_of(model, record.name, self.sample.to(place))))
-        self.place = place
+            self.survey(position, Survey(record, classes_of(model, record.name, self.sample.to(place)), place))
         for number in todo:
             batch = self.replicas.batch(plan, number)
             moved = batch._replace(

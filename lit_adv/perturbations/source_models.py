@@ -45,10 +45,12 @@ class Survey(NamedTuple):
     Attributes:
         record: name and checksum.
         classes: K, number of logits.
+        place: device where it is; None where it has no weights, or is not loaded yet.
     """
 
     record: SourceRecord
     classes: int
+    place: torch.device | None
 
 
 class SourceModels:
@@ -154,9 +156,10 @@ def look_at(given: Given, position: int, sample: Tensor) -> Survey:
                 f"source model {record.name} takes images {list(shape)}, these are {list(sample.shape[1:])}"
             )
         if isinstance(classes, int):
-            return Survey(record, classes)
+            return Survey(record, classes, None)
     model = in_memory(given)
-    return Survey(record, classes_of(model, record.name, sample.to(place_of(model) or sample.device)))
+    place = place_of(model)
+    return Survey(record, classes_of(model, record.name, sample.to(place or sample.device)), place)
 
 
 def classes_of(model: Model, name: str, sample: Tensor) -> int:

@@ -99,3 +99,9 @@ def test_a_model_of_nan_does_not_fit() -> None:
 def test_epsilon_is_in_pixel_values(epsilon: float) -> None:
     with pytest.raises(InputError, match=r"epsilon is .* in pixel values of"):
         evaluate(small_set(), {"a": judge(0)}, epsilon=epsilon)
+
+
+def test_a_judge_that_needs_another_size() -> None:
+    judge = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3)).eval()
+    with pytest.raises(InputError, match=r"judge small does not take images \[3, 4, 4\]: mat1 and mat2"):
+        judge_says(judge, torch.zeros(2, 3, 4, 4), "small")
