@@ -52,19 +52,20 @@ class ClassList:
         return cls(tuple(names), is_imagenet=False, first=first)
 
     @classmethod
-    def found(cls, words: Collection[str], what: str) -> Self:
+    def found(cls, words: Collection[str], what: str, first: int = 0) -> Self:
         """Returns classes of these names, numbered in sorted order.
 
         Args:
             words: the names.
             what: what they are, for messages.
+            first: number by which the user calls the first class.
 
         Raises:
             InputError: there are fewer than two.
         """
         if len(words) < 2:
             raise InputError(f"{what} are of one class only, {few(list(words))}; models tell two or more apart")
-        return cls(tuple(sorted(words)), is_imagenet=False)
+        return cls(tuple(sorted(words)), is_imagenet=False, first=first)
 
     @property
     def record(self) -> Literal["imagenet"] | list[str]:

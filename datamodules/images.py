@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 from datamodules.labelled_files import ENDINGS, ClassFolders, LabelledFiles, Photograph
 from datamodules.photographs import CROP, RESIZE, read_image, remarks
@@ -19,6 +20,13 @@ from lit_adv.terminal import say
 
 DIGITS = 6
 """Decimals of the pixels' mean and standard deviation."""
+
+
+def statistics(images: Tensor) -> tuple[list[float], list[float]]:
+    """Returns the mean and the standard deviation of each channel of images `[N, C, H, W]`."""
+    mean = torch.stack([image.double().mean((1, 2)) for image in images]).mean(0)
+    square = torch.stack([(image.double() - mean[:, None, None]).square().mean((1, 2)) for image in images]).mean(0)
+    return [round(value, DIGITS) for value in mean.tolist()], [round(value, DIGITS) for value in square.sqrt().tolist()]
 
 
 class Images(ReplicaDataModule):
@@ -123,13 +131,13 @@ class Images(ReplicaDataModule):
                 say(line)
         labels = torch.tensor([number for number, ones in by_class.items() for _ in ones])
         index = torch.tensor([one.index for one in photographs])
-        std, mean = torch.std_mean(images.double(), (0, 2, 3), correction=0)
+        mean, std = statistics(images)
         self.class_count = len(source.classes.names)
         self._record = {
             "image_shape": list(self.image_shape),
             "classes": source.classes.record,
-            "mean": [round(value, DIGITS) for value in mean.tolist()],
-            "std": [round(value, DIGITS) for value in std.tolist()],
+            "mean": mean,
+            "std": std,
         }
         if self.targets is None:
             return Selection(index, images, labels)

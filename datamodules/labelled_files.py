@@ -177,7 +177,7 @@ class LabelledFiles:
 def class_list_of(words: Sequence[str], what: str, wanted: Classes, first: int) -> tuple[ClassList, str]:
     """Returns the classes that folders' names or labels are of, and the kind of these words."""
     if wanted == "folders":
-        return ClassList.found(words, what), OWN
+        return ClassList.found(words, what, first), OWN
     if isinstance(wanted, Path):
         return ClassList.read(wanted, first), f"classes of {wanted}"
     if wanted == "imagenet":
@@ -185,7 +185,7 @@ def class_list_of(words: Sequence[str], what: str, wanted: Classes, first: int) 
     imagenet, kind = are_imagenets(words, what)
     if imagenet:
         return ClassList.imagenet(first), kind
-    return ClassList.found(words, what), OWN
+    return ClassList.found(words, what, first), OWN
 
 
 def described(what: str, classes: ClassList, kind: str) -> str:
@@ -195,7 +195,7 @@ def described(what: str, classes: ClassList, kind: str) -> str:
         taken = f"taken for {kind} of" if kind else "of"
         return f"{what} are {taken} ImageNet's 1000 classes{begin}"
     if kind == OWN:
-        numbered = [f"{number} {name}" for number, name in enumerate(classes.names)]
+        numbered = [f"{number} {name}" for number, name in enumerate(classes.names, classes.first)]
         return f"{what} are own classes, numbered in sorted order: {few(numbered)}"
     return f"{what} are of the {len(classes.names)} {kind}"
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,18 @@ def test_digits_in_files_are_the_digits(zoo: Zoo, folder: Path, tmp_path: Path) 
     assert (tmp_path / "page" / "index.html").is_file()
     main(["study", "build", str(tmp_path / "own"), "--out", str(tmp_path / "study")])
     assert (tmp_path / "study" / "page" / "index.html").is_file()
+
+
+def test_judges_of_other_classes_are_refused(
+    zoo: Zoo, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = predict("images-mm-bim", zoo, tmp_path / "own", *STEPS, "--data.root", str(folder), *DIGITS)
+    data = replace(made.manifest.data, details={**made.manifest.data.details, "classes": list("0123456789X")})
+    replace(made, manifest=replace(made.manifest, data=data)).save(tmp_path / "eleven")
+    with pytest.raises(SystemExit):
+        main(["test", "--config", "images-test", "--zoo", str(zoo.path), "--out", str(tmp_path / "eleven"),
+              "--trainer.accelerator", "cpu"])  # fmt: skip
+    assert "knows 10 classes, the set's are 11; judge it with a model of its own" in capsys.readouterr().err
 
 
 def test_targets_of_a_table(zoo: Zoo, folder: Path, tmp_path: Path) -> None:

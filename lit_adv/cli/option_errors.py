@@ -8,7 +8,10 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Final
 
-KINDS: Final = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "list": "a list"}
+KINDS: Final = {
+    "int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "list": "a list",
+    "Sequence": "a list, such as '[a, b]'", "dict": "names with values, such as '{a: b}'",
+}  # fmt: skip
 MOST_NAMES: Final = 12
 """Most names that an error lists where none is near."""
 
@@ -67,7 +70,7 @@ def _parameters(path: str) -> list[str]:
 
 
 def _kind(kind: str) -> str:
-    if name := re.fullmatch(r"<class '(\w+)'>", kind):
+    if name := re.fullmatch(r"<class '(?:[\w.]+\.)?(\w+)'>", kind):
         return KINDS.get(name[1], "" if name[1] == "NoneType" else name[1])
     if choices := re.search(r"Literal\[(.*)\]", kind):
         return choices[1].replace(", ", " or ")

@@ -76,7 +76,7 @@ class EvaluationModule(pl.LightningModule):
 
         Raises:
             InputError: the trainer has an option that would change numbers unseen, there is no finished set, a judge
-                takes other images, or its weights are no good.
+                takes other images or knows other classes, or its weights are no good.
         """
         refuse_options(self.trainer)
         shape = tuple(self.perturbations.image.shape[1:])
@@ -84,6 +84,11 @@ class EvaluationModule(pl.LightningModule):
             if spec.image_shape != shape:
                 raise InputError(
                     f"judge {spec.name} takes images {list(spec.image_shape)}, the set's are {list(shape)}"
+                )
+            if spec.classes != (known := self.perturbations.data_set.classes):
+                raise InputError(
+                    f"judge {spec.name} knows {spec.classes} classes, the set's are {known}; judge it with a model of "
+                    "its own classes"
                 )
         for line in library_inputs(self.specs) if process_number() == 0 else ():
             say(line)

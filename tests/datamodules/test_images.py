@@ -89,6 +89,12 @@ def test_other_folders_are_numbered_as_by_torchvision(tmp_path: Path) -> None:
         made(tmp_path, class_list="folders", classes=["Birne"])
 
 
+def test_numbers_of_own_classes(tmp_path: Path) -> None:
+    folders(tmp_path, "a", "b", each=1)
+    assert made(tmp_path, classes=[1]).files == ["b/0.png"]
+    assert made(tmp_path, classes=[1], first_label=1).files == ["a/0.png"]
+
+
 def test_a_file_of_names_gives_the_order_of_the_outputs(tmp_path: Path) -> None:
     folders(tmp_path / "val", "cat", "big_dog", each=1)
     names = tmp_path / "names.txt"
