@@ -21,7 +21,8 @@ def test_every_name_has_its_files() -> None:
     settings = ("sm", "nsm", "mm", "nmm")
     data = ("mnist", "cifar10", "imagenet", "images")
     assert set(packaged()) == {f"{d}-{s}-{e}" for d in data for s in settings for e in endings} | {
-        f"{d}-test" for d in data
+        *(f"{d}-test" for d in data),
+        *(f"{d}-zoo" for d in ("mnist", "cifar10")),
     }
     assert all(path.is_file() for files in packaged().values() for path in files)
 

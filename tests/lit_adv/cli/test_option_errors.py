@@ -17,7 +17,7 @@ PREDICT = ["predict", "--config", "mnist-sm-bim", "--zoo", str(TINY_ZOO)]
         (["--data.init_args.copis", "3"], "there is no option --data.copis; did you mean --data.copies or"),
         (["--trainer.max_epoch", "3"], "there is no option --trainer.max_epoch; did you mean --trainer.max_epochs or"),
         (["--model.attack.step", "3"], "there is no option --model.attack.step; did you mean --model.attack.steps or"),
-        (["--rest"], "there is no option --rest; did you mean --restart?"),
+        (["--rest"], "there is no option --rest; did you mean --restart"),
         (["--data.copies", "x"], "--data.copies is 'x'; it must be a whole number"),
         (["--data.seed", "1.5"], "--data.seed is '1.5'; it must be a whole number"),
         (["--data.sigma", "much"], "--data.sigma is 'much'; it must be a number"),
