@@ -25,13 +25,15 @@ def attack_and_data(trainer: pl.Trainer, module: pl.LightningModule) -> tuple[At
 
 
 def refuse_misfits(module: AttackModule, data: ReplicaDataModule) -> None:
-    """Refuses a module and data that disagree on the number of models or on stacks.
+    """Refuses a module and data that disagree on the number of models, on stacks or on the data set.
 
     Raises:
         InputError: they disagree.
     """
     if data.plan.models != len(module.sources):
         raise InputError(f"costs has {data.plan.models} entries for {len(module.sources)} source models; give each one")
+    for spec in module.sources:
+        spec.refuse_data(data.describe()["name"])
     if data.plan.stacked > 1 and not module.stackable:
         raise InputError("stackable is true, but this attack or these models cannot be stacked; leave it out")
 

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import struct
 import zlib
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from datamodules.labelled import Labelled
+from datamodules.selection import check_labels
 from lit_adv.errors import InputError
 
 ORIGINAL: Final = {
@@ -21,6 +24,7 @@ ORIGINAL: Final = {
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
 """MD5 of MNIST's uncompressed files, by name."""
+CLASSES: Final = 10
 LARGEST: Final = 2**31
 """Most bytes that are read of a file."""
 
@@ -43,7 +47,15 @@ def read_idx(folder: Path, name: str, dimensions: int) -> Tensor:
     Raises:
         InputError: the file is missing, damaged, or larger than `LARGEST`.
     """
-    path = find_idx(folder, name)
+    return read_file(find_idx(folder, name), dimensions)
+
+
+def read_file(path: Path, dimensions: int) -> Tensor:
+    """Reads one idx file of unsigned bytes; one whose name ends in `.gz` is unpacked.
+
+    Raises:
+        InputError: the file is damaged, or larger than `LARGEST`.
+    """
     header = 4 + 4 * dimensions
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
@@ -67,6 +79,29 @@ def is_original(name: str, values: Tensor) -> bool:
     """Whether the values are those of MNIST's own file `name`."""
     header = struct.pack(f">4B{values.ndim}I", 0, 0, 8, values.ndim, *values.shape)
     return hashlib.md5(header + values.numpy().tobytes(), usedforsecurity=False).hexdigest() == ORIGINAL[name]
+
+
+def labelled_images(values: Mapping[str, Tensor], folder: Path) -> Labelled:
+    """Puts the arrays of the four files together.
+
+    Args:
+        values: array of each file, by its name in `ORIGINAL`.
+        folder: where they are from, for messages.
+
+    Raises:
+        InputError: images and labels do not match, are of another size, or a label is out of range.
+    """
+    parts = []
+    for stem in ("train", "t10k"):
+        images, labels = values[f"{stem}-images-idx3-ubyte"], values[f"{stem}-labels-idx1-ubyte"].long()
+        if images.shape != (len(labels), 28, 28) or not len(labels):
+            raise InputError(
+                f"{folder}: {stem} images {list(images.shape)} and labels {list(labels.shape)} do not match; "
+                "want [N, 28, 28] and [N], N above 0"
+            )
+        check_labels(labels, CLASSES, find_idx(folder, f"{stem}-labels-idx1-ubyte"))
+        parts += [images.unsqueeze(1).float() / 255, labels]
+    return Labelled(*parts)
 
 
 def _remedy(path: Path) -> str:

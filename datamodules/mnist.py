@@ -5,10 +5,10 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
-from datamodules.idx import ORIGINAL, find_idx, is_original, read_idx
+from datamodules.idx import CLASSES, ORIGINAL, find_idx, is_original, labelled_images, read_idx
 from datamodules.labelled import Labelled, TrainingData
 from datamodules.replicas import ReplicaDataModule
-from datamodules.selection import Selection, check_labels, first_per_class, with_targets
+from datamodules.selection import Selection, first_per_class, with_targets
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.embedded_digits import split_digits
 from lit_adv.errors import InputError
@@ -17,7 +17,6 @@ from lit_adv.processes import process_number
 from lit_adv.terminal import say
 
 Source = Literal["digits", "torchvision", "folder"]
-CLASSES = 10
 
 
 def load_mnist(source: Source, root: Path | None = None) -> Labelled:
@@ -48,19 +47,10 @@ def load_mnist(source: Source, root: Path | None = None) -> Labelled:
     changed = f"not MNIST's own by their checksums, in {folder}: {', '.join(others)}"
     if others and source == "torchvision":
         raise InputError(f"{changed}; delete them, and they are fetched again, or use the source folder for own digits")
-    parts = []
-    for stem in ("train", "t10k"):
-        images, labels = values[f"{stem}-images-idx3-ubyte"], values[f"{stem}-labels-idx1-ubyte"].long()
-        if images.shape != (len(labels), 28, 28) or not len(labels):
-            raise InputError(
-                f"{folder}: {stem} images {list(images.shape)} and labels {list(labels.shape)} do not match; "
-                "want [N, 28, 28] and [N], N above 0"
-            )
-        check_labels(labels, CLASSES, find_idx(folder, f"{stem}-labels-idx1-ubyte"))
-        parts += [images.unsqueeze(1).float() / 255, labels]
+    data = labelled_images(values, folder)
     if others and process_number() == 0:
         say(f"{changed}; they are taken as they are")
-    return Labelled(*parts)
+    return data
 
 
 def _folder(root: Path) -> Path:
@@ -112,6 +102,7 @@ class MNIST(ReplicaDataModule):
         InputError: a number is out of range.
     """
 
+    name = "mnist"
     image_shape = DATA_SETS["mnist"].image_shape
 
     def __init__(
@@ -141,12 +132,15 @@ class MNIST(ReplicaDataModule):
         self.targets = targets
 
     def select(self) -> Selection:
-        data = load_mnist(self.source, self.root)
+        data = self.load()
         selection = first_per_class(data.test_images, data.test_labels, self.per_class, CLASSES)
         return selection if self.targets is None else with_targets(selection, self.targets, CLASSES)
 
+    def load(self) -> Labelled:
+        return load_mnist(self.source, self.root)
+
     def describe(self) -> dict[str, object]:
-        return {"name": "mnist", "source": self.source, "per_class": self.per_class, "targets": self.targets}
+        return {"name": self.name, "source": self.source, "per_class": self.per_class, "targets": self.targets}
 
 
 class MNISTTraining(TrainingData):

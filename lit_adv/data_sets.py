@@ -82,28 +82,32 @@ def imagenet_names() -> tuple[str, ...]:
 
 DIGITS: Final = tuple(map(str, range(10)))
 CIFAR10: Final = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CLOTHES: Final = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+KANA: Final = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
+
+MNIST: Final = DataSet(
+    name="mnist",
+    image_shape=(1, 28, 28),
+    classes=10,
+    class_names=lambda: DIGITS,
+    mean=(0.1307,),
+    std=(0.3081,),
+    input_mean=(0.0,),
+    input_std=(1.0,),
+    epsilon=0.2,
+    judge_scale=None,
+    targeted_peak=1.0,
+    noise_draws=100,
+    object_from="ink",
+    fast_sigma=0.4,  # averages of fewer perturbations than the thesis's need more noise
+)
 
 DATA_SETS: Final = {
     data.name: data
     for data in (
-        DataSet(
-            name="mnist",
-            image_shape=(1, 28, 28),
-            classes=10,
-            class_names=lambda: DIGITS,
-            mean=(0.1307,),
-            std=(0.3081,),
-            input_mean=(0.0,),
-            input_std=(1.0,),
-            epsilon=0.2,
-            judge_scale=None,
-            targeted_peak=1.0,
-            noise_draws=100,
-            object_from="ink",
-            fast_sigma=0.4,  # averages of fewer perturbations than the thesis's need more noise
-        ),
+        MNIST,
         DataSet(
             name="cifar10",
             image_shape=(3, 32, 32),
@@ -136,6 +140,8 @@ DATA_SETS: Final = {
             object_from="files",
             photographs=Path("data/imagenet/val"),
         ),
+        replace(MNIST, name="fashionmnist", class_names=lambda: CLOTHES, mean=(0.2860,), std=(0.3530,)),
+        replace(MNIST, name="kmnist", class_names=lambda: KANA, mean=(0.1918,), std=(0.3483,)),
     )
 }
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from importlib import import_module
 
 from lit_adv.cli.options import named_path, option_parser, underscored
 from lit_adv.configs import TRAINING_DATA, expand
@@ -9,12 +10,13 @@ from lit_adv.configs import TRAINING_DATA, expand
 
 def fit(words: Sequence[str]) -> None:
     """Runs `lit-adv fit` with the words after it; errors as those of `trainers.fit.fit`."""
-    import datamodules.mnist  # noqa: F401  # their classes shall be known by name
     from datamodules.labelled import TrainingData
     from trainers.fit import ModelSettings, say_accuracy
     from trainers.fit import fit as train
     from trainers.lightning_options import add_trainer_options
 
+    for path in TRAINING_DATA.values():
+        import_module(path.rpartition(".")[0])  # a class is known by its name alone once it is there
     parser = option_parser(
         "lit-adv fit",
         "Trains source models, a zoo of one or many. Models that are there already stay; a training that was stopped "

@@ -7,7 +7,7 @@ of the name `<data>-targeted.yaml` (which classes are attacked towards which) fo
 `<data>-zoo` is how `lit-adv fit` trains a zoo.
 
 `images`, the user's own, has ImageNet's data and attack files and then `images.yaml`, which puts its data module in the
-place of ImageNet's.
+place of ImageNet's. Likewise `fashionmnist` and `kmnist` have MNIST's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,9 @@ from lit_adv.errors import InputError
 FOLDER: Final = Path(__file__).parent
 SETTINGS: Final = ("sm", "nsm", "mm", "nmm")
 ATTACKS: Final = ("bim", "cw", "deepfool", "square", "gradient")
-ZOOS: Final = ("mnist", "cifar10")
+LIKE: Final = {"fashionmnist": "mnist", "kmnist": "mnist", IMAGES: "imagenet"}
+"""Data set that is attacked as another one is."""
+ZOOS: Final = ("mnist", "cifar10", "fashionmnist", "kmnist")
 """Data sets with a configuration of `fit`."""
 TARGETED: Final = ("bim", "cw", "square", "gradient")
 STEPS_PARAMETERS: Final = {"bim": "steps", "cw": "steps", "deepfool": "steps", "square": "queries"}
@@ -31,12 +33,16 @@ DATA_MODULES: Final = {
     "mnist": "datamodules.mnist.MNIST",
     "cifar10": "datamodules.cifar10.CIFAR10",
     "imagenet": "datamodules.imagenet.ImageNet",
+    "fashionmnist": "datamodules.like_mnist.FashionMNIST",
+    "kmnist": "datamodules.like_mnist.KMNIST",
     IMAGES: "datamodules.images.Images",
 }
 """Word after `--data` to the data module that it stands for."""
 TRAINING_DATA: Final = {
     "mnist": "datamodules.mnist.MNISTTraining",
     "cifar10": "datamodules.cifar10.CIFAR10Training",
+    "fashionmnist": "datamodules.like_mnist.FashionMNISTTraining",
+    "kmnist": "datamodules.like_mnist.KMNISTTraining",
 }
 """The same for `fit`."""
 
@@ -47,13 +53,14 @@ def packaged() -> dict[str, list[Path]]:
     names = {f"{data}-test": ["test", f"{data}-test"] for data in every}
     names |= {f"{data}-zoo": [f"{data}-zoo"] for data in ZOOS}
     for data, setting, attack in product(every, SETTINGS, ATTACKS):
-        files = [data, f"{data}-{attack}"] if data != IMAGES else ["imagenet", f"imagenet-{attack}", IMAGES]
+        like = LIKE.get(data, data)
+        files = [like, f"{like}-{attack}", *([data] if data in LIKE else [])]
         names[f"{data}-{setting}-{attack}"] = ["predict", *files, setting]
         if attack in TARGETED:
             names[f"{data}-{setting}-{attack}-targeted"] = [
                 *names[f"{data}-{setting}-{attack}"],
                 f"{data}-targeted",
-                *(stem for stem in (f"{data}-{attack}-targeted",) if (FOLDER / f"{stem}.yaml").is_file()),
+                *(stem for stem in (f"{like}-{attack}-targeted",) if (FOLDER / f"{stem}.yaml").is_file()),
             ]
     return {name: [FOLDER / f"{stem}.yaml" for stem in stems] for name, stems in names.items()}
 

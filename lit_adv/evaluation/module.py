@@ -90,6 +90,7 @@ class EvaluationModule(pl.LightningModule):
                     f"judge {spec.name} knows {spec.classes} classes, the set's are {known}; judge it with a model of "
                     "its own classes"
                 )
+            spec.refuse_data(self.perturbations.manifest.data.name)
         for line in library_inputs(self.specs) if process_number() == 0 else ():
             say(line)
         for spec in self.specs:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import torch
 from torch import Tensor, nn
 
+from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.files import read_json, sha256
 from lit_adv.models import timm_models
@@ -61,6 +62,22 @@ class ModelSpec:
     weights: Path | None
     training: Mapping[str, Any]
     library: str = ""
+
+    def refuse_data(self, data: str) -> None:
+        """Refuses images of another data set than the model was trained on, where both are known.
+
+        Args:
+            data: name of the images' data set.
+
+        Raises:
+            InputError: they are of another.
+        """
+        trained_on = self.training.get("recipe", {}).get("data")
+        if trained_on != data and trained_on in DATA_SETS and data in DATA_SETS:
+            raise InputError(
+                f"model {self.name} was trained on {trained_on}, the images are {data}'s; give a zoo that was "
+                "trained on them"
+            )
 
     def build(self) -> nn.Module:
         """Builds the network alone, with random weights; it takes pixels after resizing and normalisation.

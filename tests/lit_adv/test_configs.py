@@ -19,10 +19,10 @@ def test_every_name_has_its_files() -> None:
     attacks = {"bim", "cw", "deepfool", "square", "gradient"}
     endings = attacks | {f"{attack}-targeted" for attack in attacks - {"deepfool"}}
     settings = ("sm", "nsm", "mm", "nmm")
-    data = ("mnist", "cifar10", "imagenet", "images")
-    assert set(packaged()) == {f"{d}-{s}-{e}" for d in data for s in settings for e in endings} | {
-        *(f"{d}-test" for d in data),
-        *(f"{d}-zoo" for d in ("mnist", "cifar10")),
+    data = ("mnist", "cifar10", "imagenet", "fashionmnist", "kmnist", "images")
+    zoos = {"mnist-zoo", "cifar10-zoo", "fashionmnist-zoo", "kmnist-zoo"}
+    assert set(packaged()) == zoos | {f"{d}-{s}-{e}" for d in data for s in settings for e in endings} | {
+        f"{d}-test" for d in data
     }
     assert all(path.is_file() for files in packaged().values() for path in files)
 
@@ -87,6 +87,16 @@ def test_own_images_are_attacked_as_imagenets() -> None:
         assert (own["data"]["copies"], own["data"]["sigma"]) == (other["data"]["copies"], other["data"]["sigma"])
         assert own["data"]["per_class"] is None
     assert settings_of("images-test")["model"]["epsilon"] is None  # that of the images
+
+
+@pytest.mark.parametrize("data", ["fashionmnist", "kmnist"])
+def test_others_of_mnists_format_are_attacked_as_mnist(data: str) -> None:
+    for name in ("sm-cw", "nsm-bim", "nmm-square", "mm-cw-targeted"):
+        own, other = settings_of(f"{data}-{name}"), settings_of(f"mnist-{name}")
+        assert (own["attack"], own["model"]) == (other["attack"], other["model"])
+        same = own["data"].keys() - {"source", "root", "targets"}
+        assert same == other["data"].keys() - {"source", "targets"}
+        assert all(own["data"][key] == other["data"][key] for key in same)
 
 
 def test_data_modules_are_named_by_their_data_sets() -> None:

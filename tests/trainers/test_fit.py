@@ -3,12 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 from lit_adv.cli import main
 from lit_adv.errors import InputError
+from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.zoo import Zoo
+from tests.datamodules.test_mnist import write_idx
+from tests.helpers import TINY_ZOO
 from trainers.fit import OTHERWISE, SUITED
 from trainers.lightning_options import OPTIONS, split
 from trainers.mnist_zoo import train_mnist_zoo
@@ -60,7 +64,7 @@ def test_options_of_the_trainer_reach_it_and_are_recorded(
     assert "was trained with trainer {}, asked is" in line(capsys, *words, *more[:2], "--out", str(tmp_path / "b"))
 
 
-@pytest.mark.parametrize("name", ["mnist-zoo", "cifar10-zoo"])
+@pytest.mark.parametrize("name", ["mnist-zoo", "cifar10-zoo", "fashionmnist-zoo", "kmnist-zoo"])
 def test_the_configuration_is_printed_and_can_be_read(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -148,3 +152,28 @@ def test_options_that_are_not_fits() -> None:
 
 def test_settings_that_suit_have_the_same_names() -> None:
     assert all(settings.keys() == OTHERWISE.keys() for settings in SUITED.values())
+
+
+def test_a_zoo_of_clothes_is_none_of_digits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], in_this_process: None
+) -> None:
+    """Trained, attacked and judged on the same images; digits are refused, as are its models for digits."""
+    for stem in ("train", "t10k"):
+        generator = np.random.default_rng(len(stem))
+        write_idx(tmp_path / f"{stem}-images-idx3-ubyte", generator.integers(0, 256, (20, 28, 28)))
+        write_idx(tmp_path / f"{stem}-labels-idx1-ubyte", np.arange(20) % 10)
+    zoo, out = tmp_path / "zoo", tmp_path / "out"
+    images = ["--data.source", "folder", "--data.root", str(tmp_path)]
+    width = ["--model.arguments.width", "1", "--trainer.max_epochs", "1", "--processes", "1", "--count", "2"]
+    main(["fit", "--config", "fashionmnist-zoo", *images, *width, "--out", str(zoo)])
+    few = ["--data.per_class", "1", "--trainer.accelerator", "cpu", "--model.attack.steps", "1", "--out", str(out)]
+    with pytest.raises(SystemExit, match="2"):
+        main(["predict", "--config", "mnist-mm-bim", "--zoo", str(zoo), *few])
+    assert "model-001 was trained on fashionmnist, the images are mnist's" in capsys.readouterr().err
+    main(["predict", "--config", "fashionmnist-mm-bim", "--zoo", str(zoo), *images, *few])
+    found = PerturbationSet.load(out)
+    assert found.data_set.class_names()[0] == "T-shirt"
+    main(["test", "--config", "fashionmnist-test", "--zoo", str(zoo), "--out", str(out)])
+    with pytest.raises(SystemExit, match="2"):
+        main(["test", "--config", "fashionmnist-test", "--zoo", str(TINY_ZOO), "--out", str(out)])
+    assert "model-000 was trained on mnist, the images are fashionmnist's" in capsys.readouterr().err
