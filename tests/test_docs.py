@@ -60,10 +60,10 @@ def ours(words: list[str]) -> list[str] | None:
 def check(words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A verb of Lightning's parses as a whole; of other commands and scripts each option is in their help."""
     arguments = ours(words)
-    if whole := arguments is not None and arguments[0] in ("predict", "test"):
-        asked = [*arguments, *(["--print_config"] if "--model.help" not in arguments else [])]
+    if whole := arguments is not None and arguments[0] in ("fit", "predict", "test"):
+        asked = [*arguments, *(["--print_config"] if not {"--model.help", "--data.help"} & {*arguments} else [])]
     else:
-        verbs = [word for word in (arguments or []) if re.fullmatch("build|fit|score|report|reproduce|study|zoo", word)]
+        verbs = [word for word in (arguments or []) if re.fullmatch("build|score|report|reproduce|study|zoo", word)]
         asked = [*verbs, "--help"]
     monkeypatch.setattr(sys, "argv", [words[1], *asked])
     monkeypatch.syspath_prepend(str(REPOSITORY / "scripts"))  # where Python finds what a script imports
