@@ -10,11 +10,10 @@ from torch import Tensor
 
 from lit_adv.arithmetic import repeatable
 from lit_adv.attacks import Attack
-from lit_adv.attacks.inputs import refuse_misfits
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import AlreadyDone, InputError
 from lit_adv.logits import BrokenModel, first_few
-from lit_adv.perturbations.averaged_images import data_described, refuse_labels
+from lit_adv.perturbations.averaged_images import checked, data_described, refuse_labels
 from lit_adv.perturbations.exact_mean import MOST
 from lit_adv.perturbations.kept_sums import KeptSums
 from lit_adv.perturbations.manifest import Manifest, SourceRecord
@@ -22,7 +21,7 @@ from lit_adv.perturbations.perturb import perturb_batch, refuse_extremes
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.plan import MOST_BATCHES, WorkPlan
 from lit_adv.perturbations.progress_bar import ProgressBar
-from lit_adv.perturbations.replicas import Replicas, refuse_numbers, refuse_outside
+from lit_adv.perturbations.replicas import Replicas
 from lit_adv.perturbations.run_manifest import begun, data_record, ended
 from lit_adv.perturbations.run_sums import RunSums
 from lit_adv.perturbations.source_models import Given, SourceModels, Survey, classes_of, ready, record_of
@@ -99,15 +98,7 @@ def average(
     """
     source = SourceModels(models)
     refuse_extremes(attack)
-    refuse_misfits(images, labels, targets, None)
-    if not len(images):
-        raise InputError("there is no image; give at least one")
-    index = torch.arange(len(images)) if index is None else index.cpu()
-    if index.shape != labels.shape or index.is_floating_point() or (index < 0).any():
-        raise InputError(
-            f"index is {index.dtype} {list(index.shape)}; give one whole number, 0 or more, for each image"
-        )
-    refuse_numbers(copies=copies, sigma=sigma, seed=seed, batch_size=batch_size)
+    replicas = checked(images, labels, targets, index, copies=copies, sigma=sigma, seed=seed, batch_size=batch_size)
     if data is not None and data not in DATA_SETS:
         raise InputError(f"data is {data!r}; it must be one of {', '.join(DATA_SETS)}, or left out for own images")
     if out is not None and source.count is None:
@@ -115,16 +106,6 @@ def average(
             "a run that is kept in a folder needs models that can be counted; give a list, entries of a zoo, or any "
             "sequence that makes its items, in place of an iterator"
         )
-    given = images.detach().cpu()
-    refuse_outside(given, index)
-    replicas = Replicas(
-        images=given.clone(),
-        labels=labels.detach().cpu().clone(),
-        targets=None if targets is None else targets.detach().cpu().clone(),
-        index=index,
-        sigma=float(sigma),
-        seed=seed,
-    )
     uncounted = min(UNCOUNTED, MOST // copies, MOST_BATCHES // -(-len(images) * copies // batch_size))
     plan = WorkPlan(source.count or max(uncounted, 1), len(images), copies, batch_size)
     job = _Job(source, replicas, attack, fast, _device(device), images.device)
@@ -133,15 +114,15 @@ def average(
             job.survey(position, source.survey(position, job.sample))
 
     def manifest() -> Manifest:
-        described = data_described(given, data, class_names, job.classes)
+        described = data_described(replicas.images, data, class_names, job.classes)
         return begun(
             attack=attack,
             sources=job.records,
             exact=not fast,
             precision="float32",
-            data=data_record(described, index, given.float(), replicas.labels),
+            data=data_record(described, replicas.index, replicas.images.float(), replicas.labels),
             copies=copies,
-            sigma=float(sigma),
+            sigma=replicas.sigma,
             seed=seed,
             batch_size=batch_size,
             stacked=1,

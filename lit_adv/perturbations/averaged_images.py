@@ -6,9 +6,53 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lit_adv.attacks.inputs import own, refuse_misfits
 from lit_adv.data_sets import DATA_SETS, IMAGES
 from lit_adv.errors import InputError
-from lit_adv.logits import first_few
+from lit_adv.logits import first_few, short
+from lit_adv.perturbations.replicas import Replicas, refuse_numbers, refuse_outside
+
+
+def checked(
+    images: Tensor,
+    labels: Tensor,
+    targets: Tensor | None,
+    index: Tensor | None,
+    *,
+    copies: int,
+    sigma: float,
+    seed: int,
+    batch_size: int,
+) -> Replicas:
+    """Returns copies on the CPU of what a caller hands over, to be averaged over.
+
+    Args:
+        images: `[N, C, H, W]` in [0, 1], floating point.
+        labels: `[N]` int64.
+        targets: `[N]` int64, or None.
+        index: `[N]`, numbers of the images, which key the noise; None for 0 to N − 1.
+        copies: n, noisy copies of each image.
+        sigma: σ, standard deviation of the noise.
+        seed: of the noise.
+        batch_size: perturbations in a batch.
+
+    Raises:
+        InputError: something does not fit, or there is no image; the message names it.
+    """
+    refuse_misfits(images, labels, targets, None)
+    if not len(images):
+        raise InputError("there is no image; give at least one")
+    index = torch.arange(len(images)) if index is None else index.detach().cpu()
+    if index.shape != labels.shape or index.is_floating_point() or (index < 0).any():
+        raise InputError(
+            f"index is {short(index.dtype)} {list(index.shape)}; give one whole number, 0 or more, for each image"
+        )
+    refuse_numbers(copies=copies, sigma=sigma, seed=seed, batch_size=batch_size)
+    refuse_outside(images.detach().cpu(), index)
+    image, label, target = (None if given is None else own(given).cpu().clone() for given in (images, labels, targets))
+    assert image is not None
+    assert label is not None
+    return Replicas(images=image, labels=label, targets=target, index=index, sigma=float(sigma), seed=seed)
 
 
 def refuse_labels(labels: Tensor, targets: Tensor | None, classes: int) -> None:

@@ -55,7 +55,8 @@ class PerturbationSet:
         """Says what it holds, without the numbers."""
         images, shape = len(self.label), list(self.image.shape[1:])
         counts = sorted({int(count) for count in self.count})
-        each = f"{counts[0]} perturbations each" if len(counts) == 1 else "other numbers of perturbations each"
+        numbers = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        each = f"{numbers} perturbation{'s' if counts != [1] else ''} each"
         return f"PerturbationSet({self.name}: {images} images {shape}, {each})"
 
     def save(self, folder: Path | str) -> None:

@@ -289,7 +289,7 @@ def broken(x: Tensor) -> Tensor:
         ),
         ([network(0)], IMAGES, LABELS, {"data": "cifar10"}, r"data cifar10 has images \[3, 32, 32\]"),
         ([network(0)], IMAGES, LABELS, {"class_names": ["a"]}, "class_names has 1 names, the models have 10"),
-        ([network(0)], IMAGES, LABELS, {"index": torch.arange(3)}, r"index is torch.int64 \[3\]; give one"),
+        ([network(0)], IMAGES, LABELS, {"index": torch.arange(3)}, r"index is int64 \[3\]; give one"),
         (iter([network(0)]), IMAGES, LABELS, {"out": "nowhere"}, "models that can be counted; give a list"),
         ([network(0)], IMAGES, LABELS, {"device": "warp"}, "device 'warp' is not to be had here"),
     ],
