@@ -1,9 +1,9 @@
 """Source models as a caller hands them over: modules, functions, entries of a zoo; together or one by one."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
-from typing import Final, NamedTuple, Protocol, cast, runtime_checkable
+from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +13,6 @@ from lit_adv.errors import InputError
 from lit_adv.logits import BrokenModel, call, logits_of, modules_of, refuse_training
 from lit_adv.models.fast import fast_form
 from lit_adv.perturbations.manifest import SourceRecord
-from lit_adv.terminal import say
-
-AGREEMENT: Final = 1e-3
-"""Largest relative L2 distance between logits of a model and of its fast form."""
 
 
 @runtime_checkable
@@ -200,8 +196,8 @@ def ready(
     Args:
         given: the model.
         name: its name, for messages.
-        sample: `[1, C, H, W]`, an image.
-        fast: whether modules are attacked in their fast forms.
+        sample: `[B, C, H, W]`, some images.
+        fast: whether modules are attacked in their fast forms, where these are the same functions of the images.
         device: device of the attack; None for the model's own, or else the sample's.
 
     Raises:
@@ -217,16 +213,4 @@ def ready(
         refuse_training(model, f"source model {name}")
         if not fast or not isinstance(model, nn.Module):
             return model, place
-        quick = fast_form(model)
-        if not agree(model, quick, sample.to(place)):
-            say(f"source model {name} is another function in its fast form; it is attacked as it is")
-            return model, place
-        return quick, place
-
-
-@torch.no_grad()
-def agree(model: Callable[[Tensor], object], other: Callable[[Tensor], object], sample: Tensor) -> bool:
-    """Tells whether two models give nearly the same logits for images `[B, C, H, W]`."""
-    one, two = (logits_of(call(f, sample), len(sample)).double() for f in (model, other))
-    bound = max(AGREEMENT, 50 * torch.finfo(sample.dtype).eps)
-    return one.shape == two.shape and bool((one - two).norm() <= bound * one.norm().clamp_min(1.0))
+        return fast_form(model, sample.to(place)), place
