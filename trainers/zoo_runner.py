@@ -20,8 +20,9 @@ from lit_adv.models.build import build, check_fit
 from lit_adv.terminal import say
 from lit_adv.tracking.records import Experiment
 from lit_adv.tracking.wandb_run import is_offline, say_where
+from lit_adv.zoo.folder import manifests
 from lit_adv.zoo.model_spec import read_spec
-from lit_adv.zoo.zoo import Zoo, manifests
+from lit_adv.zoo.zoo import Zoo
 from trainers.classifier import Diverged
 from trainers.lightning_options import NO_OPTIONS, check_trainer, quieten, uses_gpu
 from trainers.recipe import ModelPlan, Recipe, difference, is_finished

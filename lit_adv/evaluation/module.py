@@ -55,7 +55,7 @@ class EvaluationModule(pl.LightningModule):
         opened = Zoo.open(Path(zoo), trust or ())
         if judges is None and not opened.judges:
             raise InputError(f"zoo {zoo} has no test model; name judges with --model.judges")
-        self.specs = opened.judges if judges is None else opened.named(judges)
+        self.specs = opened.judges if judges is None else opened.named(judges, "test")
         self._epsilon = epsilon
         self.seed = seed
         self._positions: list[Tensor] = []

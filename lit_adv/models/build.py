@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -15,6 +16,7 @@ from lit_adv.errors import InputError
 from lit_adv.logits import BrokenModel, broken_rows, logits_of
 from lit_adv.models import timm_models, torchvision_models
 from lit_adv.models.own_code import in_own_words, is_own_code, own_maker
+from lit_adv.models.programs import is_program, load_program
 from lit_adv.models.vgg import vgg16_like
 
 PYTORCHCV = "pytorchcv.models."
@@ -30,7 +32,8 @@ def build(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
     Args:
         architecture: `vgg16_like`; a name of pytorchcv's `get_model`; the full path of a function of pytorchcv, such
             as `pytorchcv.models.resnet_cifar.get_resnet_cifar`; `torchvision:NAME`, also with `@VERSION` of the weights
-            that it is for; `timm:NAME`, also with `.TAG`; or `package.module:function` of own code.
+            that it is for; `timm:NAME`, also with `.TAG`; `package.module:function` of own code; or a
+            program, `torchscript:FILE` or `export:FILE`.
         arguments: keyword arguments of the function.
 
     Raises:
@@ -63,6 +66,8 @@ def maker_of(architecture: str) -> Callable[..., Any]:
         return vgg16_like
     if is_own_code(architecture):
         return own_maker(architecture)
+    if is_program(architecture):
+        return partial(load_program, architecture)
     if architecture.startswith(torchvision_models.PREFIX):
         return torchvision_models.torchvision_maker(architecture)
     if architecture.startswith(timm_models.PREFIX):
@@ -134,16 +139,16 @@ def device_of(model: nn.Module) -> torch.device:
     return torch.device("cpu") if tensor is None else tensor.device
 
 
-def check_fit(model: nn.Module, image_shape: tuple[int, int, int], classes: int, name: str) -> None:
-    """Tries a model on one black image `(C, H, W)`.
+def check_fit(model: nn.Module, image_shape: tuple[int, int, int], classes: int, name: str, images: int = 1) -> None:
+    """Tries a model on black images `(C, H, W)`, by default on one.
 
     Raises:
-        InputError: the model does not take such images, or its logits are not `[1, classes]`, or not finite.
+        InputError: the model does not take such images, or its logits are not `[images, classes]`, or not finite.
     """
-    black = torch.zeros(1, *image_shape, device=device_of(model))
+    black = torch.zeros(images, *image_shape, device=device_of(model))
     try:
         with torch.no_grad():
-            logits = logits_of(model(black), 1)
+            logits = logits_of(model(black), images)
     except BrokenModel as error:
         raise InputError(f"{name} gives {error.what}") from error
     except Exception as error:  # own code raises what it likes

@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lit_adv.logits import call, logits_of, refuse_training
+from lit_adv.models.programs import Program
 
 SAME: Final = (1e-3, 0.05)
 """Largest differences of logits and of gradients, as shares of their norms, that folding makes in float32."""
@@ -36,8 +37,8 @@ def fast_form(model: nn.Module, example: Tensor | None = None) -> nn.Module:
         InputError: it is in training mode.
     """
     refuse_training(model)
-    if isinstance(model, torch.jit.ScriptModule):
-        return model
+    if any(isinstance(part, (Program, torch.jit.ScriptModule)) for part in model.modules()):
+        return model  # what was compiled stays so
     try:
         traced = symbolic_trace(model)
     except Exception:  # some (DiCENet, MixNet, TensorFlow's EfficientNets) ask for values while they run

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -12,14 +12,17 @@ from lit_adv.data_sets import IMAGES, DataSet
 from lit_adv.errors import InputError
 from lit_adv.files import expanded, sha256
 from lit_adv.models.build import build, count, macs, maker_of
-from lit_adv.models.own_code import in_own_words, is_own_code, refuse_untrusted
+from lit_adv.models.own_code import in_own_words, is_own_code, refuse_untrusted, runs_foreign_code
+from lit_adv.models.programs import is_program
 from lit_adv.models.torchvision_models import PREFIX, versions
 from lit_adv.zoo.built import identity
+from lit_adv.zoo.folder import read_folder
 from lit_adv.zoo.known import Known, known
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.pytorchcv_store import published
 from lit_adv.zoo.weights import ENDINGS
 
+FOLDER_FIELDS: Final = {"folder", "name"}
 MODEL_FIELDS: Final = {"name", "architecture", "arguments", "size", "weights", "mean", "std", "gmac"}
 PRETRAINED: Final = "pretrained"
 """Weights that come along with an architecture: those that its library publishes, or that own code gives."""
@@ -48,6 +51,34 @@ class EntryReader:
     defaults: Mapping[str, Any]
     trust: Collection[str] = ()
 
+    def read_all(self, entry: object, role: Literal["source", "test"]) -> Sequence[ModelSpec]:
+        """Reads the models of an entry: one, or, of `folder: PATH`, all those of the role in a zoo folder.
+
+        Args:
+            entry: see `read`; or a mapping of `FOLDER_FIELDS`.
+            role: of the models.
+
+        Raises:
+            InputError: as `read`; or the folder has no such model, or one of another data set.
+        """
+        if not isinstance(entry, dict) or "folder" not in entry:
+            return [self.read(entry, role)]
+        fields_of(entry, FOLDER_FIELDS, (), f"{self.where}, a folder")
+        folder = self.folder / expanded(str(entry["folder"]))
+        if not folder.is_dir():
+            raise InputError(f"{self.where}: there is no folder {folder}")
+        models = [spec for spec in read_folder(folder, self.trust).values() if spec.role == role]
+        if not models:
+            raise InputError(f"{self.where}: folder {folder} has no {role} model")
+        prefix = f"{entry['name']}-" if "name" in entry else ""
+        for spec in models:
+            if (spec.image_shape, spec.classes) != (self.data.image_shape, self.data.classes):
+                raise InputError(
+                    f"{self.where}: {spec.name} of folder {folder} has {spec.classes} classes of images "
+                    f"{list(spec.image_shape)}, the file {self.data.classes} of {list(self.data.image_shape)}"
+                )
+        return [replace(spec, name=prefix + spec.name) for spec in models]
+
     def read(self, entry: object, role: Literal["source", "test"]) -> ModelSpec:
         """Reads one model; missing fields come from the zoo's own fields, the model's library or the data set.
 
@@ -66,6 +97,11 @@ class EntryReader:
             raise InputError(f"{where}: arguments must be names with values")
         name = name if "architecture" in entry else name.translate(NOT_IN_NAMES)
         refuse_untrusted(architecture, self.trust, where)
+        if is_program(architecture):
+            if "weights" in entry or arguments:
+                raise InputError(f"{where}: a program's file holds its weights and arguments; leave these fields out")
+            kind, _, program = architecture.partition(":")
+            architecture = f"{kind}:{self.folder / expanded(program)}"
         model = known(architecture)
         if model is None:
             maker_of(architecture)
@@ -81,7 +117,7 @@ class EntryReader:
         if gmac is not None and (not isinstance(gmac, (int, float)) or not 0 < gmac < math.inf):
             raise InputError(f"{where}: gmac is {gmac!r}; it must be a number above 0")
         own = None
-        if is_own_code(architecture) and (file is None or gmac is None):
+        if runs_foreign_code(architecture) and (file is None or gmac is None):
             own = build(architecture, arguments).eval()
         if file is not None:
             checksum = f"sha256:{sha256(file)}"
@@ -116,6 +152,8 @@ class EntryReader:
 
     def _file(self, entry: Mapping[str, Any], architecture: str, name: str, where: str) -> Path | None:
         """Finds the weight file; None stands for the weights that come along with the architecture."""
+        if is_program(architecture):
+            return find_weights(Path(architecture.partition(":")[2]), name, where)
         weights = entry.get("weights", self.defaults.get("weights", PRETRAINED))
         if weights == PRETRAINED or (weights == BUILT and is_own_code(architecture)):
             return None
@@ -138,7 +176,7 @@ class EntryReader:
     ) -> tuple[tuple[float, ...], ...]:
         """Returns mean and standard deviation of each channel."""
         channels = self.data.image_shape[0]
-        if is_own_code(architecture):  # sees pixels in [0, 1], unless its own entry says otherwise
+        if runs_foreign_code(architecture):  # sees pixels in [0, 1], unless its own entry says otherwise
             defaults: dict[str, Any] = {"mean": (0.0,) * channels, "std": (1.0,) * channels}
         elif model is None:
             defaults = {"mean": self.data.input_mean, "std": self.data.input_std, **self.defaults}

@@ -15,6 +15,7 @@ from lit_adv.files import read_json, sha256
 from lit_adv.models import timm_models
 from lit_adv.models.build import build, check_fit, prepare
 from lit_adv.models.own_code import is_own_code, refuse_untrusted
+from lit_adv.models.programs import is_program
 from lit_adv.models.skip_init import SkipInit
 from lit_adv.zoo import timm_store
 from lit_adv.zoo.built import identity
@@ -137,9 +138,23 @@ class ModelSpec:
         Raises:
             InputError: the weights are missing or damaged, have another checksum, or do not fit.
         """
+        if is_program(self.architecture):
+            return self._program()
         network = self._built() if self.is_built else self._filled()
         model = self.prepare(network).eval().requires_grad_(False)
         check_fit(model, self.image_shape, self.classes, f"model {self.name}")
+        return model
+
+    def _program(self) -> nn.Module:
+        """Loads a program, and tries it on batches of two sizes."""
+        self.file()
+        model = self.prepare(self.build()).eval()
+        for images in (2, 1):
+            try:
+                check_fit(model, self.image_shape, self.classes, f"model {self.name}", images)
+            except InputError as error:
+                advice = "it must take any number of images: torch.export.export(…, dynamic_shapes=({0: Dim('B')},))"
+                raise InputError(f"{error}; {advice}" if "does not take" in str(error) else str(error)) from error
         return model
 
     def example(self) -> Tensor | None:
@@ -194,6 +209,7 @@ def read_spec(path: Path, trust: Collection[str] = ()) -> ModelSpec:
             or not all(isinstance(n, int) for n in numbers)
             or not isinstance(spec.arguments, dict)
             or not isinstance(spec.architecture, str)
+            or is_program(spec.architecture)
             or spec.training["recipe"] is None
         ):
             raise TypeError("a field has a value of the wrong kind")

@@ -5,18 +5,23 @@ A zoo is a folder of models that this project trained, or a file that lists mode
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from safetensors.torch import save_file
 from torch import nn
 
+from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.files import atomic_path, expanded, sha256, write_json
 from lit_adv.models.build import macs
-from lit_adv.zoo.model_spec import ModelSpec, read_spec
-from lit_adv.zoo.zoo_file import read_zoo_file
+from lit_adv.models.programs import is_program
+from lit_adv.zoo.entries import NOT_IN_NAMES, EntryReader
+from lit_adv.zoo.folder import manifests, read_folder
+from lit_adv.zoo.model_spec import ModelSpec
+from lit_adv.zoo.pytorchcv_store import published
+from lit_adv.zoo.zoo_file import numbered_classes, read_zoo_file
 
 ZOOS: Final = Path(__file__).parent / "packaged"
 """Folder of the packaged zoo files."""
@@ -32,6 +37,7 @@ class Zoo:
         path: folder, file or name of the zoo.
         models: specifications of the models.
         single: name of the model for the settings SM and NSM; None stands for the first source.
+        reader: reads further models of the zoo's data set, by their architecture; None if there can be none.
 
     Example:
         >>> zoo = Zoo.open(Path("cifar10"))
@@ -42,6 +48,7 @@ class Zoo:
     path: Path
     models: tuple[ModelSpec, ...]
     single: str | None = None
+    reader: EntryReader | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def open(cls, path: Path, trust: Collection[str] = ()) -> "Zoo":
@@ -61,7 +68,8 @@ class Zoo:
             return _open_folder(path, trust)
         if path.is_file() or packaged.is_file():
             file = path if path.is_file() else packaged
-            zoo = cls(path, *read_zoo_file(file, trust))
+            models, single, reader = read_zoo_file(file, trust)
+            zoo = cls(path, models, single, reader)
             _refuse_copies(path, zoo.models, [spec.name for spec in zoo.models])
             zoo.named([spec.name for spec in zoo.models])
             if zoo.single is not None:
@@ -88,28 +96,34 @@ class Zoo:
 
         Args:
             sources: a number, the first of the zoo; `single`, the zoo's model for SM and NSM; names, also of test
-                models; or None for all sources.
+                models, or architectures of models that are not in the zoo; or None for all sources.
 
         Raises:
-            InputError: there are too few, or a name is unknown or given twice.
+            InputError: there are too few, a name is unknown or given twice, or their numbers of classes differ.
         """
         if sources is not None and not isinstance(sources, int):
             default = [spec.name for spec in self.sources[:1]] if self.single is None else [self.single]
-            return self.named(default if sources == "single" else sources)
+            return _alike(self.named(default if sources == "single" else sources))
         if sources is not None and sources < 1:
             raise InputError(f"sources is {sources}; it must be at least 1, or left out for all")
         if len(self.sources) < (sources or 1):
             raise InputError(f"zoo {self.path} has {len(self.sources)} source models, {sources or 1} are needed")
-        return self.sources[:sources]
+        return _alike(self.sources[:sources])
 
-    def named(self, names: Sequence[str]) -> tuple[ModelSpec, ...]:
+    def named(self, names: Sequence[str], role: Literal["source", "test"] = "source") -> tuple[ModelSpec, ...]:
         """Returns the models of these names, in this order.
+
+        Args:
+            names: of models of the zoo; or architectures of other ones, which are read as a zoo file's entries are.
+            role: of those other ones.
 
         Raises:
             InputError: a name is unknown or given twice, or there is none.
         """
         known = {spec.name: spec for spec in self.models}
         for place, name in enumerate(names):
+            if name not in known and (spec := self._other(name, role)) is not None:
+                known[name] = spec
             if name not in known:
                 few = ", ".join(list(known)[:8]) + (" …" if len(known) > 8 else "")
                 raise InputError(f"zoo {self.path} has no model {name!r}; it has {few}")
@@ -118,6 +132,18 @@ class Zoo:
         if not names:
             raise InputError(f"no model of zoo {self.path} is named")
         return tuple(known[name] for name in names)
+
+    def _other(self, name: str, role: Literal["source", "test"]) -> ModelSpec | None:
+        """Reads a model that is named by its architecture; the zoo's own if it has it; None if the name is no such."""
+        short = name.translate(NOT_IN_NAMES)
+        if short != name and (own := [spec for spec in self.models if spec.name == short]):
+            return own[0]
+        if self.reader is None or not (":" in name or name in published()):
+            return None
+        kind, _, file = name.partition(":")
+        if is_program(name):  # on the command line its path begins at the working directory
+            return self.reader.read({"name": short, "architecture": f"{kind}:{expanded(file).absolute()}"}, role)
+        return self.reader.read(name, role)
 
     @staticmethod
     def save(folder: Path, spec: Mapping[str, Any], model: nn.Module) -> ModelSpec:
@@ -141,24 +167,31 @@ class Zoo:
         return finished
 
 
-def manifests(folder: Path) -> list[Path]:
-    """Finds the manifests in a folder; hidden files, which some systems put beside copied ones, are none."""
-    try:
-        return sorted(path for path in folder.iterdir() if path.suffix == ".json" and not path.name.startswith("."))
-    except OSError as error:
-        raise InputError(f"cannot read zoo {folder}: {error.strerror or error}") from error
-
-
 def _open_folder(folder: Path, trust: Collection[str]) -> Zoo:
-    found = manifests(folder)
-    if not found:
-        raise InputError(
-            f"zoo {folder}: no finished model in it; train some with scripts/train_mnist_zoo.py or "
-            "train_cifar10_zoo.py, or give a zoo file that lists the weights in it"
-        )
-    models = tuple(read_spec(path, trust) for path in found)
+    found = read_folder(folder, trust)
+    models = tuple(found.values())
     _refuse_copies(folder, models, [path.name for path in found])
-    return Zoo(folder, models)
+    images = models[0].image_shape, models[0].classes
+    data = next((data for data in DATA_SETS.values() if (data.image_shape, data.classes) == images), None)
+    reader = EntryReader(
+        where=f"zoo {folder}",
+        folder=folder,
+        data=data or numbered_classes(*images),
+        defaults={},
+        trust=trust,
+    )
+    return Zoo(folder, models, reader=reader)
+
+
+def _alike(specs: tuple[ModelSpec, ...]) -> tuple[ModelSpec, ...]:
+    """Returns models that are averaged together; they must have the same classes."""
+    for spec in specs:
+        if spec.classes != specs[0].classes:
+            raise InputError(
+                f"model {spec.name} has {spec.classes} classes, {specs[0].name} has {specs[0].classes}; choose source "
+                "models of the same classes"
+            )
+    return specs
 
 
 def _refuse_copies(zoo: Path, models: Sequence[ModelSpec], places: Sequence[str]) -> None:
@@ -174,7 +207,8 @@ def _refuse_copies(zoo: Path, models: Sequence[ModelSpec], places: Sequence[str]
     names: dict[str, str] = {}
     functions: dict[str, str] = {}
     for spec, place in zip(models, places, strict=True):
-        weights = spec.role, spec.checksum, spec.architecture, sorted(spec.arguments.items())
+        architecture = "" if is_program(spec.architecture) else spec.architecture  # a path says nothing of a program
+        weights = spec.role, spec.checksum, architecture, sorted(spec.arguments.items())
         function = repr((*weights, spec.size, spec.mean, spec.std))
         if (first := names.setdefault(spec.name, place)) != place:
             raise InputError(f"zoo {zoo}: {place} and {first} are both named {spec.name}; move one of them away")

@@ -1,22 +1,22 @@
 """Zoo files: lists of models."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
-from lit_adv.data_sets import DATA_SETS
+from lit_adv.data_sets import DATA_SETS, IMAGES, DataSet, own_images
 from lit_adv.errors import InputError
 from lit_adv.zoo.entries import MODEL_FIELDS, EntryReader, fields_of
 from lit_adv.zoo.model_spec import ModelSpec
 
 __all__ = ["MODEL_FIELDS", "ZOO_FIELDS", "read_zoo_file"]
 
-ZOO_FIELDS: Final = {"data", "sources", "test", "single", "weights", "mean", "std"}
+ZOO_FIELDS: Final = {"data", "classes", "image_shape", "sources", "test", "single", "weights", "mean", "std"}
 
 
-def read_zoo_file(path: Path, trust: Collection[str] = ()) -> tuple[tuple[ModelSpec, ...], str | None]:
+def read_zoo_file(path: Path, trust: Collection[str] = ()) -> tuple[tuple[ModelSpec, ...], str | None, EntryReader]:
     """Reads a zoo file (docs/reference/files.md).
 
     Args:
@@ -24,7 +24,8 @@ def read_zoo_file(path: Path, trust: Collection[str] = ()) -> tuple[tuple[ModelS
         trust: packages and files whose code may run.
 
     Returns:
-        Models, sources first, and the name of the model for SM and NSM, or None where the file gives none.
+        Models, sources first; the name of the model for SM and NSM, or None where the file gives none; and what reads
+        further entries as the file's own.
 
     Raises:
         InputError: the file, or a weight file that it names, is missing or wrong, or code is not trusted.
@@ -34,12 +35,11 @@ def read_zoo_file(path: Path, trust: Collection[str] = ()) -> tuple[tuple[ModelS
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"zoo file {path} cannot be read: {error}") from error
     content = fields_of(content, ZOO_FIELDS, ("data",), f"zoo file {path}")
-    if not isinstance(content["data"], str) or content["data"] not in DATA_SETS:
-        raise InputError(f"zoo file {path}: data is {content['data']!r}; it must be one of {', '.join(DATA_SETS)}")
+    data = _data_set(content, f"zoo file {path}")
     reader = EntryReader(
         where=f"zoo file {path}",
         folder=path.parent,
-        data=DATA_SETS[content["data"]],
+        data=data,
         defaults={key: content[key] for key in ("weights", "mean", "std") if key in content},
         trust=trust,
     )
@@ -48,9 +48,36 @@ def read_zoo_file(path: Path, trust: Collection[str] = ()) -> tuple[tuple[ModelS
         entries = content.get("sources" if role == "source" else role) or []
         if not isinstance(entries, list):
             raise InputError(f"zoo file {path}: {role} models must be a list")
-        models += [reader.read(entry, role) for entry in entries]
+        models += [spec for entry in entries for spec in reader.read_all(entry, role)]
     if not models:
         raise InputError(f"zoo file {path} lists no model under sources or test")
     if not isinstance(content.get("single"), (str, type(None))):
         raise InputError(f"zoo file {path}: single is {content['single']!r}; it must be the name of a model")
-    return tuple(models), content.get("single")
+    return tuple(models), content.get("single"), reader
+
+
+def numbered_classes(image_shape: Sequence[int], classes: int) -> DataSet:
+    """Returns a data set of own images with numbers for classes, whose networks see pixels in [0, 1]."""
+    channels = image_shape[0]
+    return own_images(image_shape, tuple(map(str, range(classes))), (0.0,) * channels, (1.0,) * channels)
+
+
+def _data_set(content: Mapping[str, Any], where: str) -> DataSet:
+    """Returns the data set that a zoo file names, or describes.
+
+    Raises:
+        InputError: it is unknown, or lacks number of classes or shape of the images.
+    """
+    name, fields = content["data"], ("classes", "image_shape")
+    if name != IMAGES:
+        if not isinstance(name, str) or name not in DATA_SETS:
+            raise InputError(f"{where}: data is {name!r}; it must be one of {', '.join((*DATA_SETS, IMAGES))}")
+        if given := [key for key in fields if key in content]:
+            raise InputError(f"{where}: {given[0]} is for data: images; of {name} it is known")
+        return DATA_SETS[name]
+    classes, shape = (content.get(key) for key in fields)
+    if not isinstance(classes, int) or classes < 2:
+        raise InputError(f"{where}: classes is {classes!r}; with data: images it must be their number, 2 or more")
+    if not isinstance(shape, list) or len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
+        raise InputError(f"{where}: image_shape is {shape!r}; with data: images it must be [channels, height, width]")
+    return numbered_classes(shape, classes)
