@@ -21,8 +21,9 @@ from lit_adv.cli.main import COMMANDS
 from lit_adv.configs import ATTACKS, FOLDER, LIKE
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.zoo.entries import FOLDER_FIELDS, MODEL_FIELDS
 from lit_adv.zoo.zoo import Zoo
-from lit_adv.zoo.zoo_file import MODEL_FIELDS, ZOO_FIELDS
+from lit_adv.zoo.zoo_file import ZOO_FIELDS
 from tests.helpers import REPOSITORY
 
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
@@ -153,9 +154,11 @@ def test_zoo_files_have_the_fields_that_are_read() -> None:
         for block in blocks(page, "yaml"):
             content = yaml.safe_load(block)
             assert content.keys() <= ZOO_FIELDS
-            assert all(isinstance(model, str) or model.keys() <= MODEL_FIELDS for model in content["sources"])
+            assert all(
+                isinstance(model, str) or model.keys() <= MODEL_FIELDS | FOLDER_FIELDS for model in content["sources"]
+            )
     fields = re.findall(r"`(\w+)`", (REPOSITORY / "docs/reference/files.md").read_text())
-    assert set(fields) >= ZOO_FIELDS | MODEL_FIELDS
+    assert set(fields) >= ZOO_FIELDS | MODEL_FIELDS | FOLDER_FIELDS
 
 
 def test_the_table_of_configurations_is_that_of_the_files() -> None:

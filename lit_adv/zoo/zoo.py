@@ -5,7 +5,7 @@ A zoo is a folder of models that this project trained, or a file that lists mode
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -69,12 +69,12 @@ class Zoo:
         if path.is_file() or packaged.is_file():
             file = path if path.is_file() else packaged
             models, single, reader = read_zoo_file(file, trust)
-            zoo = cls(path, models, single, reader)
+            zoo = cls(path, models, single)
             _refuse_copies(path, zoo.models, [spec.name for spec in zoo.models])
             zoo.named([spec.name for spec in zoo.models])
             if zoo.single is not None:
                 zoo.named([zoo.single])
-            return zoo
+            return replace(zoo, reader=reader)
         names = ", ".join(sorted(file.stem for file in ZOOS.glob("*.yaml")))
         raise InputError(
             f"zoo {path}: neither a folder nor a file, nor one of {names}; "

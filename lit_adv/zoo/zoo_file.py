@@ -8,10 +8,8 @@ import yaml
 
 from lit_adv.data_sets import DATA_SETS, IMAGES, DataSet, own_images
 from lit_adv.errors import InputError
-from lit_adv.zoo.entries import MODEL_FIELDS, EntryReader, fields_of
+from lit_adv.zoo.entries import EntryReader, fields_of
 from lit_adv.zoo.model_spec import ModelSpec
-
-__all__ = ["MODEL_FIELDS", "ZOO_FIELDS", "read_zoo_file"]
 
 ZOO_FIELDS: Final = {"data", "classes", "image_shape", "sources", "test", "single", "weights", "mean", "std"}
 
