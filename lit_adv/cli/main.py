@@ -16,7 +16,7 @@ COMMANDS: Final = {
     "report": "writes a page with the table and pictures of judged sets",
     "reproduce": "makes figures and tables of the thesis, and the perturbation sets they need",
     "study": "asks people what they see in perturbations, and counts their answers",
-    "zoo": "lists pytorchcv's models, and writes zoo files of them",
+    "zoo": "lists the models of pytorchcv, torchvision and timm, and writes zoo files of them",
 }
 """Command to what it does; each is a function of its own name, those of Lightning's command line apart."""
 LIGHTNING: Final = ("predict", "test")

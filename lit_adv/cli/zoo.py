@@ -1,4 +1,4 @@
-"""`lit-adv zoo`: pytorchcv's models, listed and chosen."""
+"""`lit-adv zoo`: the libraries' models, listed and chosen."""
 
 import shlex
 from collections.abc import Sequence
@@ -14,10 +14,22 @@ def zoo(words: Sequence[str]) -> None:
         InputError: `--test` or `--single` without `--write`, or a zoo file cannot be made of the choice.
     """
     parser = option_parser(
-        "lit-adv zoo", "Lists pytorchcv's ImageNet and CIFAR-10 models, and writes zoo files of them."
+        "lit-adv zoo", "Lists the ImageNet and CIFAR-10 models of pytorchcv, torchvision or timm, and writes zoo files."
+    )
+    parser.add_argument(
+        "--library",
+        choices=("pytorchcv", "torchvision", "timm"),
+        nargs="+",
+        default=["pytorchcv"],
+        help="whose models (default: pytorchcv)",
     )
     parser.add_argument("--data", choices=("cifar10", "imagenet"), help="only of this data set")
-    parser.add_argument("--max-gmac", type=float, metavar="GMAC", help="only below this many 10⁹ multiply-accumulates")
+    parser.add_argument(
+        "--max-gmac",
+        type=float,
+        metavar="GMAC",
+        help="only below this many 10⁹ multiply-accumulates, where they are known",
+    )
     parser.add_argument(
         "--weights", choices=("published", "at hand"), help="only with weights that can be downloaded, or that are here"
     )
@@ -30,7 +42,7 @@ def zoo(words: Sequence[str]) -> None:
         raise InputError("--test and --single are for the zoo file; give --write FILE too")
     from lit_adv.zoo.listing import list_models, print_list, write_zoo
 
-    models = list_models(chosen.data, chosen.max_gmac, chosen.weights, chosen.test)
+    models = list_models(chosen.data, chosen.max_gmac, chosen.weights, chosen.test, chosen.library)
     if chosen.write is not None:
         write_zoo(models, chosen.write, chosen.test, chosen.single, f"lit-adv zoo {shlex.join(words)}")
     print_list(models, chosen.json)

@@ -25,5 +25,5 @@ def published_at_hand(architecture: str) -> bool:
     if architecture.startswith(torchvision_models.PREFIX):
         return torchvision_store.stored(architecture).is_file()
     if architecture.startswith(timm_models.PREFIX):
-        return timm_store.stored(architecture) is not None
+        return timm_store.cached(str(timm_store.repository(architecture))) is not None
     return at_hand(published()[architecture])

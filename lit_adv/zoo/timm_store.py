@@ -19,11 +19,11 @@ def repository(architecture: str) -> str | None:
     return None if settings is None else settings.hf_hub_id
 
 
-def stored(architecture: str) -> Path | None:
-    """Returns the weight file in the hub's cache; None if it is not there."""
+def cached(repository: str) -> Path | None:
+    """Returns a repository's weight file in the hub's cache; None if it is not there."""
     from huggingface_hub import try_to_load_from_cache
 
-    name, revision = _split(architecture)
+    name, revision = _split(repository)
     found = try_to_load_from_cache(name, FILE, revision=revision)
     return Path(found) if isinstance(found, str) else None
 
@@ -36,9 +36,10 @@ def fetch(architecture: str) -> Path:
     """
     from huggingface_hub import hf_hub_download
 
-    name, revision = _split(architecture)
+    published = str(repository(architecture))
+    name, revision = _split(published)
     try:
-        return stored(architecture) or Path(hf_hub_download(name, FILE, revision=revision))
+        return cached(published) or Path(hf_hub_download(name, FILE, revision=revision))
     except Exception as error:  # the hub's client raises types of its own, of its libraries and of Python
         where = f"https://huggingface.co/{name}/resolve/{revision or 'main'}/{FILE}"
         raise InputError(
@@ -67,6 +68,6 @@ def load(architecture: str, path: Path) -> nn.Module:
     return network
 
 
-def _split(architecture: str) -> tuple[str, str | None]:
-    name, _, revision = str(repository(architecture)).partition("@")
+def _split(repository: str) -> tuple[str, str | None]:
+    name, _, revision = repository.partition("@")
     return name, revision or None
