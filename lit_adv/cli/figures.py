@@ -39,6 +39,7 @@ def make_figures(
     fast: bool = False,
     devices: int = 1,
     only_list: bool = False,
+    trust: Sequence[str] = (),
     words_for_predict: Sequence[str] = (),
 ) -> None:
     """Makes tables and figures of the thesis, and the perturbation sets that they lack, or lists what there is.
@@ -53,6 +54,7 @@ def make_figures(
         fast: few steps and copies; on MNIST without a zoo: on ten models of the embedded digits.
         devices: processes of each `predict`.
         only_list: whether to list figures, what they need and whether that is at hand.
+        trust: packages of the user's own whose code may run.
         words_for_predict: further words for each `predict`.
 
     Raises:
@@ -62,16 +64,16 @@ def make_figures(
     train = FAST_ZOOS.get(data) if fast and zoo is None else None
     zoo = out / "zoo" if train else zoo or Path("imagenet" if data == IMAGES else data)
     sets = Sets(
-        data=DATA_SETS[data] if data in DATA_SETS else images_of(zoo),
+        data=DATA_SETS[data] if data in DATA_SETS else images_of(zoo, trust),
         zoo=zoo,
         out=out,
         make_set=predict,
-        words=words_for_predict,
+        words=[*(["--trust", *trust] if trust else []), *words_for_predict],
         steps={**(FAST_STEPS if fast else {}), **(steps or {})},
         fast=fast,
         devices=devices,
     )
-    inputs = FigureInputs(sets=sets, judges=Judges(sets.zoo, sets.data), masks=masks)
+    inputs = FigureInputs(sets=sets, judges=Judges(sets.zoo, sets.data, tuple(trust)), masks=masks)
     if only_list:
         print_list(inputs)
         return
@@ -86,11 +88,11 @@ def make_figures(
     print(f"page: {page}")
 
 
-def images_of(zoo: Path) -> DataSet:
+def images_of(zoo: Path, trust: Sequence[str] = ()) -> DataSet:
     """Returns what is known of own images before there is a set: their shape, by the zoo that shall take them."""
     shape = (3, 224, 224)
     with suppress(InputError):
-        shape = Zoo.open(zoo).models[0].image_shape
+        shape = Zoo.open(zoo, trust).models[0].image_shape
     channels = (0.5,) * shape[0]
     return replace(own_images(shape, "imagenet", channels, channels), photographs=Path("data/images"))
 

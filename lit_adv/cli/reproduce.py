@@ -43,6 +43,14 @@ def reproduce(words: Sequence[str]) -> None:
     )
     parser.add_argument("--devices", type=int, default=1, help="processes of every predict (default: 1)")
     parser.add_argument(
+        "--trust",
+        type=str,
+        nargs="+",
+        default=[],
+        metavar="PACKAGE",
+        help="packages of your own whose code may run, where the zoo names models of them",
+    )
+    parser.add_argument(
         "--list", action="store_true", help="say what there is, what it needs and whether that is at hand"
     )
     chosen = parser.parse_args(words[:mark])
@@ -58,6 +66,7 @@ def reproduce(words: Sequence[str]) -> None:
         fast=chosen.fast,
         devices=chosen.devices,
         only_list=chosen.list,
+        trust=chosen.trust,
         words_for_predict=words[mark + 1 :],
     )
 

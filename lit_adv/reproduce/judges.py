@@ -30,10 +30,12 @@ class Judges:
     Attributes:
         path: the zoo's folder, file or name.
         data: the data set of its images.
+        trust: packages of the user's own whose code may run.
     """
 
     path: Path
     data: DataSet
+    trust: tuple[str, ...] = ()
 
     @cached_property
     def zoo(self) -> Zoo:
@@ -45,7 +47,7 @@ class Judges:
         packaged = (ZOOS / f"{self.data.name}.yaml").is_file()
         if self.path == Path(self.data.name) and not self.path.is_dir() and not packaged:
             raise InputError(f"there is no packaged zoo for {self.data.name}; give --zoo, or --fast")
-        zoo = Zoo.open(self.path)
+        zoo = Zoo.open(self.path, self.trust)
         for spec in zoo.models:
             if spec.image_shape != self.data.image_shape:
                 images = f"images {list(spec.image_shape)}, not those of {self.data.name}"

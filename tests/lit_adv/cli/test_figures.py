@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lit_adv.cli import figures, main
 from lit_adv.cli.figures import run_to_its_end
@@ -55,6 +56,18 @@ def test_growth_by_the_command(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureF
           "--model.attack.steps", "1", "--restart"])  # fmt: skip
     capsys.readouterr()
     assert "sets/nmm-cw was made without --growth; delete it" in said(["growth", *words], capsys)
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_own_code_runs_where_it_is_trusted(package: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entries = [
+        {"name": f"m{seed}", "architecture": f"{package}:linear", "arguments": {"seed": seed}} for seed in range(3)
+    ]
+    (tmp_path / "zoo.yaml").write_text(yaml.safe_dump({"data": "mnist", "sources": entries[:2], "test": entries[2:]}))
+    words = ["figure-4.6", "--zoo", str(tmp_path / "zoo.yaml"), "--out", str(tmp_path / "out"), "--fast"]
+    assert f"add --trust {package}" in said(words, capsys)
+    main(["reproduce", *words, "--trust", package, "--", "--data.per_class", "1", "--data.copies", "1"])
+    assert (tmp_path / "out/figures/figure-4.6/gallery.png").is_file()
 
 
 def test_the_list(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
