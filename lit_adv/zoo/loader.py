@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from lit_adv.models.fast import BFloat16Model, fast_form
+from lit_adv.models.own_code import is_own_code
 from lit_adv.models.stack import Stack
 from lit_adv.zoo.model_spec import ModelSpec
 
@@ -62,8 +63,12 @@ class ModelLoader:
         return (BFloat16Model(model) if self._bf16 else model).to(device)
 
     def load_ahead(self, first: int, count: int = 1) -> None:
-        """Starts to load the weights of the next models in a thread beside the work on the current one."""
-        if self._next is None and self._current is not None and self._current[0] != (first, count):
+        """Starts to load the weights of the next models in a thread beside the work on the current one.
+
+        Own code waits for its turn: what it draws, as layers do when they are made, would come between attacks' draws.
+        """
+        own = any(is_own_code(spec.architecture) for spec in self._sources[first : first + count])
+        if self._next is None and self._current is not None and self._current[0] != (first, count) and not own:
             self._next = (first, count), self._thread.submit(self._load, (first, count))
 
     def _loaded(self, wanted: Models) -> list[nn.Module]:
