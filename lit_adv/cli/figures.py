@@ -23,6 +23,7 @@ from lit_adv.reproduce.page import write_page
 from lit_adv.reproduce.sets import Sets
 from lit_adv.zoo.zoo import Zoo
 
+IMAGENET_CLASSES: Final = DATA_SETS["imagenet"].classes
 FAST_STEPS: Final = {"bim": 10, "cw": 30, "square": 100}
 """Steps or queries of the attacks that `--fast` shortens."""
 WIDE: Final = 120
@@ -89,12 +90,14 @@ def make_figures(
 
 
 def images_of(zoo: Path, trust: Sequence[str] = ()) -> DataSet:
-    """Returns what is known of own images before there is a set: their shape, by the zoo that shall take them."""
-    shape = (3, 224, 224)
+    """Returns what is known of own images before there is a set: their shape and number of classes, by the zoo."""
+    shape, classes = (3, 224, 224), IMAGENET_CLASSES
     with suppress(InputError):
-        shape = Zoo.open(zoo, trust).models[0].image_shape
+        model = Zoo.open(zoo, trust).models[0]
+        shape, classes = model.image_shape, model.classes
     channels = (0.5,) * shape[0]
-    return replace(own_images(shape, "imagenet", channels, channels), photographs=Path("data/images"))
+    names = "imagenet" if classes == IMAGENET_CLASSES else tuple(map(str, range(classes)))
+    return replace(own_images(shape, names, channels, channels), photographs=Path("data/images"))
 
 
 def print_list(inputs: FigureInputs) -> None:

@@ -3,16 +3,18 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lit_adv.configs import STEPS_PARAMETERS
-from lit_adv.data_sets import DataSet
+from lit_adv.data_sets import IMAGES, DataSet
 from lit_adv.errors import InputError
 from lit_adv.files import expanded, read_json
 from lit_adv.perturbations.perturbation_set import MANIFEST, PerturbationSet
 from lit_adv.reproduce.set_name import SetName
 from lit_adv.zoo.zoo import Zoo
 
+TOP_K: Final = 10
+"""Classes that DeepFool looks at on ImageNet, and so on own images, which may have fewer."""
 MakeSet = Callable[[Sequence[str]], None]
 """Makes a set from the words after `predict`.
 
@@ -83,6 +85,8 @@ class Sets:
         words += ["--trainer.devices", "1" if few else str(self.devices)]
         if name.attack in self.steps:
             words += [f"--model.attack.{STEPS_PARAMETERS[name.attack]}", str(self.steps[name.attack])]
+        if name.attack == "deepfool" and self.data.name == IMAGES and self.data.classes < TOP_K:
+            words += ["--model.attack.top_k", str(self.data.classes)]
         if self.fast and name.setting in ("nsm", "nmm"):
             words += ["--data.copies", "20" if name.setting == "nsm" else "5"]
             if self.data.fast_sigma is not None:

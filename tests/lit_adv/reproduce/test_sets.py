@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 import torch
 
+from lit_adv.data_sets import own_images
 from lit_adv.errors import InputError
 from lit_adv.reproduce.catalogue import CATALOGUE
 from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.make import make
 from lit_adv.reproduce.set_name import SetName, set_names
+from lit_adv.reproduce.sets import Sets
 from lit_adv.zoo.zoo import Zoo
 from tests.lit_adv.reproduce.conftest import inputs_of
 
@@ -44,6 +46,15 @@ def test_words_of_variants_come_after_those_of_the_user() -> None:
     assert words("nmm-bim-clipped", words=user) == clipped
     swept = ["--config", "mnist-nsm-bim", *PLAIN, *user, "--data.per_class", "1", "--data.sigma", "0.3"]
     assert words("nsm-bim-sigma-0.3", words=user) == swept
+
+
+def test_deepfool_looks_at_no_more_classes_than_own_images_have() -> None:
+    few = own_images((3, 64, 64), ["a", "b", "c"], (0.5,) * 3, (0.5,) * 3)
+    sets = Sets(data=few, zoo=Path("z"), out=Path("o"), make_set=print)
+    asked = {name: sets.words_of(SetName.parse(name)) for name in ("mm-deepfool", "mm-bim")}
+    top_k = asked["mm-deepfool"].index("--model.attack.top_k")
+    assert asked["mm-deepfool"][top_k + 1] == "3"
+    assert "--model.attack.top_k" not in asked["mm-bim"] + words("mm-deepfool")
 
 
 def test_targets_are_for_targeted_sets() -> None:
