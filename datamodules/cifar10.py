@@ -187,7 +187,7 @@ class CIFAR10Training(TrainingData):
         test_file: Path | None = None,
         batch_size: int | None = None,
     ) -> None:
-        super().__init__(DATA_SETS["cifar10"], batch_size)
+        super().__init__("cifar10", batch_size)
         self.source: Source = source
         first, second = (root, root) if source == "torchvision" else (train_file, test_file)
         if first is None or second is None:

@@ -7,7 +7,6 @@ from typing import Any, Final, Literal
 from datamodules.idx import ORIGINAL, is_original, labelled_images, read_file, read_idx
 from datamodules.labelled import Labelled, TrainingData
 from datamodules.mnist import MNIST
-from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.files import expanded
 
@@ -147,7 +146,7 @@ class FashionMNISTTraining(TrainingData):
     name: Name = "fashionmnist"
 
     def __init__(self, source: Source = "torchvision", root: Path | None = None, batch_size: int | None = None) -> None:
-        super().__init__(DATA_SETS[self.name], batch_size)
+        super().__init__(self.name, batch_size)
         self.source: Source = source
         self.root = root
 

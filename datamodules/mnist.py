@@ -153,7 +153,7 @@ class MNISTTraining(TrainingData):
     """
 
     def __init__(self, source: Source = "digits", root: Path | None = None, batch_size: int | None = None) -> None:
-        super().__init__(DATA_SETS["mnist"], batch_size)
+        super().__init__("mnist", batch_size)
         self.source: Source = source
         self.root = root
 

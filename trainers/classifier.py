@@ -9,7 +9,7 @@ from torch.nn import functional
 from torchmetrics.classification import MulticlassAccuracy
 
 from lit_adv.errors import InputError
-from lit_adv.logits import broken_rows
+from lit_adv.logits import broken_rows, logits_of
 from trainers.checkpoint import not_finite
 
 
@@ -54,7 +54,7 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, labels = batch
         images = moved_and_mirrored(images) if self.augment else images
-        logits = self.network(images.contiguous(memory_format=torch.channels_last))
+        logits = logits_of(self.network(images.contiguous(memory_format=torch.channels_last)), len(images))
         loss = functional.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
         self.losses += loss.detach()
         if self.trainer.loggers:
@@ -80,7 +80,7 @@ class Classifier(pl.LightningModule):
             Diverged: some of the logits are NaN or infinite.
         """
         images, labels = batch
-        logits = self.network(images)
+        logits = logits_of(self.network(images), len(images))
         if broken_rows(logits):
             raise Diverged("logits of test images are not finite after the last epoch")
         self.accuracy(logits, labels)

@@ -30,7 +30,8 @@ class ModelSettings:
     """Architecture of the models, and how Lightning's module `trainers.classifier.Classifier` trains them.
 
     Args:
-        architecture: name of the architecture: vgg16_like, or pytorchcv's names, which lit-adv zoo lists.
+        architecture: vgg16_like, a name of pytorchcv (lit-adv zoo lists them), torchvision:NAME, timm:NAME, or
+            package.module:function of your own.
         arguments: keyword arguments of the architecture; by default those that suit the images.
         learning_rate: peak of the one-cycle schedule.
         weight_decay: weight decay of SGD; by default what suits the images.
@@ -61,6 +62,7 @@ def fit(
     processes: int | None = None,
     wandb: str | None = None,
     wandb_group: str | None = None,
+    trust: list[str] | None = None,
 ) -> Zoo:
     """Trains the models of a zoo that are not there yet; continues where it stopped.
 
@@ -77,11 +79,12 @@ def fit(
         processes: number of models that train side by side; by default one for each GPU, else one for each core.
         wandb: Weights & Biases project in which each training is recorded.
         wandb_group: group of the records; by default the data set and the zoo's name.
+        trust: packages of your own whose code may run, where an architecture is of them.
 
     Raises:
         InputError: as `train_zoo`, or an option makes no sense.
     """
-    suited = {**OTHERWISE, **SUITED.get((data.data_set.name, data.source), {})}
+    suited = {**OTHERWISE, **SUITED.get((data.data, data.source), {})}
     models = planned(
         count,
         test_models,
@@ -92,7 +95,7 @@ def fit(
     )
     weights, others = split(trainer)
     recipe = Recipe(
-        data=data.data_set.name,
+        data=data.data,
         source=data.source,
         seed=seed,
         epochs=_given(trainer.get("max_epochs"), suited["epochs"]),
@@ -102,9 +105,11 @@ def fit(
         label_smoothing=model.label_smoothing,
         augment=model.augment,
         reduced=model.reduced,
+        images=data.describe(),
         trainer=weights,
     )
-    return train_zoo(recipe, models, data.load, out, processes, Experiment.from_options(wandb, wandb_group), others)
+    experiment = Experiment.from_options(wandb, wandb_group)
+    return train_zoo(recipe, models, data.load, out, processes, experiment, others, trust or ())
 
 
 def say_accuracy(zoo: Zoo) -> None:

@@ -1,11 +1,12 @@
 """Training settings that all models of a zoo share, and those of each."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import inf
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from lit_adv.data_sets import DATA_SETS, DataSet, own_images
 from lit_adv.errors import InputError
 from lit_adv.zoo.model_spec import ModelSpec
 
@@ -30,6 +31,7 @@ class Recipe:
         label_smoothing: label smoothing of the cross-entropy, 0 ≤ value < 1.
         augment: mirror the images and move them by up to an eighth of their side, at random.
         reduced: train in bfloat16 on a GPU.
+        images: of own images, `data` then being `images`: `image_shape`, `classes`, `mean` and `std`, see `own_images`.
         trainer: further options of Lightning's trainer that change weights, such as `gradient_clip_val`.
 
     Raises:
@@ -46,6 +48,7 @@ class Recipe:
     label_smoothing: float = 0.0
     augment: bool = False
     reduced: bool = False
+    images: Mapping[str, Any] = field(default_factory=dict)
     trainer: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -61,11 +64,16 @@ class Recipe:
             raise InputError(f"label_smoothing is {self.label_smoothing}; it must be below 1")
 
     def recorded(self) -> dict[str, Any]:
-        """Returns what a model's manifest holds of the recipe: all of it, but no empty `trainer`."""
-        content = asdict(self)
-        if not self.trainer:
-            del content["trainer"]
-        return content
+        """Returns what a model's manifest holds of the recipe: all of it, but no empty `images` or `trainer`."""
+        return {name: value for name, value in asdict(self).items() if value != {}}
+
+    @property
+    def data_set(self) -> DataSet:
+        """What is known of the images; own ones are normalised by their own mean and standard deviation."""
+        if not self.images:
+            return DATA_SETS[self.data]
+        known = own_images(**self.images)
+        return replace(known, input_mean=known.mean, input_std=known.std)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +104,7 @@ class ModelPlan:
 
 def difference(spec: ModelSpec, recipe: Recipe, model: ModelPlan) -> str | None:
     """Names the first setting in which a finished model differs from a planned one; None if there is none."""
-    made = {"trainer": {}, **spec.training["recipe"], **spec.arguments, "architecture": spec.architecture}
+    made = {"images": {}, "trainer": {}, **spec.training["recipe"], **spec.arguments, "architecture": spec.architecture}
     asked = {**asdict(recipe), **model.arguments, "architecture": model.architecture, "role": model.role}
     made["role"] = spec.role
     different = (key for key in asked if made.get(key) != asked[key])

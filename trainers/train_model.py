@@ -18,7 +18,6 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
 
 from datamodules.labelled import Labelled
-from lit_adv.data_sets import DATA_SETS
 from lit_adv.models.build import build, prepare
 from lit_adv.perturbations.manifest import versions
 from lit_adv.terminal import say
@@ -81,7 +80,7 @@ def _train(
 ) -> ModelSpec:
     seed = recipe.seed * SEEDS_PER_ZOO + model.number
     torch.manual_seed(seed)
-    data_set = DATA_SETS[recipe.data]
+    data_set = recipe.data_set
     network = build(model.architecture, model.arguments)
     classifier = Classifier(
         prepare(network, data_set.input_mean, data_set.input_std),
@@ -128,7 +127,7 @@ def _train(
             "recipe": recipe.recorded(),
         },
     }
-    finished = Zoo.save(out, spec, network.cpu())
+    finished = Zoo.save(out, spec, network.cpu().eval())
     shutil.rmtree(unfinished)
     return finished
 

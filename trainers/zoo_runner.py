@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,16 +13,15 @@ from filelock import FileLock, Timeout
 from torch import multiprocessing
 
 from datamodules.labelled import Labelled
-from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.files import check_writable, expanded
-from lit_adv.models.build import build, check_fit
 from lit_adv.terminal import say
 from lit_adv.tracking.records import Experiment
 from lit_adv.tracking.wandb_run import is_offline, say_where
 from lit_adv.zoo.folder import manifests
 from lit_adv.zoo.model_spec import read_spec
 from lit_adv.zoo.zoo import Zoo
+from trainers.architecture import check_architecture
 from trainers.classifier import Diverged
 from trainers.lightning_options import NO_OPTIONS, check_trainer, quieten, uses_gpu
 from trainers.recipe import ModelPlan, Recipe, difference, is_finished
@@ -40,6 +39,7 @@ def train_zoo(
     processes: int | None = None,
     experiment: Experiment | None = None,
     options: Mapping[str, Any] = NO_OPTIONS,
+    trust: Collection[str] = (),
 ) -> Zoo:
     """Trains the models that are not in `out` yet.
 
@@ -54,6 +54,7 @@ def train_zoo(
         processes: number of models that train side by side; by default one for each GPU, else one for each core.
         experiment: W&B project of each model's record; by default there is no record.
         options: options of Lightning's trainer that change no weights, such as `logger`.
+        trust: packages whose code may run, where architectures are of them.
 
     Raises:
         InputError: a number is below 1, an architecture is unknown, the data or the folder cannot be used, `out`
@@ -61,20 +62,17 @@ def train_zoo(
     """
     if processes is not None and processes < 1:
         raise InputError(f"processes is {processes}; it must be at least 1")
-    data_set = DATA_SETS[recipe.data]
+    data_set = recipe.data_set
     out = expanded(out)
     if out.is_dir() and manifests(out):
-        Zoo.open(out)  # what is wrong in it is said before the work, not after it
+        Zoo.open(out, trust)  # what is wrong in it is said before the work, not after it
     todo: list[ModelPlan] = []
     for model in models:
         if not is_finished(out, model.name):
             if not todo or (todo[-1].architecture, todo[-1].arguments) != (model.architecture, model.arguments):
-                with torch.device("meta"):
-                    network = build(model.architecture, model.arguments).eval()
-                what = f"architecture {model.architecture}"
-                check_fit(network.to("meta"), data_set.image_shape, data_set.classes, what)
+                check_architecture(model.architecture, model.arguments, data_set, trust)
             todo.append(model)
-        elif differs := difference(read_spec(out / f"{model.name}.json"), recipe, model):
+        elif differs := difference(read_spec(out / f"{model.name}.json", trust), recipe, model):
             raise InputError(
                 f"zoo {out}: {model.name} was trained with {differs}; choose another --out or the same settings"
             )
@@ -82,6 +80,7 @@ def train_zoo(
     if todo:
         check_trainer(recipe, options, out)
         data = load()
+        data.refuse_missing(data_set.class_names())
         check_writable(out)
         lock = FileLock(out / LOCK)
         try:
@@ -104,7 +103,7 @@ def train_zoo(
             lock.release()
         if not refused.empty():
             raise InputError(_lost(refused.get(), [model.name for model in todo if not is_finished(out, model.name)]))
-    return Zoo.open(out)
+    return Zoo.open(out, trust)
 
 
 def _lost(first: str, names: list[str]) -> str:

@@ -24,7 +24,10 @@ def fit(words: Sequence[str]) -> None:
     )
     parser.add_argument("-c", "--config", action="config", help="a packaged configuration such as mnist-zoo, or a file")
     parser.add_argument("--out", required=True, type=lambda word: str(named_path(word)), help="folder of the zoo")
-    added = parser.add_function_arguments(train, skip={"data", "model", "trainer", "out"})
+    added = parser.add_function_arguments(train, skip={"data", "model", "trainer", "out", "trust"})
+    parser.add_argument(
+        "--trust", type=str, nargs="+", default=[], metavar="PACKAGE", help="packages of your own whose code may run"
+    )
     parser.add_subclass_arguments(TrainingData, "data", required=True)
     parser.add_class_arguments(ModelSettings, "model")
     add_trainer_options(parser)
@@ -32,4 +35,4 @@ def fit(words: Sequence[str]) -> None:
     trainer = json.loads(parser.dump(chosen, format="json"))["trainer"]  # classes as their paths, for other processes
     made = parser.instantiate_classes(chosen)
     options = {name: made[name] for name in added}
-    say_accuracy(train(made.data, made.model, trainer, named_path(made.out), **options))
+    say_accuracy(train(made.data, made.model, trainer, named_path(made.out), trust=made.trust, **options))

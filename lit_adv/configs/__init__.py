@@ -24,7 +24,7 @@ SETTINGS: Final = ("sm", "nsm", "mm", "nmm")
 ATTACKS: Final = ("bim", "cw", "deepfool", "square", "gradient")
 LIKE: Final = {"fashionmnist": "mnist", "kmnist": "mnist", IMAGES: "imagenet"}
 """Data set that is attacked as another one is."""
-ZOOS: Final = ("mnist", "cifar10", "fashionmnist", "kmnist")
+ZOOS: Final = ("mnist", "cifar10", "fashionmnist", "kmnist", IMAGES)
 """Data sets with a configuration of `fit`."""
 TARGETED: Final = ("bim", "cw", "square", "gradient")
 STEPS_PARAMETERS: Final = {"bim": "steps", "cw": "steps", "deepfool": "steps", "square": "queries"}
@@ -43,6 +43,7 @@ TRAINING_DATA: Final = {
     "cifar10": "datamodules.cifar10.CIFAR10Training",
     "fashionmnist": "datamodules.like_mnist.FashionMNISTTraining",
     "kmnist": "datamodules.like_mnist.KMNISTTraining",
+    IMAGES: "datamodules.training_images.ImagesTraining",
 }
 """The same for `fit`."""
 

@@ -28,7 +28,7 @@ def read_folder(folder: Path, trust: Collection[str] = ()) -> dict[Path, ModelSp
     found = manifests(folder)
     if not found:
         raise InputError(
-            f"zoo {folder}: no finished model in it; train some with scripts/train_mnist_zoo.py or "
-            "train_cifar10_zoo.py, or give a zoo file that lists the weights in it"
+            f"zoo {folder}: no finished model in it; train some with lit-adv fit, or "
+            "give a zoo file that lists the weights in it"
         )
     return {path: read_spec(path, trust) for path in found}

@@ -76,10 +76,7 @@ class Zoo:
                 zoo.named([zoo.single])
             return replace(zoo, reader=reader)
         names = ", ".join(sorted(file.stem for file in ZOOS.glob("*.yaml")))
-        raise InputError(
-            f"zoo {path}: neither a folder nor a file, nor one of {names}; "
-            "train one with scripts/train_mnist_zoo.py or train_cifar10_zoo.py"
-        )
+        raise InputError(f"zoo {path}: neither a folder nor a file, nor one of {names}; train one with lit-adv fit")
 
     @property
     def sources(self) -> tuple[ModelSpec, ...]:

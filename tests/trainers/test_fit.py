@@ -64,7 +64,7 @@ def test_options_of_the_trainer_reach_it_and_are_recorded(
     assert "was trained with trainer {}, asked is" in line(capsys, *words, *more[:2], "--out", str(tmp_path / "b"))
 
 
-@pytest.mark.parametrize("name", ["mnist-zoo", "cifar10-zoo", "fashionmnist-zoo", "kmnist-zoo"])
+@pytest.mark.parametrize("name", ["mnist-zoo", "cifar10-zoo", "fashionmnist-zoo", "kmnist-zoo", "images-zoo"])
 def test_the_configuration_is_printed_and_can_be_read(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
