@@ -32,6 +32,8 @@ def clear(error: str, parser: ArgumentParser) -> str:
     if refused := re.findall(r"class_path '([\w.]+)': Option '([\w.]+)' is not accepted", error):
         path, name = refused[-1]
         return no_option(f"--{option}.{name}", [f"--{option}.{known}" for known in _parameters(path)])
+    if inner := re.search(r"class_path '[\w.]+': --([\w.]+ is .+?; it must be .+?)(?= - Expected a |$)", error):
+        return f"--{option}.{inner[1]}"  # in the words of the parser of a class's options
     if path := re.search(r"Expected a dot import path string: (\S+)", error):
         return f"--{option}: there is no class {path[1]}; give its name, such as --model.attack BIM, or its full path"
     if values := re.findall(r"Expected a ((?:(?!Expected a ).)+?)\. Got value: (.*?)(?: - Expected a |$)", error):

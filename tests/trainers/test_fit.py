@@ -94,6 +94,7 @@ def test_the_configuration_is_printed_and_can_be_read(
         (["--trainer.accelerator", "none"], "Lightning's trainer refuses these options: "),
         (["--trainer.callbacks+", "Foo"], "--trainer.callbacks: there is no class Foo"),
         (["--data", "mnist", "--data.sorce", "digits"], "there is no option --data.sorce; did you mean --data.source?"),
+        (["--data.source", "digitz"], "--data.source is 'digitz'; it must be 'digits' or 'torchvision' or 'folder'"),
         (["--data.source", "folder"], "data source 'folder' needs a folder"),
         (["--model.architecture", "resnet20_cifar11"], "pytorchcv has no model 'resnet20_cifar11'; did you mean"),
         (["--model.architecture", "resnet20_cifar10", "--model.arguments", "{}"], "does not take images"),
