@@ -37,7 +37,7 @@ def digits(per_class: int | None = 1, *, train: bool = False) -> tuple[Tensor, T
     most = TRAIN_PER_CLASS if train else TEST_PER_CLASS
     if per_class is None:
         return images.clone(), labels.clone()
-    if not 1 <= per_class <= most:
+    if not isinstance(per_class, int) or not 1 <= per_class <= most:
         raise InputError(f"per_class is {per_class}; it must be 1 to {most}, or None for all")
     chosen = torch.cat([(labels == c).nonzero()[:per_class, 0] for c in range(CLASSES)])
     return images[chosen], labels[chosen]

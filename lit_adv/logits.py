@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import CellType
+from types import CellType, ModuleType
 from typing import Final
 
 import torch
@@ -13,6 +13,13 @@ from lit_adv.errors import InputError
 
 NAMED_MODULES: Final = 3
 """Largest number of modules that an error names."""
+
+DEEPEST: Final = 3
+"""Steps from a callable to the modules that are looked for."""
+LONGEST: Final = 1000
+"""Longest list or dictionary in which modules are looked for."""
+KNOWN: Final = frozenset({"torch", "torchvision", "numpy", "builtins", "lit_adv"})
+"""Packages whose functions hold no modules of the caller's."""
 
 
 class BrokenModel(InputError):
@@ -95,6 +102,7 @@ def refuse_training(model: object, name: str = "the model") -> None:
     training = [
         f"{path or 'itself'} ({type(module).__name__})"
         for found in modules_of(model)
+        if "eval" not in vars(found)  # torch.export's modules stay as they were exported, and have an eval of theirs
         for path, module in found.named_modules()
         if module.training
     ]
@@ -104,21 +112,43 @@ def refuse_training(model: object, name: str = "the model") -> None:
 
 def modules_of(model: object) -> Iterator[nn.Module]:
     """Yields the modules that a callable is, is bound to, holds, or refers to by its variables."""
-    if isinstance(model, nn.Module):
-        yield model
-        return
-    if isinstance(model, functools.partial):
-        parts = [model.func, *model.args, *model.keywords.values()]
-    elif inspect.ismethod(model):
-        parts = [model.__self__]
-    elif inspect.isfunction(model):
-        held = [cell.cell_contents for cell in model.__closure__ or () if cell != CellType()]
-        parts = [*held, *(model.__globals__.get(name) for name in model.__code__.co_names)]
-        parts = [part for part in parts if isinstance(part, nn.Module)]
-    else:
-        parts = [part for part in getattr(model, "__dict__", {}).values() if isinstance(part, nn.Module)]
-    for part in parts:
-        yield from modules_of(part)
+    return (part for part in parts_of(model) if isinstance(part, nn.Module))
+
+
+def parts_of(model: object) -> Iterator[object]:
+    """Yields a callable and what it is made of: what it is bound to, holds, or refers to by its variables.
+
+    Functions of the standard library and of packages that hold no models are not looked into.
+    """
+    seen: set[int] = set()
+    todo: list[tuple[object, int]] = [(model, 0)]
+    while todo:
+        part, depth = todo.pop(0)
+        if id(part) in seen or isinstance(part, (type, ModuleType)):
+            continue
+        seen.add(id(part))
+        yield part
+        if not isinstance(part, nn.Module) and depth < DEEPEST:
+            todo += [(inner, depth + 1) for inner in _inside(part)]
+
+
+def _inside(part: object) -> list[object]:
+    """Returns what one part refers to itself."""
+    if isinstance(part, functools.partial):
+        return [part.func, *part.args, *part.keywords.values()]
+    if inspect.ismethod(part):
+        return [part.__self__, part.__func__]
+    if inspect.isfunction(part):
+        if part.__module__ and part.__module__.partition(".")[0] in KNOWN:
+            return []
+        held = [cell.cell_contents for cell in part.__closure__ or () if cell != CellType()]
+        named = [part.__globals__[name] for name in part.__code__.co_names if name in part.__globals__]
+        return [*held, *named, *(part.__defaults__ or ()), *(part.__kwdefaults__ or {}).values()]
+    if isinstance(part, (list, tuple, set, frozenset)):
+        return list(part) if len(part) <= LONGEST else []
+    if isinstance(part, Mapping):
+        return list(part.values()) if len(part) <= LONGEST else []
+    return list(getattr(part, "__dict__", {}).values())
 
 
 def _described(output: object) -> str:

@@ -20,6 +20,10 @@ def make_notebook(script: Path) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         notebook = executed(jupytext.read(str(script)), Path(folder))
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)  # when it ran
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.output_type != "stream"]  # progress
     with atomic_path(script.with_suffix(".ipynb")) as temporary:
         temporary.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
 

@@ -14,7 +14,7 @@
 # # Average your own models
 #
 # You have some networks of your own and some images. In eight lines you get the picture that their perturbations hide,
-# and the numbers that say how plain it is. Everything here runs on a laptop in a few minutes, without a download.
+# and the numbers that say how plain it is. Everything here runs on two cores in some minutes, without a download.
 
 # %%
 import torch

@@ -33,7 +33,7 @@ def refuse_misfits(images: Tensor, labels: Tensor, targets: Tensor | None, calib
     """
     _refuse_images(images)
     for name, given in (("labels", labels), ("targets", targets)):
-        if given is not None:
+        if given is not None or name == "labels":
             _refuse_classes(name, given, len(images))
     if calibration is not None and (
         not isinstance(calibration, Tensor) or calibration.ndim != 2 or len(calibration) != len(images)
@@ -60,7 +60,7 @@ def _refuse_images(images: Tensor) -> None:
         raise InputError(f"images are not finite in rows {first_few(rows)}")
 
 
-def _refuse_classes(name: str, classes: Tensor, images: int) -> None:
+def _refuse_classes(name: str, classes: Tensor | None, images: int) -> None:
     if not isinstance(classes, Tensor):
         raise InputError(
             f"{name} are a {type(classes).__name__}; give an int64 tensor, such as torch.as_tensor({name})"

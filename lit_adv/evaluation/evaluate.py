@@ -16,8 +16,18 @@ from lit_adv.evaluation.off_by_one import off_by_one_in_words
 from lit_adv.evaluation.recognizability import judge_input, predicted_class
 from lit_adv.evaluation.result import MEASURES, Evaluation, JudgeFigures, Measure
 from lit_adv.evaluation.strength import adversarial_example, random_noise
+from lit_adv.perturbations.noise import SEEDS
 from lit_adv.perturbations.perturbation_set import PerturbationSet
-from lit_adv.perturbations.source_models import Given, in_memory, place_of, record_of
+from lit_adv.perturbations.replicas import check_whole
+from lit_adv.perturbations.source_models import (
+    Given,
+    checked_model,
+    device_named,
+    in_memory,
+    place_of,
+    record_of,
+    type_of,
+)
 from lit_adv.terminal import say
 
 BATCH_SIZE = 256
@@ -101,7 +111,8 @@ def judge_logits(
     for rows in torch.arange(len(perturbations.label)).split(batch_size):
         image, perturbation = (x[rows].to(device) for x in (perturbations.image, perturbations.perturbation))
         first = int(rows[0])
-        found.append(judge_says(model, rules.picture(measure, image, perturbation, first), name, first))
+        picture = rules.picture(measure, image, perturbation, first)
+        found.append(judge_says(model, picture.to(type_of(model) or picture.dtype), name, first))
         if (given := found[-1].shape[1]) != rules.data.classes:
             raise InputError(
                 f"judge {name} gives {given} logits, the set is of {rules.data.classes} classes; judge it with a model "
@@ -118,7 +129,7 @@ def evaluate(
     seed: int = 0,
     checksums: Mapping[str, str] | None = None,
     batch_size: int = BATCH_SIZE,
-    device: torch.device | None = None,
+    device: torch.device | str | None = None,
 ) -> Evaluation:
     """Returns recognizability and attack strength of a set (Tables 4.3 and 4.4).
 
@@ -129,7 +140,8 @@ def evaluate(
         epsilon: ε of Eq. 4.3, in pixel values of [0, 1]; by default the data set's.
         seed: of the random noise.
         checksums: of the judges' weights, by name; a judge that has that of a source model is a white box. By default
-            they are found, as `average` finds those of its models.
+            they are found, as `average` finds those of its models; a module and a zoo's entry of the same weights have
+            different ones.
         batch_size: images in a batch.
         device: that the pictures are made on; None for each judge's own, or else the set's.
 
@@ -147,17 +159,27 @@ def evaluate(
         >>> 0 <= lit_adv.evaluate(found, {"held out": network()})["held out"].recognized.value <= 1
         True
     """
-    if not judges:
-        raise InputError("there is no judge; give models by name, such as {'held out': model}")
+    if not isinstance(perturbations, PerturbationSet):
+        kind = type(perturbations).__name__
+        raise InputError(f"perturbations are a {kind}; give a PerturbationSet, such as PerturbationSet.load(folder)")
+    if not isinstance(judges, Mapping) or not judges:
+        raise InputError("there is no judge by name; give models by name, such as {'held out': model}")
+    if not len(perturbations.label):
+        raise InputError("the set has no image; there is nothing to judge")
+    check_whole("batch_size", batch_size, 1)
+    check_whole("seed", seed, 0)
+    if seed >= SEEDS:
+        raise InputError(f"seed is {seed}; it must be below 2^128")
+    named = device_named(device)
     epsilon = perturbations.data_set.epsilon if epsilon is None else epsilon
     check_epsilon(epsilon)
     rules = Rules.of(perturbations, epsilon, seed)
     answers: dict[str, dict[Measure, Tensor]] = {}
     found: dict[str, str] = {}
     for name, given in judges.items():
-        model = in_memory(given)
+        model = in_memory(checked_model(given, f"judge {name}"))
         found[name] = record_of(given, 0).checksum if checksums is None else ""
-        place = device or place_of(model)
+        place = named or place_of(model)
         answers[name] = {
             measure: rules.answer(
                 measure, judge_logits(model, perturbations, measure, rules, batch_size, place, name)

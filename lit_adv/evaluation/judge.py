@@ -1,5 +1,7 @@
 """A judge is asked: its logits, or one line that says why they are none."""
 
+from numbers import Real
+
 from torch import Tensor
 
 from lit_adv.attacks.attack import Model
@@ -46,5 +48,5 @@ def check_epsilon(epsilon: float) -> None:
     Raises:
         InputError: it is not above 0, or above 1.
     """
-    if not 0 < epsilon <= 1:
+    if not isinstance(epsilon, Real) or not 0 < epsilon <= 1:
         raise InputError(f"epsilon is {epsilon}; it must be above 0 and at most 1, in pixel values of [0, 1]")

@@ -12,6 +12,7 @@ from torch import Tensor
 from lit_adv.errors import InputError
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.rendering import as_picture
+from lit_adv.perturbations.replicas import check_whole
 
 DPI: Final = 110
 MOST_COLUMNS: Final = 10
@@ -60,14 +61,13 @@ def gallery(*sets: PerturbationSet, per_class: int = 1, columns: int = MOST_COLU
         >>> len(figure.axes)
         20
     """
-    if not sets:
-        raise InputError("gallery needs at least one perturbation set")
+    if not sets or not all(isinstance(one, PerturbationSet) and len(one.label) for one in sets):
+        raise InputError("gallery needs perturbation sets with images, one by one: gallery(one, many)")
     for number, other in enumerate(sets[1:], 2):
         if not torch.equal(other.image, sets[0].image):
             raise InputError(f"perturbation sets 1 and {number} are of different images; a gallery needs the same ones")
-    for name, value in (("per_class", per_class), ("columns", columns)):
-        if value < 1:
-            raise InputError(f"{name} is {value}; it must be at least 1")
+    check_whole("per_class", per_class, 1)
+    check_whole("columns", columns, 1)
     label = sets[0].label
     index = torch.cat([(label == c).nonzero()[:per_class, 0] for c in label.unique()])
     rows = picture_rows(sets, index)

@@ -81,7 +81,7 @@ def _answers(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
         logits = logits_of(call(model, images), len(images))
         if not logits.requires_grad:
             return logits, torch.zeros_like(images)
-        total = (logits * torch.linspace(-1, 1, logits.shape[1]).to(logits)).sum()
+        total = (logits * torch.linspace(-1, 1, logits.shape[1], device=logits.device).to(logits)).sum()
         return logits.detach(), torch.autograd.grad(total, images)[0]
 
 

@@ -4,6 +4,7 @@ import gc
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from lit_adv.arithmetic import repeatable
 from lit_adv.attacks import Attack
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import AlreadyDone, InputError
-from lit_adv.logits import BrokenModel, first_few
+from lit_adv.logits import BrokenModel, first_few, short
 from lit_adv.perturbations.averaged_images import checked, data_described, refuse_labels
 from lit_adv.perturbations.exact_mean import MOST
 from lit_adv.perturbations.kept_sums import KeptSums
@@ -24,11 +25,13 @@ from lit_adv.perturbations.progress_bar import ProgressBar
 from lit_adv.perturbations.replicas import Replicas
 from lit_adv.perturbations.run_manifest import begun, data_record, ended
 from lit_adv.perturbations.run_sums import RunSums
-from lit_adv.perturbations.source_models import Given, SourceModels, Survey, classes_of, ready, record_of
+from lit_adv.perturbations.source_models import Given, SourceModels, Survey, classes_of, device_named, ready, record_of
 from lit_adv.perturbations.zeros import many_zeros
 from lit_adv.terminal import say
 
-UNCOUNTED = 1024
+PRECISIONS: Final = {torch.float32: "float32", torch.bfloat16: "bf16"}
+"""Types of the images, and so of the models, whose names in the manifest are not torch's."""
+UNCOUNTED: Final = 1024
 """Most models that an iterator may make: how many it will make, which bounds the sums, is not known beforehand."""
 
 
@@ -98,29 +101,31 @@ def average(
     """
     source = SourceModels(models)
     refuse_extremes(attack)
+    if out == "":
+        raise InputError("out is empty; give the run's folder, or leave it out")
     replicas = checked(images, labels, targets, index, copies=copies, sigma=sigma, seed=seed, batch_size=batch_size)
-    if data is not None and data not in DATA_SETS:
+    if data is not None and (not isinstance(data, str) or data not in DATA_SETS):
         raise InputError(f"data is {data!r}; it must be one of {', '.join(DATA_SETS)}, or left out for own images")
     if out is not None and source.count is None:
         raise InputError(
             "a run that is kept in a folder needs models that can be counted; give a list, entries of a zoo, or any "
             "sequence that makes its items, in place of an iterator"
         )
+    copies, seed, batch_size = int(copies), int(seed), int(batch_size)
     uncounted = min(UNCOUNTED, MOST // copies, MOST_BATCHES // -(-len(images) * copies // batch_size))
     plan = WorkPlan(source.count or max(uncounted, 1), len(images), copies, batch_size)
-    job = _Job(source, replicas, attack, fast, _device(device), images.device)
+    job = _Job(source, replicas, attack, fast, device_named(device), images.device, data, class_names)
     if source.at_hand or out is not None:
         for position in range(plan.models):
-            job.survey(position, source.survey(position, job.sample))
+            job.survey(source.survey(position, job.sample))
 
     def manifest() -> Manifest:
-        described = data_described(replicas.images, data, class_names, job.classes)
         return begun(
             attack=attack,
             sources=job.records,
             exact=not fast,
-            precision="float32",
-            data=data_record(described, replicas.index, replicas.images.float(), replicas.labels),
+            precision=PRECISIONS.get(images.dtype, short(images.dtype)),
+            data=data_record(job.described, replicas.index, replicas.images, replicas.labels),
             copies=copies,
             sigma=replicas.sigma,
             seed=seed,
@@ -153,13 +158,6 @@ def average(
     return found
 
 
-def _device(device: torch.device | str | None) -> torch.device | None:
-    try:
-        return None if device is None else torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device {str(device)!r} is not to be had here: {error}") from error
-
-
 @dataclass
 class _Job:
     """One call of `average`: its models and images, and what is known of the models so far."""
@@ -170,14 +168,17 @@ class _Job:
     fast: bool
     device: torch.device | None
     images_device: torch.device
+    data: str | None
+    class_names: Sequence[str] | None
 
     def __post_init__(self) -> None:
         self.records: list[SourceRecord] = []
         self.classes = 0
+        self.described: dict[str, Any] = {}
         self.place = self.device or self.images_device
         self.sample = self.replicas.images[:4].to(self.images_device)
 
-    def survey(self, position: int, found: Survey) -> None:
+    def survey(self, found: Survey) -> None:
         """Takes note of a model, and refuses one that does not fit labels or other models."""
         if self.classes and found.classes != self.classes:
             raise InputError(
@@ -188,6 +189,7 @@ class _Job:
             self.classes = found.classes
             self.place = self.device or found.place or self.images_device
             refuse_labels(self.replicas.labels, self.replicas.targets, found.classes)
+            self.described = data_described(self.replicas, self.data, self.class_names, found.classes)
         if found.record.name in {record.name for record in self.records}:
             raise InputError(f"two source models are named {found.record.name}; give each one once")
         self.records.append(found.record)
@@ -206,7 +208,7 @@ class _Job:
         record = record_of(given, position)
         model, place = ready(given, record.name, self.sample, self.fast, self.device)
         if position == len(self.records):
-            self.survey(position, Survey(record, classes_of(model, record.name, self.sample.to(place)), place))
+            self.survey(Survey(record, classes_of(model, record.name, self.sample.to(place)), place))
         for number in todo:
             batch = self.replicas.batch(plan, number)
             moved = batch._replace(
@@ -226,13 +228,14 @@ class _Job:
                     f"source model {record.name} gives {error.what} at images {first_few(images)}; leave it out, or "
                     "mend it"
                 ) from error
+            except InputError:
+                raise
             except ValueError as error:
-                if isinstance(error, InputError):
-                    raise
                 raise InputError(f"source model {record.name}: {error}") from error
             bar.update(len(batch.image))
-        del model, given
-        gc.collect()  # traced networks refer to themselves, and would stay in memory beside the next
+        if isinstance(model, torch.fx.GraphModule):
+            del model, given
+            gc.collect()  # traced networks refer to themselves, and would stay in memory beside the next
         return True
 
     def refuse_more(self, most: int) -> None:

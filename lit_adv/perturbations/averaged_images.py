@@ -1,6 +1,6 @@
 """Images and labels that are averaged over: checks, and their description for the manifest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import torch
@@ -42,11 +42,15 @@ def checked(
     refuse_misfits(images, labels, targets, None)
     if not len(images):
         raise InputError("there is no image; give at least one")
-    index = torch.arange(len(images)) if index is None else index.detach().cpu()
-    if index.shape != labels.shape or index.is_floating_point() or (index < 0).any():
-        raise InputError(
-            f"index is {short(index.dtype)} {list(index.shape)}; give one whole number, 0 or more, for each image"
-        )
+    if images.shape[1] not in (1, 3):
+        raise InputError(f"images have {images.shape[1]} channels; they must have 1 or 3")
+    index = torch.arange(len(images), device="cpu") if index is None else index
+    if not isinstance(index, Tensor) or index.dtype not in (torch.int32, torch.int64) or index.shape != labels.shape:
+        kind = f"{short(index.dtype)} {list(index.shape)}" if isinstance(index, Tensor) else type(index).__name__
+        raise InputError(f"index is {kind}; give one whole number for each image, int64 [{len(labels)}]")
+    index = index.detach().cpu()
+    if (index < 0).any():
+        raise InputError(f"index reaches down to {int(index.min())}; give numbers of 0 or more")
     refuse_numbers(copies=copies, sigma=sigma, seed=seed, batch_size=batch_size)
     refuse_outside(images.detach().cpu(), index)
     image, label, target = (None if given is None else own(given).cpu().clone() for given in (images, labels, targets))
@@ -77,11 +81,13 @@ def refuse_labels(labels: Tensor, targets: Tensor | None, classes: int) -> None:
         )
 
 
-def data_described(images: Tensor, data: str | None, class_names: Sequence[str] | None, classes: int) -> dict[str, Any]:
+def data_described(
+    replicas: Replicas, data: str | None, class_names: Sequence[str] | None, classes: int
+) -> dict[str, Any]:
     """Returns name and details of the data set for the manifest.
 
     Args:
-        images: `[N, C, H, W]` in [0, 1].
+        replicas: the images.
         data: name of a known data set; None for own images.
         class_names: names of the classes of own images; None for their numbers.
         classes: K, number of the models' logits.
@@ -89,7 +95,8 @@ def data_described(images: Tensor, data: str | None, class_names: Sequence[str] 
     Raises:
         InputError: the data set has other classes or images, or there are other names than classes.
     """
-    shape = list(images.shape[1:])
+    shape = list(replicas.images.shape[1:])
+    targets = None if replicas.targets is None else _by_label(replicas.labels.tolist(), replicas.targets.tolist())
     if data is not None:
         known = DATA_SETS[data]
         if (list(known.image_shape), known.classes) != (shape, classes) or class_names is not None:
@@ -97,14 +104,24 @@ def data_described(images: Tensor, data: str | None, class_names: Sequence[str] 
                 f"data {data} has images {list(known.image_shape)} of {known.classes} classes with names of its own, "
                 f"these are {shape} of {classes}; leave data or class_names out"
             )
-        return {"name": data}
-    if class_names is not None and len(class_names) != classes:
-        raise InputError(f"class_names has {len(class_names)} names, the models have {classes} classes")
-    std, mean = torch.std_mean(images.double(), dim=(0, 2, 3), correction=0)
+        return {"name": data, "targets": targets}
+    if isinstance(class_names, (str, Set, Mapping)):
+        raise InputError(f"class_names is a {type(class_names).__name__}; give a list of names in the classes' order")
+    names = list(map(str, range(classes) if class_names is None else class_names))
+    if len(names) != classes:
+        raise InputError(f"class_names has {len(names)} names, the models have {classes} classes")
+    std, mean = torch.std_mean(replicas.images.double(), dim=(0, 2, 3), correction=0)
     return {
         "name": IMAGES,
         "image_shape": shape,
-        "classes": list(class_names or map(str, range(classes))),
+        "classes": names,
         "mean": [round(value, 6) for value in mean.tolist()],
         "std": [round(value, 6) for value in std.tolist()],
+        "targets": targets,
     }
+
+
+def _by_label(labels: list[int], targets: list[int]) -> dict[str, int] | list[int]:
+    """Returns the target of each label, as configurations have it; of each image where that is not enough."""
+    by_label = {str(label): target for label, target in zip(labels, targets, strict=True)}
+    return by_label if [by_label[str(label)] for label in labels] == targets else targets

@@ -44,8 +44,8 @@ class ExactMean:
             )
         self.limit = LARGEST_TOTAL / expected
         self.unit = 2.0**-fraction_bits
-        self.total = torch.zeros((fraction_bits // WORD_BITS, *shape), dtype=torch.int64)
-        self.count = torch.zeros(shape[0], dtype=torch.int64)
+        self.total = torch.zeros((fraction_bits // WORD_BITS, *shape), dtype=torch.int64, device="cpu")
+        self.count = torch.zeros(shape[0], dtype=torch.int64, device="cpu")
 
     def add(self, image: Tensor, perturbation: Tensor) -> int:
         """Adds perturbations.
@@ -106,7 +106,7 @@ class ExactMean:
 
     def mean(self) -> Tensor:
         """Returns the means `[N, C, H, W]` float32; NaN where nothing was added."""
-        total = torch.zeros(self.total.shape[1:], dtype=torch.float64)
+        total = torch.zeros(self.total.shape[1:], dtype=torch.float64, device="cpu")
         for place, word in enumerate(self.total, 1):
             total += word.double() * 2.0 ** (-WORD_BITS * place)
         return (total / self.count.view(-1, *[1] * (total.ndim - 1))).float()

@@ -43,7 +43,7 @@ class KeptSums:
         self._restart = restart
         self._adding = False
         self._saving: Saving | None = None
-        self.done: Tensor = torch.zeros(len(sums.done), dtype=torch.bool)
+        self.done: Tensor = torch.zeros(len(sums.done), dtype=torch.bool, device="cpu")
 
     def __enter__(self) -> Self:
         if self._folder is not None:
@@ -87,9 +87,9 @@ class KeptSums:
     def add_up(self) -> None:
         """Adds the sums of earlier starts to those of this one."""
         if self._folder is not None and self._saving is not None:
-            self._saving.save()
+            saving, self._saving = self._saving, None  # whatever breaks this off, the total is not saved as a part
+            saving.save()
             self._sums.load(self._folder.added_up(self._start, 1, self._sums.state()))
-            self._saving = None
 
     def finish(self, found: PerturbationSet) -> None:
         """Writes the finished set, and deletes what only the unfinished run needs.

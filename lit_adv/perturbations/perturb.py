@@ -10,7 +10,10 @@ from lit_adv.attacks.attack import Model
 from lit_adv.attacks.calibration import calibration
 from lit_adv.attacks.inputs import refuse_misfits
 from lit_adv.errors import InputError
+from lit_adv.logits import short
 from lit_adv.perturbations.batch import ReplicaBatch
+from lit_adv.perturbations.replicas import refuse_outside
+from lit_adv.perturbations.source_models import Given, checked_model, classes_of, in_memory, record_of
 
 MOST: Final = {"epsilon": 1.0, "lr": 100.0, "overshoot": 100.0}
 """Parameter of an attack to its largest value in a run; beyond it perturbations outgrow what can be summed."""
@@ -18,7 +21,7 @@ WHY: Final = "pixels are in [0, 1], where 8 of 255 is 0.031"
 
 
 def perturb(
-    model: Model,
+    model: Given,
     images: Tensor,
     labels: Tensor,
     attack: Attack,
@@ -32,7 +35,8 @@ def perturb(
     the model's answer to x. Perturbations are not clipped to [0, 1].
 
     Args:
-        model: function from images `[B, C, H, W]` in [0, 1] to logits `[B, K]`; normalisation lives inside.
+        model: function from images `[B, C, H, W]` in [0, 1] to logits `[B, K]`, normalisation inside; or an entry of a
+            zoo.
         images: x `[B, C, H, W]` in [0, 1].
         labels: classes `[B]` int64 to leave.
         attack: such as `BIM(epsilon=0.2)`.
@@ -53,21 +57,30 @@ def perturb(
         >>> lit_adv.perturb(model, images, labels, lit_adv.BIM(epsilon=0.2, steps=2)).shape
         torch.Size([10, 1, 28, 28])
     """
+    refuse_extremes(attack)
     refuse_misfits(images, labels, targets, None)
+    refuse_outside(images, torch.arange(len(images)))
+    if noise is not None and not isinstance(noise, Tensor):
+        raise InputError(f"noise is a {type(noise).__name__}; give a tensor like the images, or leave it out")
     if noise is not None and (noise.shape, noise.dtype, noise.device) != (images.shape, images.dtype, images.device):
         raise InputError(
-            f"noise is {noise.dtype} {list(noise.shape)} on {noise.device}, the images {images.dtype} "
+            f"noise is {short(noise.dtype)} {list(noise.shape)} on {noise.device}, the images {short(images.dtype)} "
             f"{list(images.shape)} on {images.device}; it must be like them"
         )
-    return _calibrated(model, images, images if noise is None else images + noise, labels, targets, attack)
+    alone = in_memory(checked_model(model, "model"))
+    classes_of(alone, record_of(model, 0).name, images[:4])
+    return _calibrated(alone, images, images if noise is None else images + noise, labels, targets, attack)
 
 
 def refuse_extremes(attack: Attack) -> None:
-    """Refuses an attack with a parameter beyond `MOST`.
+    """Refuses what is no attack, and an attack with a parameter beyond `MOST`.
 
     Raises:
-        InputError: it has one.
+        InputError: it is so.
     """
+    if not isinstance(attack, Attack):
+        kind = f"the class {attack.__name__}" if isinstance(attack, type) else f"a {type(attack).__name__}"
+        raise InputError(f"attack is {kind}; give one such as BIM(epsilon=0.2)")
     for name, most in MOST.items():
         if (value := getattr(attack, name, 0.0)) > most:
             raise InputError(f"{type(attack).__name__}: {name} is {value}; it must be at most {most}: {WHY}")

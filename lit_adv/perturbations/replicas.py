@@ -1,7 +1,7 @@
 """Batches of noisy copies, as the work plan asks for them."""
 
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Final
 
 import torch
@@ -99,7 +99,7 @@ def refuse_numbers(*, copies: int, sigma: float, seed: int, batch_size: int) -> 
     check_whole("batch_size", batch_size, 1)
     if seed >= SEEDS:
         raise InputError(f"seed is {seed}; it must be below 2^128")
-    if not 0 <= sigma <= LARGEST_SIGMA:
+    if not isinstance(sigma, Real) or not 0 <= sigma <= LARGEST_SIGMA:
         raise InputError(f"sigma is {sigma}; it must be 0 to {LARGEST_SIGMA}, for pixels are in [0, 1]")
 
 

@@ -89,6 +89,6 @@ def data_record(described: Mapping[str, Any], index: Tensor, images: Tensor, lab
         images: `[N, C, H, W]`.
         labels: `[N]` int64.
     """
-    content = images.numpy().tobytes() + labels.numpy().tobytes()
+    content = images.contiguous().flatten().view(torch.uint8).numpy().tobytes() + labels.numpy().tobytes()
     details = {key: value for key, value in described.items() if key != "name"}
     return DataRecord(described["name"], details, tuple(index.tolist()), hashlib.sha256(content).hexdigest())

@@ -35,9 +35,9 @@ class RunSums:
         self.cells = Cells(plan.models, plan.copies, seed) if growth else None
         rows = plan.images * (1 if self.cells is None else len(self.cells))
         self.mean = ExactMean((rows, *image_shape), plan.models * plan.copies, fraction_bits)
-        self.done = torch.zeros(len(plan), dtype=torch.uint8)
-        self.checksum = torch.zeros(len(plan), dtype=torch.int64)
-        self.zeros = torch.zeros(plan.models, dtype=torch.int64)
+        self.done = torch.zeros(len(plan), dtype=torch.uint8, device="cpu")
+        self.checksum = torch.zeros(len(plan), dtype=torch.int64, device="cpu")
+        self.zeros = torch.zeros(plan.models, dtype=torch.int64, device="cpu")
 
     def rows(self, batch: ReplicaBatch) -> Tensor:
         """The sum `[B]` that each perturbation of a batch is added to."""
@@ -85,4 +85,4 @@ class RunSums:
 
 def _models(batch: ReplicaBatch) -> Tensor:
     """The source model `[B]` of each row of a batch."""
-    return batch.model + torch.arange(batch.models).repeat_interleave(len(batch.image) // batch.models)
+    return batch.model + torch.arange(batch.models, device="cpu").repeat_interleave(len(batch.image) // batch.models)

@@ -1,9 +1,8 @@
 """Source models as a caller hands them over: modules, functions, entries of a zoo; together or one by one."""
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from typing import NamedTuple, Protocol, cast, runtime_checkable
+from typing import Final, NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +11,7 @@ from lit_adv.attacks.attack import Model
 from lit_adv.errors import InputError
 from lit_adv.logits import BrokenModel, call, logits_of, modules_of, refuse_training
 from lit_adv.models.fast import fast_form
+from lit_adv.models.fingerprint import fingerprint
 from lit_adv.perturbations.manifest import SourceRecord
 
 
@@ -33,6 +33,10 @@ class Loadable(Protocol):
 
 Given = Model | Loadable
 """A source model as it is handed over."""
+
+
+END: Final = object()
+"""What stands for the end of an iterator."""
 
 
 class Survey(NamedTuple):
@@ -65,6 +69,8 @@ class SourceModels:
     """
 
     def __init__(self, models: Iterable[Given] | Given) -> None:
+        if isinstance(models, (Mapping, str, bytes)):
+            raise InputError(f"models are a {type(models).__name__}; give a list of them")
         counted = hasattr(models, "__len__") and hasattr(models, "__getitem__")
         alone = isinstance(models, nn.Module) and not isinstance(models, nn.ModuleList)
         if alone or not (counted or isinstance(models, Iterable)):
@@ -86,17 +92,30 @@ class SourceModels:
         Raises:
             InputError: it is neither a model nor an entry of a zoo.
         """
-        given = next(self._iterator, None) if self._iterator is not None else self._sequence[position]  # type: ignore[index]
-        if given is not None and not callable(given) and not isinstance(given, Loadable):
-            kind = type(given).__name__
-            raise InputError(f"model {position} is a {kind}; give modules, functions, or entries of a zoo")
-        return given
+        given: object = next(self._iterator, END) if self._iterator is not None else self._sequence[position]  # type: ignore[index]
+        return None if given is END else checked_model(given, f"model {position}")
 
     def survey(self, position: int, sample: Tensor) -> Survey:
         """Looks at a model before the work: `look_at` of the model at a position."""
         given = self.take(position)
         assert given is not None
         return look_at(given, position, sample)
+
+
+def checked_model(given: object, what: str) -> Given:
+    """Returns what is handed over as a model.
+
+    Args:
+        given: the model.
+        what: how a message calls it.
+
+    Raises:
+        InputError: it is neither a model nor an entry of a zoo.
+    """
+    if isinstance(given, type) or not (callable(given) or isinstance(given, Loadable)):
+        kind = f"the class {given.__name__}" if isinstance(given, type) else f"a {type(given).__name__}"
+        raise InputError(f"{what} is {kind}; give modules, functions, or entries of a zoo")
+    return given
 
 
 def entry_of(given: Given) -> Loadable | None:
@@ -112,25 +131,10 @@ def in_memory(given: Given) -> Model:
 
 
 def record_of(given: Given, position: int) -> SourceRecord:
-    """Returns a model's name, such as `ResNet-3`, and checksum; the checksum of a function without modules is empty."""
+    """Returns a model's name, such as `ResNet-3`, and its checksum, see `fingerprint`; a zoo's entry has its own."""
     if (entry := entry_of(given)) is not None:
         return SourceRecord(entry.name, entry.checksum)
     return SourceRecord(f"{getattr(given, '__name__', type(given).__name__)}-{position}", fingerprint(given))
-
-
-def fingerprint(model: object) -> str:
-    """Returns the SHA-256 of the structure, parameters and buffers of the modules that a model is or holds.
-
-    It is empty where no module is found.
-    """
-    content = hashlib.sha256()
-    found = list(modules_of(model))
-    for module in found:
-        content.update(repr(module).encode())
-        for name, tensor in (*module.named_parameters(), *module.named_buffers()):
-            content.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-            content.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
-    return f"sha256:{content.hexdigest()}" if found else ""
 
 
 def look_at(given: Given, position: int, sample: Tensor) -> Survey:
@@ -139,7 +143,7 @@ def look_at(given: Given, position: int, sample: Tensor) -> Survey:
     Args:
         given: the model.
         position: its position among the source models.
-        sample: `[1, C, H, W]`, an image; a model that is already in memory is tried on it.
+        sample: `[B, C, H, W]`, some images; a model that is already in memory is tried on them.
 
     Raises:
         InputError: the model is in training mode, does not take such images, or gives no logits.
@@ -164,7 +168,7 @@ def classes_of(model: Model, name: str, sample: Tensor) -> int:
     Args:
         model: the model.
         name: its name, for messages.
-        sample: `[1, C, H, W]` on its device.
+        sample: `[B, C, H, W]` on its device.
 
     Raises:
         InputError: it is in training mode, does not take such images, or gives no logits.
@@ -175,9 +179,27 @@ def classes_of(model: Model, name: str, sample: Tensor) -> int:
             return logits_of(call(model, sample), len(sample)).shape[1]
     except BrokenModel as error:
         raise InputError(f"source model {name} gives {error.what}") from error
-    except RuntimeError as error:
-        shape = list(sample.shape[1:])
-        raise InputError(f"source model {name} does not take images {shape}: {error}") from error
+    except InputError:
+        raise
+    except Exception as error:  # whatever the caller's code raises
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"source model {name} does not take images {list(sample.shape)}: {reason}") from error
+
+
+def device_named(device: torch.device | str | None) -> torch.device | None:
+    """Returns the device of this name.
+
+    Raises:
+        InputError: it is not to be had here.
+    """
+    if device is None:
+        return None
+    try:
+        found = torch.zeros(1, device=device)
+        found.cpu()
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise InputError(f"device {str(device)!r} is not to be had here: {error}") from error
+    return found.device
 
 
 def place_of(model: object) -> torch.device | None:
@@ -185,6 +207,15 @@ def place_of(model: object) -> torch.device | None:
     for module in modules_of(model):
         for tensor in (*module.parameters(), *module.buffers()):
             return tensor.device
+    return None
+
+
+def type_of(model: object) -> torch.dtype | None:
+    """Returns the type of a model's first floating-point parameter or buffer; None where it has none."""
+    for module in modules_of(model):
+        for tensor in (*module.parameters(), *module.buffers()):
+            if tensor.is_floating_point():
+                return tensor.dtype
     return None
 
 

@@ -51,7 +51,7 @@ class Zoo:
     reader: EntryReader | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def open(cls, path: Path, trust: Collection[str] = ()) -> "Zoo":
+    def open(cls, path: Path | str, trust: Collection[str] = ()) -> "Zoo":
         """Reads the specifications in a zoo; loads no weights but those that own code brings along.
 
         Args:

@@ -1,6 +1,7 @@
 """Evaluations against a plain computation, in any batches and for any judge."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -88,8 +89,33 @@ def test_a_judge_of_other_classes() -> None:
 
 
 def test_no_judge() -> None:
-    with pytest.raises(InputError, match="there is no judge; give models by name"):
-        evaluate(small_set(), {})
+    for judges in ({}, [judge(0)], judge(0)):
+        with pytest.raises(InputError, match="there is no judge by name; give models by name"):
+            evaluate(small_set(), judges)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 2**128}, "seed is .*below 2"),
+        ({"epsilon": "a"}, "epsilon is a"),
+        ({"device": "gpu"}, "device 'gpu' is not to be had here"),
+    ],
+)
+def test_options_that_make_no_sense(options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        evaluate(small_set(), {"a": judge(0)}, **options)
+
+
+def test_sets_that_cannot_be_judged() -> None:
+    with pytest.raises(InputError, match="perturbations are a str; give a PerturbationSet"):
+        evaluate("runs/nmm", {"a": judge(0)})  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="the set has no image"):
+        evaluate(small_set().subset(torch.arange(0)), {"a": judge(0)})
+    with pytest.raises(InputError, match="judge a is a NoneType"):
+        evaluate(small_set(), {"a": None})  # type: ignore[dict-item]
 
 
 def test_shares_have_intervals_and_show_themselves() -> None:
@@ -115,9 +141,10 @@ def test_a_judge_that_was_attacked_is_a_white_box(zoo: Zoo) -> None:
         assert not judges["other"].white_box
 
 
-def test_functions_without_weights_are_no_white_boxes() -> None:
-    """Nothing tells two of them apart."""
+def test_functions_are_white_boxes_of_their_own_code_only() -> None:
     images, labels = lit_adv.digits(per_class=1)
     functions = [lambda x, scale=scale: scale * x.flatten(1)[:, 300:310] for scale in (1.0, 2.0)]
     found = lit_adv.average(functions[:1], images, labels, lit_adv.BIM(epsilon=0.2, steps=1))
-    assert not lit_adv.evaluate(found, {"other": functions[1]}).judges["other"].white_box
+    judges = lit_adv.evaluate(found, {"itself": functions[0], "other": functions[1]}).judges
+    assert judges["itself"].white_box
+    assert not judges["other"].white_box

@@ -85,7 +85,7 @@ def test_a_gallery_has_a_row_for_the_images_and_each_set() -> None:
 
 
 def test_galleries_that_make_no_sense() -> None:
-    with pytest.raises(InputError, match="at least one perturbation set"):
+    with pytest.raises(InputError, match="needs perturbation sets with images, one by one"):
         gallery()
     with pytest.raises(InputError, match="sets 1 and 2 are of different images"):
         gallery(small_set(0, 1), small_set(0, 1, grey=0.4))

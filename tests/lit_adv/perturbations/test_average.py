@@ -4,7 +4,9 @@ import gc
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -89,7 +91,7 @@ def test_perturb_is_what_is_averaged() -> None:
     alone = lit_adv.perturb(model, IMAGES, LABELS, BIM, noise=noise)
     found = lit_adv.average(model, IMAGES, LABELS, BIM, sigma=0.2, fast=False)
     torch.testing.assert_close(found.perturbation, alone, rtol=0, atol=2.0**-40)
-    with pytest.raises(InputError, match=r"noise is torch.float32 \[1, 28, 28\].* must be like them"):
+    with pytest.raises(InputError, match=r"noise is float32 \[1, 28, 28\].* must be like them"):
         lit_adv.perturb(model, IMAGES, LABELS, BIM, noise=noise[0])
 
 
@@ -149,11 +151,11 @@ class Interrupting(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
-        self.left = -1
+        self.passes = SimpleNamespace(left=-1)
 
     def forward(self, x: Tensor) -> Tensor:
-        self.left -= 1
-        if self.left == 0:
+        self.passes.left -= 1
+        if self.passes.left == 0:
             raise KeyboardInterrupt
         logits: Tensor = self.model(x)
         return logits
@@ -164,12 +166,12 @@ def test_ctrl_c_keeps_what_is_done_and_returns_nothing(tmp_path: Path) -> None:
     options = {"copies": 2, "sigma": 0.2, "batch_size": 4, "fast": False}
     expected = lit_adv.average(models, IMAGES, LABELS, BIM, **options)  # type: ignore[arg-type]
     for passes in (8, 8, 5):
-        models[1].left = passes
+        models[1].passes.left = passes
         with pytest.raises(KeyboardInterrupt):
             lit_adv.average(models, IMAGES, LABELS, BIM, out=tmp_path, **options)  # type: ignore[arg-type]
         assert not (tmp_path / MANIFEST).exists()
         assert list((tmp_path / "partial").glob("*.safetensors"))
-    models[1].left = -1
+    models[1].passes.left = -1
     found = lit_adv.average(models, IMAGES, LABELS, BIM, out=tmp_path, **options)  # type: ignore[arg-type]
     assert torch.equal(found.perturbation, expected.perturbation)
     assert torch.equal(PerturbationSet.load(tmp_path).perturbation, expected.perturbation)
@@ -180,11 +182,11 @@ def test_a_finished_run_is_read_and_another_refused(tmp_path: Path) -> None:
     models = [Interrupting(network(seed)).eval() for seed in range(2)]
     first = lit_adv.average(models, IMAGES, LABELS, BIM, out=tmp_path)
     for model in models:
-        model.left = 2  # one pass looks at the model; a second would interrupt
+        model.passes.left = 2  # one pass looks at the model; a second would interrupt
     again = lit_adv.average(models, IMAGES, LABELS, BIM, out=tmp_path)
     assert torch.equal(first.perturbation, again.perturbation)
     for model in models:
-        model.left = -1
+        model.passes.left = -1
     with pytest.raises(InputError, match=r"different finished run \(attack.steps: 3 there, 2 here\)"):
         lit_adv.average(models, IMAGES, LABELS, lit_adv.BIM(epsilon=0.2, steps=2), out=tmp_path)
     other = lit_adv.average(models, IMAGES, LABELS, lit_adv.BIM(epsilon=0.2, steps=2), out=tmp_path, restart=True)
@@ -193,7 +195,7 @@ def test_a_finished_run_is_read_and_another_refused(tmp_path: Path) -> None:
 
 def test_a_run_with_other_weights_is_not_continued(tmp_path: Path) -> None:
     models = [Interrupting(network(seed)).eval() for seed in range(2)]
-    models[1].left = 2
+    models[1].passes.left = 2
     with pytest.raises(KeyboardInterrupt):
         lit_adv.average(models, IMAGES, LABELS, BIM, out=tmp_path, fast=False)
     with torch.no_grad():
@@ -271,13 +273,27 @@ def broken(x: Tensor) -> Tensor:
         ([], IMAGES, LABELS, {}, "models is empty"),
         (iter([]), IMAGES, LABELS, {}, "models gave no model"),
         ([3], IMAGES, LABELS, {}, "model 0 is a int; give modules, functions, or entries of a zoo"),
+        ([None], IMAGES, LABELS, {}, "model 0 is a NoneType; give"),
+        (iter([network(0), None]), IMAGES, LABELS, {}, "model 1 is a NoneType; give"),
+        ([nn.Linear], IMAGES, LABELS, {}, "model 0 is the class Linear; give"),
+        ({"a": network(0)}, IMAGES, LABELS, {}, "models are a dict; give a list"),
+        (lambda: network(0), IMAGES, LABELS, {}, "<lambda>-0 does not take images .* positional argument"),
+        (nn.Sequential(nn.Flatten(), nn.LazyLinear(10)).eval(), IMAGES, LABELS, {}, "that are not made yet"),
+        ([network(0)], IMAGES, None, {}, "labels are a NoneType"),
+        ([network(0)], IMAGES.expand(-1, 2, -1, -1), LABELS, {}, "images have 2 channels; they must have 1 or 3"),
         ([network(0).train()], IMAGES, LABELS, {}, r"source model Sequential-0 is in training mode"),
         (iter([network(0).train()]), IMAGES, LABELS, {}, r"source model Sequential-0 is in training mode"),
-        ([network(0)], IMAGES[:, :, :8], LABELS, {}, r"Sequential-0 does not take images \[1, 8, 28\]"),
+        ([network(0)], IMAGES[:, :, :8], LABELS, {}, r"Sequential-0 does not take images \[4, 1, 8, 28\]"),
         ([lambda x: x], IMAGES, LABELS, {}, r"gives logits of shape \[4, 1, 28, 28\]"),
         ([broken], IMAGES, LABELS, {}, r"source model broken-0 gives logits that are not finite at images 0, 1, 2"),
         ([network(0)], IMAGES, LABELS, {"copies": 0}, "copies is 0"),
         ([network(0)], IMAGES, LABELS, {"sigma": -1}, "sigma is -1"),
+        ([network(0)], IMAGES, LABELS, {"sigma": "0.1"}, "sigma is 0.1; it must be 0 to 100"),
+        ([network(0)], IMAGES, LABELS, {"index": list(range(10))}, "index is list; give one whole number"),
+        ([network(0)], IMAGES, LABELS, {"index": LABELS - 1}, "index reaches down to -1"),
+        ([network(0)], IMAGES, LABELS, {"class_names": "abcdefghij"}, "class_names is a str; give a list"),
+        ([network(0)], IMAGES, LABELS, {"out": ""}, "out is empty"),
+        ([network(0)], IMAGES, LABELS, {"device": 3.5}, "device '3.5' is not to be had here"),
         (
             [network(0)],
             IMAGES,
@@ -297,6 +313,140 @@ def test_bad_input(models: object, images: Tensor, labels: Tensor, options: dict
         lit_adv.average(models, images, labels, BIM, **options)  # type: ignore[arg-type]
     assert "\n" not in str(error.value)
     assert not Path("nowhere").exists()
+
+
+@pytest.mark.parametrize("attack", [lit_adv.BIM, "BIM", None])
+def test_what_is_no_attack(attack: object) -> None:
+    with pytest.raises(InputError, match=r"attack is (the class BIM|a str|a NoneType); give one such as BIM"):
+        lit_adv.average([network(0)], IMAGES, LABELS, attack)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("options", [{"class_names": ["a"]}, {"data": "cifar10"}])
+def test_what_does_not_fit_is_found_before_the_work(options: dict[str, object]) -> None:
+    model = Interrupting(network(0)).eval()
+    model.passes.left = 3  # a look at the model is one pass; more would interrupt
+    with pytest.raises(InputError):
+        lit_adv.average([model], IMAGES, LABELS, BIM, fast=False, **options)  # type: ignore[arg-type]
+
+
+class Normalised(nn.Module):
+    """A network with a setting that its representation does not show."""
+
+    def __init__(self, mean: float) -> None:
+        super().__init__()
+        self.mean = mean
+        self.network = network(0)
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.network((x - self.mean) / 0.3)
+        return logits
+
+
+NETWORKS = {"a": network(0), "b": network(1)}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Normalised(0.1), Normalised(0.9)),
+        (lambda x: NETWORKS["a"](x), lambda x: NETWORKS["b"](x)),
+        (lambda x: NETWORKS["a"](x), lambda x: 3 * NETWORKS["a"](1 - x)),
+        (network(0), network(0).double()),
+    ],
+)
+def test_a_folder_of_another_model_is_refused(tmp_path: Path, one: nn.Module, other: nn.Module) -> None:
+    double = isinstance(other, nn.Sequential)
+    lit_adv.average([one], IMAGES, LABELS, BIM, out=tmp_path)
+    assert lit_adv.average([one], IMAGES, LABELS, BIM, out=tmp_path).count.tolist() == [1] * 10
+    with pytest.raises(InputError, match="different finished run"):
+        lit_adv.average([other], IMAGES.double() if double else IMAGES, LABELS, BIM, out=tmp_path)
+
+
+def test_targets_tell_runs_apart(tmp_path: Path) -> None:
+    def run(targets: Tensor | None, out: Path, passes: int = -1) -> PerturbationSet:
+        model = Interrupting(network(0)).eval()
+        model.passes.left = passes
+        return lit_adv.average([model], IMAGES, LABELS, BIM, targets=targets, out=out, batch_size=2, fast=False)
+
+    one, other = ((LABELS + step) % 10 for step in (1, 2))
+    assert run(one, tmp_path / "finished").manifest.data.targeted
+    for targets in (other, None):
+        with pytest.raises(InputError, match="different finished run"):
+            run(targets, tmp_path / "finished")
+    with pytest.raises(KeyboardInterrupt):
+        run(one, tmp_path / "begun", passes=8)
+    for targets in (other, None):
+        with pytest.raises(InputError, match="different unfinished run"):
+            run(targets, tmp_path / "begun")
+    assert run(one, tmp_path / "begun").target is not None
+    found = lit_adv.average(
+        [network(0)], IMAGES.repeat(2, 1, 1, 1), LABELS.repeat(2), BIM, targets=torch.cat([one, other])
+    )
+    assert found.manifest.data.details["targets"] == [*one.tolist(), *other.tolist()]
+
+
+def test_other_precisions(tmp_path: Path) -> None:
+    for dtype, name in ((torch.float64, "float64"), (torch.bfloat16, "bf16"), (torch.float32, "float32")):
+        models = [network(seed).to(dtype) for seed in range(2)]
+        found = lit_adv.average(models[:1], IMAGES.to(dtype), LABELS, BIM)
+        assert found.manifest.precision == name
+        assert lit_adv.evaluate(found, {"held out": models[1]})["held out"].clean.value <= 1
+
+
+def test_models_in_lists_are_found() -> None:
+    networks = [nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784), nn.Linear(784, 10)) for _ in range(2)]
+    before = networks[0].state_dict()["1.running_mean"].clone()
+
+    def ensemble(x: Tensor) -> Tensor:
+        return torch.stack([one(x) for one in networks]).mean(0)
+
+    with pytest.raises(InputError, match="ensemble-0 is in training mode"):
+        lit_adv.average(ensemble, IMAGES, LABELS, BIM)
+    assert torch.equal(networks[0].state_dict()["1.running_mean"], before)
+    for one in networks:
+        one.eval()
+    assert lit_adv.average(ensemble, IMAGES, LABELS, BIM).count.tolist() == [1] * 10
+
+
+def test_a_default_device_elsewhere() -> None:
+    models = [network(0)]
+    expected = lit_adv.average(models, IMAGES, LABELS, BIM, copies=2, sigma=0.1)
+    torch.set_default_device("meta")
+    try:
+        found = lit_adv.average(models, IMAGES, LABELS, BIM, copies=2, sigma=0.1)
+    finally:
+        torch.set_default_device(None)
+    assert torch.equal(found.perturbation, expected.perturbation)
+
+
+def test_numpys_whole_numbers(tmp_path: Path) -> None:
+    found = lit_adv.average([network(0)], IMAGES, LABELS, BIM, copies=np.int64(2), seed=np.int64(1), sigma=0.1)
+    found.save(tmp_path)
+    assert PerturbationSet.load(tmp_path).manifest.copies == 2
+
+
+def test_exported_programs() -> None:
+    batch = torch.export.Dim("batch")
+    program = torch.export.export(network(0), (IMAGES,), dynamic_shapes=({0: batch},)).module()
+    found, expected = (
+        lit_adv.average([model], IMAGES, LABELS, lit_adv.Gradient(), fast=False) for model in (program, network(0))
+    )
+    torch.testing.assert_close(found.perturbation, expected.perturbation, rtol=1e-3, atol=1e-7)
+
+
+def test_perturb_refuses_what_it_cannot_use() -> None:
+    model = network(0)
+    for arguments, reason in (
+        ((model, IMAGES * 255, LABELS, BIM), "divide them by 255"),
+        ((None, IMAGES, LABELS, BIM), "model is a NoneType; give modules"),
+        ((narrow(), IMAGES[:, :, 1:], LABELS, BIM), "Sequential-0 does not take images"),
+        ((model, IMAGES, LABELS, lit_adv.BIM), "attack is the class BIM"),
+    ):
+        with pytest.raises(InputError, match=reason):
+            lit_adv.perturb(*arguments)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="noise is a float; give a tensor like the images"):
+        lit_adv.perturb(model, IMAGES, LABELS, BIM, noise=0.1)  # type: ignore[arg-type]
 
 
 def test_extremes_of_an_attack() -> None:
