@@ -70,10 +70,10 @@ class PerturbationProgress(pl.Callback):
         rate = made / (now - self._started)
         done = self._before + made
         if self._bar is not None:
-            self._bar.update(TaskID(0), completed=done, rate=f"{rate:.0f}")
+            self._bar.update(TaskID(0), completed=done, rate=f"{rate:.3g}")
         elif now - self._said >= LINE_EVERY:
             self._said = now
-            self._say(f"{done} of {self._total} perturbations, {rate:.0f}/s, {(self._total - done) / rate:.0f} s left")
+            self._say(f"{done} of {self._total} perturbations, {rate:.3g}/s, {(self._total - done) / rate:.0f} s left")
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._stop()

@@ -51,22 +51,38 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
     assert {Path(name).suffix for name in files} >= {".py", ".yaml", ".csv", ".html", ".js", ".typed"}
 
 
-def test_the_installed_command_runs_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "installed"
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder into which the wheel is installed."""
+    folder = tmp_path_factory.mktemp("installed")
     pip("install", "--target", str(folder), str(wheel))
-    environment = {**os.environ, "PYTHONPATH": str(folder), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    return folder
 
-    def lit_adv(*words: str) -> str:
-        command = [sys.executable, folder / "bin" / "lit-adv", *words]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
-    assert lit_adv("--version") == f"lit-adv {__version__}\n"
-    listed = json.loads(lit_adv("zoo", "--data", "cifar10", "--json"))
+def run_installed(installed: Path, place: Path, *words: str | Path) -> str:
+    """What a Python program prints that finds the installed packages, in a folder outside the checkout."""
+    environment = {**os.environ, "PYTHONPATH": str(installed), "XDG_CACHE_HOME": str(place / "cache")}
+    command = [sys.executable, *map(str, words)]
+    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_installed_command_runs_outside_the_checkout(installed: Path, tmp_path: Path) -> None:
+    command = installed / "bin" / "lit-adv"
+    assert run_installed(installed, tmp_path, command, "--version") == f"lit-adv {__version__}\n"
+    listed = json.loads(run_installed(installed, tmp_path, command, "zoo", "--data", "cifar10", "--json"))
     assert len(listed) > 80
     assert {model["name"] for model in listed} < packaged().keys()
     assert not (tmp_path / "cache").exists()  # the packaged table was read
-    where = [sys.executable, "-c", "import lit_adv, callbacks; print(lit_adv.__file__, callbacks.__file__)"]
-    found = subprocess.run(where, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    assert found.stdout.count(str(folder)) == 2
+    where = "import lit_adv, callbacks; print(lit_adv.__file__, callbacks.__file__)"
+    assert run_installed(installed, tmp_path, "-c", where).count(str(installed)) == 2
+
+
+@pytest.mark.soak
+def test_an_installed_wheel_trains(installed: Path, tmp_path: Path) -> None:
+    options = ["--count", "2", "--trainer.max_epochs", "1", "--model.arguments", "{width: 1}", "--processes", "1"]
+    command = installed / "bin" / "lit-adv"
+    printed = run_installed(installed, tmp_path, command, "fit", "--config", "mnist-zoo", "--out", "zoo", *options)
+    assert "2 models" in printed
+    assert len(list((tmp_path / "zoo").glob("*.safetensors"))) == 2

@@ -75,7 +75,7 @@ def average(
         batch_size: perturbations in a batch.
         fast: attack modules in their fast forms: the same functions, batch normalisation folded.
         device: device of the attack; by default each model's own, or else the images'.
-        progress: show a progress bar in terminals and notebooks.
+        progress: show a progress bar in terminals and notebooks, elsewhere a line on standard error every ten seconds.
         out: folder of the run, which is that of `lit-adv predict`: what is done is kept there while it lasts, the same
             call continues it, and the finished set is read from it. It needs models that can be counted.
         restart: delete what is in `out`, and begin anew.
@@ -139,9 +139,8 @@ def average(
     try:
         with (
             KeptSums(folder, sums, None if folder is None else manifest(), restart) as kept,
-            ProgressBar(None if source.count is None else plan.models * plan.pairs, progress) as bar,
+            ProgressBar(None if source.count is None else plan.models * plan.pairs, progress, kept.rows(plan)) as bar,
         ):
-            bar.update(sum(plan.rows(number) for number in kept.done.nonzero()[:, 0].tolist()))
             for position in range(plan.models):
                 if not job.attack_model(position, plan, kept, bar):
                     break

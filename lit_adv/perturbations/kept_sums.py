@@ -11,6 +11,7 @@ from lit_adv.files import expanded
 from lit_adv.perturbations.batch import ReplicaBatch
 from lit_adv.perturbations.manifest import Manifest
 from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.perturbations.plan import WorkPlan
 from lit_adv.perturbations.run_folder import RunFolder
 from lit_adv.perturbations.run_sums import RunSums
 from lit_adv.perturbations.saving import Saving
@@ -64,8 +65,14 @@ class KeptSums:
                 self._saving.save()
             if error is not None and not (self.done.any() or self._sums.done.any()):
                 self._folder.remove_partial()
+            elif error is not None:
+                error.add_note(f"{self._folder.kept}; the same call continues")
         finally:
             self._folder.close()
+
+    def rows(self, plan: WorkPlan) -> int:
+        """Returns the number of perturbations that earlier starts have made."""
+        return sum(plan.rows(number) for number in self.done.nonzero()[:, 0].tolist())
 
     def add(self, batch: ReplicaBatch, perturbation: Tensor) -> None:
         """Adds the perturbations `[B, C, H, W]` of a batch, and saves when it is time.

@@ -29,7 +29,7 @@ NOT_WRITTEN: Final = ("weights", "size", "library")
 """Fields of `ModelSpec` that the manifest of a trained model has not."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Zoo:
     """Ordered models, each a source or a test model.
 
@@ -49,6 +49,10 @@ class Zoo:
     models: tuple[ModelSpec, ...]
     single: str | None = None
     reader: EntryReader | None = field(default=None, compare=False, repr=False)
+
+    def __repr__(self) -> str:
+        """Says what it holds, in a line."""
+        return f"Zoo({self.path}: {len(self.sources)} source models, {len(self.judges)} test models)"
 
     @classmethod
     def open(cls, path: Path | str, trust: Collection[str] = ()) -> "Zoo":

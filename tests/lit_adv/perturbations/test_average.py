@@ -161,14 +161,15 @@ class Interrupting(nn.Module):
         return logits
 
 
-def test_ctrl_c_keeps_what_is_done_and_returns_nothing(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_is_done_and_returns_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     models = [Interrupting(network(seed)).eval() for seed in range(3)]
     options = {"copies": 2, "sigma": 0.2, "batch_size": 4, "fast": False}
     expected = lit_adv.average(models, IMAGES, LABELS, BIM, **options)  # type: ignore[arg-type]
     for passes in (8, 8, 5):
         models[1].passes.left = passes
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt) as error:
             lit_adv.average(models, IMAGES, LABELS, BIM, out=tmp_path, **options)  # type: ignore[arg-type]
+        assert error.value.__notes__ == [f"what is done is kept in {tmp_path / 'partial'}; the same call continues"]
         assert not (tmp_path / MANIFEST).exists()
         assert list((tmp_path / "partial").glob("*.safetensors"))
     models[1].passes.left = -1
@@ -176,6 +177,7 @@ def test_ctrl_c_keeps_what_is_done_and_returns_nothing(tmp_path: Path) -> None:
     assert torch.equal(found.perturbation, expected.perturbation)
     assert torch.equal(PerturbationSet.load(tmp_path).perturbation, expected.perturbation)
     assert not (tmp_path / "partial").exists()
+    assert "28 of 60 perturbations are done already; continuing" in capsys.readouterr().err
 
 
 def test_a_finished_run_is_read_and_another_refused(tmp_path: Path) -> None:
