@@ -39,6 +39,7 @@ def test_another_data_module(zoo: Zoo) -> None:
 def test_costs_and_stacks_must_suit_the_models(zoo: Zoo) -> None:
     module = AttackModule(zoo.path, BIM(epsilon=0.2), sources=2, exact=True)
     for models, stacked, reason in ((3, 1, "costs has 3 entries for 2 source models"), (2, 2, "cannot be stacked")):
-        data = SimpleNamespace(plan=SimpleNamespace(models=models, stacked=stacked))
+        plan = SimpleNamespace(models=models, stacked=stacked)
+        data = SimpleNamespace(plan=plan, describe=lambda: {"name": "mnist"})
         with pytest.raises(InputError, match=reason):
             refuse_misfits(module, data)  # type: ignore[arg-type]
