@@ -23,6 +23,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=0, help="of what tests draw from torch's global generator")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test comes first, so that no process does it at the end, when the other has nothing left to do."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/test_second_device"))
+
+
 @pytest.fixture(autouse=True)
 def seeded(request: pytest.FixtureRequest) -> None:
     """Each test draws the same, whichever run before it in its process."""

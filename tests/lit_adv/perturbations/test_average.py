@@ -235,9 +235,10 @@ def test_nothing_that_is_handed_over_changes() -> None:
     model = network(0)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     images, labels = IMAGES.clone(), LABELS.clone()
-    state = torch.get_rng_state()
+    state, frozen = torch.get_rng_state(), gc.get_freeze_count()
     found = lit_adv.average([model], images, labels, BIM, copies=2, sigma=0.2)
     assert torch.equal(torch.get_rng_state(), state)
+    assert gc.get_freeze_count() == frozen
     assert torch.equal(images, IMAGES)
     assert torch.equal(labels, LABELS)
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
