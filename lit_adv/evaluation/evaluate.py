@@ -16,9 +16,8 @@ from lit_adv.evaluation.off_by_one import off_by_one_in_words
 from lit_adv.evaluation.recognizability import judge_input, predicted_class
 from lit_adv.evaluation.result import MEASURES, Evaluation, JudgeFigures, Measure
 from lit_adv.evaluation.strength import adversarial_example, random_noise
-from lit_adv.perturbations.noise import SEEDS
 from lit_adv.perturbations.perturbation_set import PerturbationSet
-from lit_adv.perturbations.replicas import check_whole
+from lit_adv.perturbations.replicas import check_seed, check_whole
 from lit_adv.perturbations.source_models import (
     Given,
     checked_model,
@@ -167,9 +166,7 @@ def evaluate(
     if not len(perturbations.label):
         raise InputError("the set has no image; there is nothing to judge")
     check_whole("batch_size", batch_size, 1)
-    check_whole("seed", seed, 0)
-    if seed >= SEEDS:
-        raise InputError(f"seed is {seed}; it must be below 2^128")
+    check_seed(seed)
     named = device_named(device)
     epsilon = perturbations.data_set.epsilon if epsilon is None else epsilon
     check_epsilon(epsilon)

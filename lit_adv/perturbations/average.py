@@ -219,9 +219,10 @@ class _Job:
             if not position:
                 raise InputError("models gave no model; give at least one source model")
             return False
-        record = record_of(given, position)
+        surveyed = position < len(self.records)
+        record = self.records[position] if surveyed else record_of(given, position)
         model, place = ready(given, record.name, self.sample, self.fast, self.device)
-        if position == len(self.records):
+        if not surveyed:
             self.survey(Survey(record, classes_of(model, record.name, self.sample.to(place)), place))
         for number in todo:
             batch = self.replicas.batch(plan, number)

@@ -13,7 +13,7 @@ from lit_adv.errors import InputError
 from lit_adv.logits import short
 from lit_adv.perturbations.batch import ReplicaBatch
 from lit_adv.perturbations.replicas import refuse_outside
-from lit_adv.perturbations.source_models import Given, checked_model, classes_of, in_memory, record_of
+from lit_adv.perturbations.source_models import Given, checked_model, classes_of, in_memory, name_of
 
 MOST: Final = {"epsilon": 1.0, "lr": 100.0, "overshoot": 100.0}
 """Parameter of an attack to its largest value in a run; beyond it perturbations outgrow what can be summed."""
@@ -68,7 +68,7 @@ def perturb(
             f"{list(images.shape)} on {images.device}; it must be like them"
         )
     alone = in_memory(checked_model(model, "model"))
-    classes_of(alone, record_of(model, 0).name, images[:4])
+    classes_of(alone, name_of(model, 0), images[:4])
     return _calibrated(alone, images, images if noise is None else images + noise, labels, targets, attack)
 
 

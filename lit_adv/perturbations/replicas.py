@@ -95,12 +95,21 @@ def refuse_numbers(*, copies: int, sigma: float, seed: int, batch_size: int) -> 
         InputError: one is out of range, or no whole number where it must be; the message names it.
     """
     check_whole("copies", copies, 1)
-    check_whole("seed", seed, 0)
+    check_seed(seed)
     check_whole("batch_size", batch_size, 1)
-    if seed >= SEEDS:
-        raise InputError(f"seed is {seed}; it must be below 2^128")
     if not isinstance(sigma, Real) or not 0 <= sigma <= LARGEST_SIGMA:
         raise InputError(f"sigma is {sigma}; it must be 0 to {LARGEST_SIGMA}, for pixels are in [0, 1]")
+
+
+def check_seed(seed: int) -> None:
+    """Refuses what is no seed of noise.
+
+    Raises:
+        InputError: it is no whole number, below 0, or 2^128 or more.
+    """
+    check_whole("seed", seed, 0)
+    if seed >= SEEDS:
+        raise InputError(f"seed is {seed}; it must be below 2^128")
 
 
 def check_whole(name: str, value: float, least: int) -> None:

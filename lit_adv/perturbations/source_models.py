@@ -134,7 +134,13 @@ def record_of(given: Given, position: int) -> SourceRecord:
     """Returns a model's name, such as `ResNet-3`, and its checksum, see `fingerprint`; a zoo's entry has its own."""
     if (entry := entry_of(given)) is not None:
         return SourceRecord(entry.name, entry.checksum)
-    return SourceRecord(f"{getattr(given, '__name__', type(given).__name__)}-{position}", fingerprint(given))
+    return SourceRecord(name_of(given, position), fingerprint(given))
+
+
+def name_of(given: Given, position: int) -> str:
+    """Returns a model's name, such as `ResNet-3`; a zoo's entry has its own."""
+    entry = entry_of(given)
+    return f"{getattr(given, '__name__', type(given).__name__)}-{position}" if entry is None else entry.name
 
 
 def look_at(given: Given, position: int, sample: Tensor) -> Survey:
@@ -204,19 +210,18 @@ def device_named(device: torch.device | str | None) -> torch.device | None:
 
 def place_of(model: object) -> torch.device | None:
     """Returns the device of a model's first parameter or buffer; None where it has none."""
-    for module in modules_of(model):
-        for tensor in (*module.parameters(), *module.buffers()):
-            return tensor.device
-    return None
+    return next((tensor.device for tensor in _tensors(model)), None)
 
 
 def type_of(model: object) -> torch.dtype | None:
     """Returns the type of a model's first floating-point parameter or buffer; None where it has none."""
+    return next((tensor.dtype for tensor in _tensors(model) if tensor.is_floating_point()), None)
+
+
+def _tensors(model: object) -> Iterator[Tensor]:
     for module in modules_of(model):
-        for tensor in (*module.parameters(), *module.buffers()):
-            if tensor.is_floating_point():
-                return tensor.dtype
-    return None
+        yield from module.parameters()
+        yield from module.buffers()
 
 
 def ready(
