@@ -50,7 +50,7 @@ def wilson(share: float, count: float) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def two_way_interval(right: Tensor) -> tuple[float, float]:
+def two_way_interval(right: Tensor, estimate: float | None = None) -> tuple[float, float]:
     """Returns the 95 % interval of the mean where both groups of models and images are samples.
 
     Wilson's interval with an effective sample size n = p(1 − p) / (s²_groups/G + s²_images/N), corrected for few
@@ -58,16 +58,22 @@ def two_way_interval(right: Tensor) -> tuple[float, float]:
     groups where these vary more. Fewer than three groups count as given, not as a sample.
 
     Args:
-        right: `[groups, images]` in [0, 1].
+        right: `[groups, images]` in [0, 1]; or, of another estimate, its pseudo-values by the jackknife over images.
+        estimate: what the interval is of, in [0, 1]; by default the mean of `right`.
+
+    Returns:
+        Both ends; 0 and 1 where a pseudo-value is NaN.
     """
     groups, images = right.shape
-    share = float(right.double().mean())
+    share = float(right.double().mean()) if estimate is None else estimate
+    if right.isnan().any():
+        return 0.0, 1.0
     if images == 1:
         return wilson(share, 1)
     by_group = float(right.double().mean(1).var()) / groups if groups > 2 else 0.0
     by_image = float(right.double().mean(0).var()) / images
     variance = by_group + by_image
-    if variance == 0:
+    if variance == 0 or not 0 < share < 1:
         return wilson(share, images)
     freedom = variance**2 / (by_group**2 / max(groups - 1, 1) + by_image**2 / (images - 1))
     if by_group > by_image:

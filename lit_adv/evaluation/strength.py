@@ -1,5 +1,8 @@
 """Adversarial examples of equal norm (thesis 4.8.3, Table 4.4)."""
 
+from math import sqrt
+
+import torch
 from torch import Tensor
 
 from lit_adv.perturbations.noise import Stream, gaussian_noise
@@ -8,6 +11,21 @@ from lit_adv.perturbations.noise import Stream, gaussian_noise
 def adversarial_example(image: Tensor, perturbation: Tensor, epsilon: float) -> Tensor:
     """x + ε·sign(δ) (Eq. 4.3), not clipped; all `[N, C, H, W]`."""
     return image + epsilon * perturbation.sign()
+
+
+def equal_l2(image: Tensor, perturbation: Tensor, epsilon: float) -> Tensor:
+    """x + r·δ/‖δ‖₂ with r = ε·√d, d the number of an image's values; not clipped; all `[N, C, H, W]`.
+
+    Beside Eq. 4.3: ε·sign(δ) has the largest L2 norm that an L∞ norm of ε allows, r where no value of δ is 0, and it
+    forgets how large each value is. A δ of 0 leaves the image as it is.
+    """
+    return image + epsilon * sqrt(image[0].numel()) * _unit(perturbation).to(image.dtype)
+
+
+def norms(change: Tensor) -> tuple[float, float]:
+    """Returns L∞ and L2 norm of changes of images `[N, C, H, W]`, the means over the images."""
+    rows = change.flatten(1)
+    return float(rows.abs().amax(1).double().mean()), float(rows.norm(dim=1, dtype=torch.float64).mean())
 
 
 def random_noise(image: Tensor, epsilon: float, seed: int = 0, first: int = 0) -> Tensor:
@@ -21,3 +39,10 @@ def random_noise(image: Tensor, epsilon: float, seed: int = 0, first: int = 0) -
     """
     draws = ((0, first + i, 0) for i in range(len(image)))
     return image + epsilon * gaussian_noise(seed, draws, tuple(image.shape[1:]), stream=Stream.SIGNS).sign().to(image)
+
+
+def _unit(perturbation: Tensor) -> Tensor:
+    """δ/‖δ‖₂ `[N, C, H, W]` however minute δ is, as gradients may be; 0 where δ is 0."""
+    rows = perturbation.flatten(1)
+    rows = rows / rows.abs().amax(1, keepdim=True).clamp_min(torch.finfo(rows.dtype).tiny)
+    return torch.nn.functional.normalize(rows, eps=torch.finfo(rows.dtype).tiny).view_as(perturbation)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, norm, ttest_rel
 
+from lit_adv.evaluation.auc import mean_auc, pseudo_values
 from lit_adv.evaluation.intervals import two_way_change_interval, two_way_interval, wilson
 
 
@@ -61,3 +62,28 @@ def test_no_change_of_many_images_is_a_small_one() -> None:
     for images in (1, 20):
         most = wilson(0, images)[1]
         assert two_way_change_interval(torch.zeros(1, images)) == (-most, most)
+
+
+def test_intervals_of_areas_hold_the_true_one() -> None:
+    """Five judges that tell ten classes apart more or less well; classes' pictures are easy or hard for all of them."""
+    generator = torch.Generator().manual_seed(0)
+    classes = torch.arange(10)
+    wanted = classes.repeat_interleave(6)
+    true = float(norm.cdf(1 / np.sqrt(2 * (1 + 0.25) + 0.2**2)))
+    held, widths = 0, []
+    for _ in range(150):
+        signal = 1 + 0.2 * torch.randn(5, 1, 1, generator=generator)
+        shared = torch.randn(1, 60, 10, generator=generator)
+        own = 0.5 * torch.randn(5, 60, 10, generator=generator)
+        logits = signal * torch.nn.functional.one_hot(wanted, 10) + shared + own
+        found = [mean_auc(one, classes, wanted) for one in logits]
+        pseudo = torch.stack([pseudo_values(one, classes, wanted) for one in logits])
+        low, high = two_way_interval(pseudo, sum(found) / 5)
+        held += low <= true <= high
+        widths.append(high - low)
+    assert held >= 0.9 * 150
+    assert np.mean(widths) < 0.25
+
+
+def test_an_unknown_area_has_the_whole_interval() -> None:
+    assert two_way_interval(torch.tensor([[0.5, float("nan"), 0.5]]), 0.5) == (0, 1)

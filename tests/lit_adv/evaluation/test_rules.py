@@ -5,7 +5,7 @@ import torch
 
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.evaluation.recognizability import by_class, judge_input, predicted_class
-from lit_adv.evaluation.strength import adversarial_example, random_noise
+from lit_adv.evaluation.strength import adversarial_example, equal_l2, norms, random_noise
 
 
 def test_mnist_is_binary() -> None:
@@ -47,3 +47,21 @@ def test_random_noise_has_one_magnitude_and_does_not_depend_on_batches() -> None
 def test_recognized_by_class() -> None:
     answers, labels = torch.tensor([5, 2, 2, 3, 5]), torch.tensor([5, 2, 3, 3, 2])
     assert by_class(answers, labels) == [(2, 0.5, 2), (3, 0.5, 2), (5, 1.0, 1)]
+
+
+def test_equal_l2_has_the_norm_of_signs_and_keeps_what_is_small_small() -> None:
+    image = torch.rand(4, 3, 5, 5)
+    delta = torch.randn(4, 3, 5, 5) * torch.tensor([1.0, 1e-30, 1e-41, 0.0]).view(-1, 1, 1, 1)
+    change = equal_l2(image, delta, 0.1) - image
+    assert change[3].abs().max() == 0
+    assert change[:3].flatten(1).norm(dim=1).tolist() == pytest.approx([0.1 * 75**0.5] * 3, rel=1e-4)
+    ratio = change[0] / delta[0]
+    assert torch.allclose(ratio, ratio.mean().expand_as(ratio), rtol=1e-3)
+    _, signs = norms((adversarial_example(image, delta, 0.1) - image)[:1])
+    assert signs == pytest.approx(0.1 * 75**0.5, rel=1e-5)
+
+
+def test_norms_are_means_over_images() -> None:
+    change = torch.zeros(2, 1, 2, 2)
+    change[0, 0, 0] = torch.tensor([3.0, -4.0])
+    assert norms(change) == (2.0, 2.5)
