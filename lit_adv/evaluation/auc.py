@@ -1,8 +1,8 @@
 """Whether a judge's logits tell the classes of perturbations apart, whatever its favourite answer.
 
 A judge that answers "bird" to everything is right for birds alone, and its logits may still be right about everything:
-the logit of each class may be larger on the perturbations of that class than on the others. The area under the ROC curve
-of that logit is the probability that it is (Mann and Whitney 1947), one half by chance.
+the logit of each class may be larger on the perturbations of that class than on the others. The area under the ROC
+curve of that logit is the probability that it is (Mann and Whitney 1947), one half by chance.
 """
 
 from collections.abc import Iterator, Sequence
@@ -120,7 +120,7 @@ def permutation_p(
 
 
 def prior_off(logits: Tensor) -> Tensor:
-    """Returns a judge's logits `[N, K]` without its prior: the mean over the perturbations of each class's is taken off.
+    """Returns a judge's logits `[N, K]` without its prior: less the mean over the perturbations of each class's logit.
 
     No label is used; where the perturbations are of equally many images of each class, a favourite answer is gone.
     """

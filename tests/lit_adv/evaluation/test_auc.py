@@ -1,4 +1,4 @@
-"""Areas under ROC curves: chance, invariance, a peer, the jackknife by deletion, p-values that are uniform by chance."""
+"""Areas under ROC curves: chance, invariance, a peer, the jackknife by deletion, p-values uniform by chance."""
 
 import math
 
