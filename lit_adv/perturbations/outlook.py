@@ -1,0 +1,91 @@
+"""What other numbers of models and copies would give."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from lit_adv.perturbations.variance_shares import Floats, Scalars, Shares, copies_apart, shares, shares_without
+
+TOO_MANY: Final = 10**6
+"""More models than these are not named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What other numbers of models and copies would give, from images that have perturbations.
+
+    Estimates of single images are drawn to their mean by as much as their differences are errors of estimation
+    (empirical Bayes), and κ is that of many models, of which these are a sample.
+
+    Attributes:
+        common: S `[N]`.
+        model: A `[N]`; 0 from one copy.
+        copy: E `[N]`; from one copy A + E.
+        unevenness: κ of many models, the same for all images.
+        separable: whether A and E are known apart.
+    """
+
+    common: Floats
+    model: Floats
+    copy: Floats
+    unevenness: float
+    separable: bool
+
+    @classmethod
+    def of(cls, scalars: Scalars) -> "Outlook":
+        """Returns that of scalars, of which one image at least has perturbations in two groups."""
+        found = shares(scalars)
+        there = np.isfinite(found.common)
+        model, copy = copies_apart(found, scalars.copies)
+        if separable := scalars.copies > 1:
+            model, copy = model[there], copy[there]
+        else:
+            model, copy = np.zeros(int(there.sum())), found.own[there]
+        common = found.common[there]
+        without = shares_without(scalars).common[there]
+        errors = without.shape[1] - 1
+        error = float(np.nan_to_num(errors * without.var(1), nan=np.inf).mean())
+        spread = float(common.var(ddof=1)) if len(common) > 1 else 0.0
+        kept = max(0.0, 1 - error / spread) if spread > 0 else 0.0
+        return cls(
+            common=_drawn(common, kept),
+            model=_drawn(model, kept),
+            copy=_drawn(copy, kept),
+            unevenness=_of_many(scalars.unevenness[there], scalars.scales.shape[1]),
+            separable=separable,
+        )
+
+    def rho(self, models: float, copies: int) -> float:
+        """Expected cosine of two independent averages over so many models and copies, the mean over the images.
+
+        From one copy only `copies` 1 is known; NaN for others.
+        """
+        if copies != 1 and not self.separable:
+            return float("nan")
+        own = np.maximum(self.model, 0) + np.maximum(self.copy, 0) / copies
+        return float(Shares(common=self.common, own=own).rho(np.full_like(own, self.unevenness), models).mean())
+
+    def models_for(self, rho: float, copies: int) -> int | None:
+        """The least number of models that reach a reliability; None where it is above `TOO_MANY`."""
+        low, high = 0, 1
+        while not self.rho(high, copies) >= rho:
+            low, high = high, 2 * high
+            if low > TOO_MANY:
+                return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.rho(middle, copies) >= rho else (middle, high)
+        return high
+
+
+def _drawn(values: Floats, kept: float) -> Floats:
+    mean = values.mean()
+    drawn: Floats = mean + kept * (values - mean)
+    return drawn
+
+
+def _of_many(unevenness: Floats, models: int) -> float:
+    """κ of many models from that of m: (m − 1)·v/(1 − v) with v = κ/m, without the bias of a small m."""
+    share = float(unevenness.mean()) / models
+    return (models - 1) * share / (1 - share) if share < 1 else float("inf")
