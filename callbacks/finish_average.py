@@ -1,21 +1,23 @@
 """The end of a run: failed models are taken off the sums, and the perturbation set is written."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytorch_lightning as pl
 import torch
 
+from callbacks.stages import SHARE, reliable_images
 from datamodules.claims import BatchClaim
 from datamodules.replicas import ReplicaDataModule
 from lit_adv.attack_module import AttackModule
 from lit_adv.errors import InputError
 from lit_adv.perturbations.batch import ReplicaBatch
-from lit_adv.perturbations.growth import GROWTH, Growth
 from lit_adv.perturbations.manifest import Manifest
-from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.perturbations.perturbation_set import MANIFEST, PerturbationSet
+from lit_adv.perturbations.reliability import Reliability
 from lit_adv.perturbations.run_folder import RunFolder
 from lit_adv.perturbations.run_manifest import ended
 from lit_adv.perturbations.run_sums import RunSums
+from lit_adv.perturbations.staged_plan import Stage, StagedPlan
 from lit_adv.perturbations.zeros import many_zeros
 from lit_adv.terminal import say
 
@@ -37,6 +39,8 @@ def finish(
     sums: RunSums,
     manifest: Manifest,
     folder: RunFolder,
+    stage: Stage,
+    rho: float | None,
 ) -> None:
     """Writes the perturbation set of a run, and deletes what only the unfinished run needs.
 
@@ -47,13 +51,20 @@ def finish(
         sums: of all starts and processes.
         manifest: the run's.
         folder: the run's.
+        stage: the models and copies that are averaged over; of a run that does not stop early, all.
+        rho: the reliability that was asked for; None if none was.
 
     Raises:
         InputError: batches are missing, no model is left, or a failed model's perturbations cannot be taken off.
     """
     plan = data.plan
-    done = sums.done.bool()
-    fails = torch.tensor([bool(module.failed.keys() & plan.models_of(i)) for i in range(len(plan))])
+    last = len(plan)
+    if isinstance(plan, StagedPlan):
+        last = plan.batches_until(plan.stages.index(stage))
+        if sums.done[last:].any():
+            raise RuntimeError(f"batches beyond {stage} are done")
+    done = sums.done[:last].bool()
+    fails = torch.tensor([bool(module.failed.keys() & plan.models_of(i)) for i in range(last)])
     if not (done | fails).all():
         raise InputError(
             f"{folder.path}: {int(done.sum())} of {len(done)} batches are done and kept; "
@@ -67,28 +78,32 @@ def finish(
         else:
             add_healthy(sums, module, batch)
     refuse_none_left(module)
-    left = {spec.name: int(sums.zeros[i]) for i, spec in enumerate(module.sources) if i not in module.failed}
-    manifest = ended(manifest.without(module.failed), left)
-    mean = sums.mean
-    if sums.cells is None:
-        (folder.path / GROWTH).unlink(missing_ok=True)
-    else:
-        growth = Growth.from_mean(sums.cells, mean)
-        manifest = replace(manifest, growth=growth.save(folder.path))
-        mean = growth.overall()
-    expected = (plan.models - len(module.failed)) * plan.copies
-    if (mean.count != expected).any():
-        raise RuntimeError(f"counts are {mean.count.tolist()}, {expected} were to be averaged")
-    PerturbationSet(
+    taken = sorted(sums.cells.taken[: stage.models].tolist())
+    left = [place for place in taken if place not in module.failed]
+    kept = sums.kept(left)
+    mean = kept.overall()
+    if (mean.count != len(left) * stage.copies).any():
+        raise RuntimeError(f"counts are {mean.count.tolist()}, {len(left) * stage.copies} were to be averaged")
+    if rho is not None:
+        reached = reliable_images(kept, rho) >= SHARE * plan.images
+        manifest = manifest.stopped(taken, stage.copies, rho, reached)
+    zeros = {module.sources[place].name: int(sums.zeros[place]) for place in left}
+    found = PerturbationSet(
         perturbation=mean.mean(),
         image=data.selection.images,
         label=data.selection.labels,
         target=data.selection.targets,
         count=mean.count,
-        manifest=manifest,
-    ).save(folder.path)
-    folder.remove_partial()
-    if line := many_zeros(manifest):
+        manifest=ended(manifest.without(module.failed), zeros),
+        sums=kept if kept.groups or sums.cells.growth else None,
+    )
+    if reliability := Reliability.of(found):
+        found = replace(found, manifest=replace(found.manifest, reliability=asdict(reliability)))
+    (folder.path / MANIFEST).unlink(missing_ok=True)  # of the set that this one replaces
+    found.save(folder.path)
+    if last == len(plan):
+        folder.remove_partial()
+    if line := many_zeros(found.manifest):
         say(line)
 
 

@@ -10,14 +10,18 @@ import pytorch_lightning as pl
 import torch
 
 from callbacks.finish_average import finish, refuse_none_left
-from callbacks.run_description import attack_and_data, describe_run, refuse_misfits
+from callbacks.run_description import attack_and_data, cells_of, describe_run, refuse_misfits
+from callbacks.stages import Stages
 from callbacks.stop_signals import StopSignals
 from lit_adv.errors import AlreadyDone, InputError
 from lit_adv.perturbations.batch import ReplicaBatch
+from lit_adv.perturbations.cell_sums import CellSums
+from lit_adv.perturbations.manifest import Weight
 from lit_adv.perturbations.run_folder import RunFolder, Start
 from lit_adv.perturbations.run_sums import RunSums
 from lit_adv.perturbations.saving import Saving
 from lit_adv.perturbations.schedule import Work, describe_work
+from lit_adv.perturbations.staged_plan import Stage, StagedPlan
 from lit_adv.processes import Launched, Peers, shared_store
 from lit_adv.terminal import say
 
@@ -33,14 +37,30 @@ class PerturbationAverage(pl.Callback):
     Args:
         save_every: seconds between saves; more, up to 55, where saving takes long.
         restart: delete what is in the run's folder, finished or not, and begin anew.
-        growth: sum in cells that tell how the average grows with m and n, and keep them beside the set.
+        growth: sum in cells that tell how the average grows with m and n.
+        groups: number of groups of source models whose sums are kept; by default that of the run that is in the
+            folder, else 10, or the number of models where they are fewer.
+        weight: how perturbations are weighted, see `lit_adv.perturbations.run_sums.RunSums`.
+        until: stop once this reliability is reached, see `callbacks.stages`; the data module must be `staged`.
     """
 
-    def __init__(self, save_every: float = 20.0, restart: bool = False, growth: bool = False) -> None:
+    def __init__(
+        self,
+        save_every: float = 20.0,
+        restart: bool = False,
+        growth: bool = False,
+        groups: int | None = None,
+        weight: Weight = "none",
+        until: float | None = None,
+    ) -> None:
         self.save_every = save_every
         self.restart = restart
         self.growth = growth
+        self.groups = groups
+        self.weight: Weight = weight
+        self.until = until
         self._running = False
+        self._stages: Stages | None = None
         self._work = Work(0, 0, 0, 0.0, 0.0)
         self._opened = ExitStack()
 
@@ -48,9 +68,10 @@ class PerturbationAverage(pl.Callback):
         self.module, self.data = attack_and_data(trainer, pl_module)
         refuse_misfits(self.module, self.data)
         self.folder = RunFolder(Path(trainer.default_root_dir))
-        growing = self.growth or (trainer.is_global_zero and not self.restart and self.folder.keeps_growth())
-        self.growth = trainer.strategy.broadcast(growing)
-        self.manifest = describe_run(self.module, self.data, trainer.strategy.root_device)
+        there = self.folder.options() if trainer.is_global_zero and not self.restart else (None, False)
+        self.cells = cells_of(self.data, *trainer.strategy.broadcast(there), self.groups, self.growth)
+        device = trainer.strategy.root_device
+        self.manifest = describe_run(self.module, self.data, device, self.cells, self.weight)
         self.sums = self._empty()
         start = self._start(trainer)
         self.data.done = start.done
@@ -62,6 +83,13 @@ class PerturbationAverage(pl.Callback):
         self._peers.give_signs_of_life(self._signals.stop)
         for close in (self.folder.close, self._signals.end, self._peers.close):
             self._opened.callback(close)
+        if self.until is not None:
+            assert isinstance(self.data.plan, StagedPlan)
+            self._stages = Stages(
+                self.data.plan, start.done, self.until, self._peers, self._saving.save, self._sums_of,
+                self._stop_with_the_others,
+            )  # fmt: skip
+            self.data.enter = self._stages.enter
         self._running = True
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -111,10 +139,11 @@ class PerturbationAverage(pl.Callback):
         self._peers.finish(asdict(self._work))
         if trainer.is_global_zero:
             everyone = self._peers.wait_for_all(self._stop_with_the_others)
-            total = self._empty()
-            total.load(self.folder.added_up(self.number, trainer.world_size, total.state()))
+            total = self._total()
             self._hear_failures()
-            finish(trainer, self.module, self.data, total, self.manifest, self.folder)
+            whole = Stage(self.data.plan.models, self.data.plan.copies)
+            stage = whole if self._stages is None else self._stages.plan.stages[self._stages.at]
+            finish(trainer, self.module, self.data, total, self.manifest, self.folder, stage, self.until)
             for line in describe_work([Work(**work) for work in everyone]):
                 say(line)
         self._running = False
@@ -125,7 +154,7 @@ class PerturbationAverage(pl.Callback):
         opened: Start | Exception | None = None
         if trainer.is_global_zero:
             try:
-                opened = self.folder.open(self.manifest, self.growth, self.sums.state(), self.restart)
+                opened = self.folder.open(self.manifest, self.sums.state(), self.restart, self.until)
             except (InputError, AlreadyDone) as error:
                 opened = error
         opened = trainer.strategy.broadcast(opened)
@@ -136,7 +165,15 @@ class PerturbationAverage(pl.Callback):
 
     def _empty(self) -> RunSums:
         bits = self.module.attack.fraction_bits
-        return RunSums(self.data.plan, self.data.image_shape, self.data.seed, self.growth, bits)
+        return RunSums(self.data.plan, self.data.image_shape, self.cells, self.weight, bits)
+
+    def _total(self) -> RunSums:
+        total = self._empty()
+        total.load(self.folder.added_up(self.number, self._peers.processes, total.state()))
+        return total
+
+    def _sums_of(self, stage: Stage) -> CellSums:
+        return self._total().kept(sorted(self.cells.taken[: stage.models].tolist()))
 
     def _add(self, perturbation: torch.Tensor, batch: ReplicaBatch) -> None:
         with self._signals.held():

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import WandbLogger
 
-from callbacks.run_description import attack_and_data, describe_run
+from callbacks.perturbation_average import PerturbationAverage
+from callbacks.run_description import attack_and_data
 from lit_adv.errors import InputError
 from lit_adv.evaluation.module import EvaluationModule
 from lit_adv.evaluation.result import Evaluation
@@ -105,8 +106,8 @@ class PredictRun(WandbRun):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if not trainer.is_global_zero:
             return
-        module, data = attack_and_data(trainer, pl_module)
-        run = describe_run(module, data, trainer.strategy.root_device)
+        _, data = attack_and_data(trainer, pl_module)
+        run = next(one for one in trainer.callbacks if isinstance(one, PerturbationAverage)).manifest  # type: ignore[attr-defined]
         self.open(
             trainer,
             replace(run, versions=versions()),
@@ -114,7 +115,7 @@ class PredictRun(WandbRun):
             identity(run.to_json()),
             test_epsilon=run.data.data_set.epsilon,
         )
-        self._made = sum(data.plan.rows(number) for number in (~data.done).nonzero()[:, 0].tolist())
+        self._before = sum(data.plan.rows(number) for number in data.done.nonzero()[:, 0].tolist())
         self._started = time.monotonic()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -122,7 +123,7 @@ class PredictRun(WandbRun):
             seconds = time.monotonic() - self._started
             found = PerturbationSet.load(Path(trainer.default_root_dir))
             epsilon = found.data_set.epsilon
-            self.close(found, epsilon, predict_figures(found, self._made, seconds))
+            self.close(found, epsilon, predict_figures(found, int(found.count.sum()) - self._before, seconds))
 
 
 class TestRun(WandbRun):

@@ -1,7 +1,8 @@
 """Batches of noisy copies, as the work plan asks for them."""
 
+import itertools
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pytorch_lightning as pl
@@ -13,8 +14,10 @@ from datamodules.claims import BatchClaim, ClaimSampler
 from datamodules.selection import Selection, doubles
 from lit_adv.errors import InputError
 from lit_adv.perturbations.batch import ReplicaBatch
+from lit_adv.perturbations.cells import Cells
 from lit_adv.perturbations.plan import WorkPlan, cut
 from lit_adv.perturbations.replicas import Replicas, check_whole, refuse_numbers
+from lit_adv.perturbations.staged_plan import StagedPlan
 from lit_adv.processes import process_number, shared_store
 from lit_adv.terminal import say
 
@@ -56,8 +59,11 @@ class ReplicaDataModule(pl.LightningDataModule):
         done: whether an earlier start finished each batch, `[len(plan)]` bool; set before the loader is made.
         costs: weight of each source model, by which the work is shared out, such as its multiply-accumulates.
         stackable: whether several models may share a batch.
+        staged: whether the plan has stages, after each of which the run may stop; set before `setup`.
+        enter: see `ClaimSampler`; set before the loader is made.
     """
 
+    staged = False
     allow_zero_length_dataloader_with_multiple_devices = True  # on resuming there can be fewer batches than processes
 
     image_shape: tuple[int, int, int]
@@ -65,6 +71,7 @@ class ReplicaDataModule(pl.LightningDataModule):
     selection: Selection
     plan: WorkPlan
     done: Tensor
+    enter: Callable[[int | None], bool] = staticmethod(lambda _: True)
 
     def __init__(
         self,
@@ -112,16 +119,7 @@ class ReplicaDataModule(pl.LightningDataModule):
         if process_number() == 0 and (repeated := doubles(self.selection.images)):
             one, other = map(self.image_name, repeated[0])
             say(f"{len(repeated)} of the images are repeated, such as {one} and {other}; each counts")
-        pairs = len(self.selection.labels) * self.copies
-        fitting = min(self.batch_size // pairs, STACKED_MODELS)
-        stacked = max(fitting, 1) if self.stackable and pairs <= STACKED_PAIRS else 1
-        self.plan = WorkPlan(
-            models=len(self.costs),
-            images=len(self.selection.labels),
-            copies=self.copies,
-            batch_size=self.batch_size,
-            stacked=min(stacked, len(self.costs)),
-        )
+        self.plan = self._plan()
         self.done = torch.zeros(len(self.plan), dtype=torch.bool)
         processes = self.trainer.world_size if self.trainer is not None else 1
         if processes > len(self.plan):
@@ -130,12 +128,25 @@ class ReplicaDataModule(pl.LightningDataModule):
                 f"lower --trainer.devices or --data.batch_size"
             )
 
+    def _plan(self) -> WorkPlan:
+        images, models = len(self.selection.labels), len(self.costs)
+        if self.staged:
+            taken = Cells(models, self.copies, self.seed).taken.tolist()
+            return StagedPlan(models, images, self.copies, self.batch_size, taken=tuple(taken))
+        pairs = images * self.copies
+        fitting = min(self.batch_size // pairs, STACKED_MODELS)
+        stacked = max(fitting, 1) if self.stackable and pairs <= STACKED_PAIRS else 1
+        return WorkPlan(models, images, self.copies, self.batch_size, min(stacked, models))
+
     def predict_dataloader(self) -> DataLoader[ReplicaBatch]:
         trainer = self.trainer
         assert trainer is not None
         todo = (~self.done).nonzero()[:, 0].tolist()
-        pieces = cut(self.plan, todo, self.costs, trainer.world_size)
-        claims = ClaimSampler(pieces, shared_store("pieces"))
+        stages: list[list[int]] = [todo]
+        if isinstance(self.plan, StagedPlan):
+            stages = [list(found) for _, found in itertools.groupby(todo, self.plan.stage_of)]
+        pieces = [piece for stage in stages for piece in cut(self.plan, stage, self.costs, trainer.world_size)]
+        claims = ClaimSampler(pieces, shared_store("pieces"), self.enter)
         own = torch.Generator()  # else each loader draws from the global one
         return DataLoader(self.dataset(), batch_size=None, sampler=claims, generator=own)
 

@@ -164,8 +164,32 @@ class Peers:
         Raises:
             InputError: a process has given no sign of life for `GIVEN_UP` seconds.
         """
+        self._wait_for("finished", check)
+        return [json.loads(self._store.get(f"finished-{rank}")) for rank in range(self.processes)]
+
+    def meet(self, place: str, decide: Callable[[], bool], check: Callable[[], None]) -> bool:
+        """Waits until every process is at a place; returns what the first decides there.
+
+        Args:
+            place: its name, no other's.
+            decide: called on the first process once all are there.
+            check: as in `wait_for_all`.
+
+        Raises:
+            InputError: as in `wait_for_all`.
+        """
+        self._store.set(f"{place}-{self.rank}", "there")
+        if self.rank == 0:
+            self._wait_for(place, check)
+            self._store.set(f"{place}-decided", str(int(decide())))
+        while not self._store.check([f"{place}-decided"]):
+            check()
+            time.sleep(0.05)
+        return self._store.get(f"{place}-decided") == b"1"
+
+    def _wait_for(self, word: str, check: Callable[[], None]) -> None:
         signs, heard = [0] * self.processes, [time.monotonic()] * self.processes
-        while waiting := [rank for rank in range(self.processes) if not self._store.check([f"finished-{rank}"])]:
+        while waiting := [rank for rank in range(self.processes) if not self._store.check([f"{word}-{rank}"])]:
             check()
             time.sleep(0.1)
             for rank in waiting:
@@ -175,7 +199,6 @@ class Peers:
                     raise InputError(
                         f"process {rank} has ended without a word; start the same command again ({self.kept})"
                     )
-        return [json.loads(self._store.get(f"finished-{rank}")) for rank in range(self.processes)]
 
 
 class Launched:

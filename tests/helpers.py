@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lit_adv.cli import main
 from lit_adv.errors import InputError
-from lit_adv.perturbations.growth import Growth
+from lit_adv.perturbations.cell_sums import CellSums
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.zoo import Zoo
 from trainers.recipe import Recipe
@@ -58,9 +58,11 @@ def same(a: Path, b: Path) -> bool:
     return torch.equal(PerturbationSet.load(a).perturbation, PerturbationSet.load(b).perturbation)
 
 
-def kept(out: Path) -> Growth:
-    """What a run with `--growth` keeps beside its set."""
-    return Growth.load(out, PerturbationSet.load(out).manifest.growth)
+def kept(out: Path) -> CellSums:
+    """The sums that a run keeps beside its set."""
+    found = PerturbationSet.load(out).kept
+    assert found is not None
+    return found
 
 
 def digits_network() -> nn.Sequential:

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from lit_adv.cli import main
-from lit_adv.perturbations.growth import GROWTH
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.zoo import Zoo
 from tests.helpers import BIM, TINY, Run, kept, predict, same, stop
@@ -40,10 +39,10 @@ def test_growth_keeps_the_averages_of_fewer_models_and_copies(
     predict("mnist-nmm-bim", zoo, out, *BIM, "--growth")
     assert capsys.readouterr().out.count("holds this perturbation set already") == 2
     predict("mnist-nmm-bim", zoo, out, *BIM, "--restart")
-    assert not (out / GROWTH).exists()
+    assert not kept(out).cells.growth
     with pytest.raises(SystemExit, match="2"):
         predict("mnist-nmm-bim", zoo, nmm, *BIM, "--growth")
-    assert "a different finished run (growth: None there, True here)" in capsys.readouterr().err
+    assert "a different finished run (growth: False there, True here)" in capsys.readouterr().err
 
 
 def test_growth_tells_the_models_of_a_stack_apart(zoo: Zoo, tmp_path: Path) -> None:
@@ -59,9 +58,9 @@ def test_growth_tells_the_models_of_a_stack_apart(zoo: Zoo, tmp_path: Path) -> N
 
 def test_growth_is_planned_for(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     needs = []
-    for flags in ([], ["--growth"]):
+    for flags in (["--groups", "1"], [], ["--growth"]):
         words = ["--config", "mnist-nmm-bim", "--zoo", str(zoo.path), "--out", str(tmp_path), *BIM, "--plan", *flags]
         with pytest.raises(SystemExit, match="0"):
             main(["predict", *words])
         needs.append(float(capsys.readouterr().out.rsplit(", ", 1)[1].split(" MiB at last")[0]))
-    assert needs == [0, 1]  # 10 digits of 6 KiB, and those in 3 · 3 cells
+    assert needs == [0, 0, 1]  # 10 digits of 6 KiB, and those in 3 and in 3 · 3 cells

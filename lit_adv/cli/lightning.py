@@ -11,7 +11,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from callbacks.end_launched import EndLaunched
 from callbacks.perturbation_average import PerturbationAverage
-from callbacks.run_description import attack_and_data
+from callbacks.run_description import attack_and_data, attack_and_data_of
 from lit_adv.attack_module import AttackModule
 from lit_adv.cli.launch import refuse_launch
 from lit_adv.cli.option_errors import clear
@@ -21,6 +21,8 @@ from lit_adv.errors import InputError
 from lit_adv.processes import end_with_launcher, process_number
 from lit_adv.trainer_options import refuse_options
 
+PREDICT: Final = ("restart", "skip_failed", "growth", "groups", "weight", "until", "plan")
+"""Options that `test` has no use for."""
 PARSER: Final = {"exit_on_error": False, "allow_abbrev": False}
 """Options of the parsers: errors are raised, and `--rest` is not `--restart`, which deletes."""
 
@@ -91,6 +93,26 @@ class Command(LightningCLI):
             help="predict: keep sums that tell how the averages grow with the numbers of models and copies",
         )
         parser.add_argument(
+            "--groups",
+            type=int | None,
+            metavar="K",
+            help="predict: keep the sums of K groups of source models, so that each may judge the average of the "
+            "others (default: 10, or the number of models)",
+        )
+        parser.add_argument(
+            "--weight",
+            type=Literal["none", "norm"],
+            default="none",
+            help="predict: norm scales each perturbation to the same L2 norm, so that no model outweighs the others",
+        )
+        parser.add_argument(
+            "--until",
+            type=float | None,
+            metavar="RHO",
+            help="predict: take models and copies bit by bit, and stop once the averages are as reliable as this for "
+            "nine of ten images: the cosine of two independent averages, 0 to 1",
+        )
+        parser.add_argument(
             "--plan",
             type=int | Literal["run"],
             nargs="?",
@@ -120,8 +142,9 @@ class Command(LightningCLI):
         if self.subcommand == "predict":
             if chosen.skip_failed:
                 chosen.model.init_args.skip_failed = True
-        elif chosen.restart or chosen.skip_failed or chosen.growth or chosen.plan is not None:
-            raise InputError("--restart, --skip-failed, --growth and --plan are for predict")
+            refuse_until(chosen)
+        elif given := [name for name in PREDICT if chosen[name] not in (None, False, "none")]:
+            raise InputError(f"--{given[0].replace('_', '-')} is for predict")
 
     def instantiate_trainer(self, **options: Any) -> Trainer:
         try:
@@ -134,11 +157,16 @@ class Command(LightningCLI):
     def before_predict(self) -> None:
         self._check_trainer()
         chosen = self.config["predict"]
-        growth = False
+        growth, groups = False, None
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, PerturbationAverage):
                 callback.restart |= chosen.restart
                 growth = callback.growth = callback.growth or chosen.growth
+                groups = callback.groups = callback.groups if chosen.groups is None else chosen.groups
+                callback.weight = callback.weight if chosen.weight == "none" else chosen.weight
+                callback.until = chosen.until
+        if chosen.until is not None:
+            self._stage()
         if chosen.plan is not None:
             if process_number() == 0:
                 from lit_adv.cli.plan import dry_run
@@ -146,9 +174,15 @@ class Command(LightningCLI):
                 self.trainer.datamodule = self.datamodule  # type: ignore[attr-defined]  # as trainer.predict will
                 module, data = attack_and_data(self.trainer, self.model)
                 processes = None if chosen.plan == "run" else chosen.plan
-                dry_run(module, data, self.trainer, processes, growth)
+                dry_run(module, data, self.trainer, processes, groups, growth)
             raise SystemExit(0)
         self._prepare("PredictRun")
+
+    def _stage(self) -> None:
+        module, data = attack_and_data_of(self.model, self.datamodule)
+        if len(module.sources) < 2:
+            raise InputError("--until needs at least two source models, for it compares them")
+        data.staged = True
 
     def before_test(self) -> None:
         self._check_trainer()
@@ -169,6 +203,23 @@ class Command(LightningCLI):
         if (experiment := Experiment.from_options(chosen.wandb, chosen.wandb_group)) is not None:
             recorded = getattr(weights_and_biases, callback)(experiment, Path(chosen.zoo))
             self.trainer.callbacks.append(recorded)  # type: ignore[attr-defined]
+
+
+def refuse_until(chosen: Any) -> None:
+    """Refuses a reliability that cannot be reached, and options that contradict `--until`.
+
+    Raises:
+        InputError: there is one.
+    """
+    if chosen.until is None:
+        return
+    if not 0 < chosen.until < 1:
+        raise InputError(f"--until is {chosen.until:g}; a reliability is above 0 and below 1")
+    for option in ("growth", "skip_failed"):
+        if chosen[option]:
+            raise InputError(f"--until and --{option.replace('_', '-')} contradict each other; leave one of them out")
+    if chosen.groups == 1:
+        raise InputError("--until compares groups of source models; --groups must be at least 2")
 
 
 def _path_word(word: str) -> str:

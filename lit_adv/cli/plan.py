@@ -13,13 +13,13 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from callbacks.run_description import cells_of
 from datamodules.claims import BatchClaim
 from datamodules.replicas import ReplicaDataModule
 from lit_adv.attack_module import AttackModule
 from lit_adv.attacks import Attack
 from lit_adv.errors import InputError
 from lit_adv.perturbations.exact_mean import WORD_BITS
-from lit_adv.perturbations.growth import Cells
 from lit_adv.perturbations.perturb import perturb_batch
 from lit_adv.perturbations.plan import WorkPlan, cut
 from lit_adv.perturbations.schedule import Share, imbalance, simulate
@@ -33,7 +33,12 @@ LISTED: Final = 16
 
 
 def dry_run(
-    module: AttackModule, data: ReplicaDataModule, trainer: pl.Trainer, processes: int | None, growth: bool = False
+    module: AttackModule,
+    data: ReplicaDataModule,
+    trainer: pl.Trainer,
+    processes: int | None,
+    groups: int | None = None,
+    growth: bool = False,
 ) -> None:
     """Prints what `predict` would do, how long it would take, and what memory and disk it would need.
 
@@ -45,7 +50,8 @@ def dry_run(
         data: the images.
         trainer: gives the device, and the processes of this machine.
         processes: number of processes in all; None for the trainer's.
-        growth: whether the run sums in cells of models and copies (`--growth`).
+        groups: number of groups whose sums are kept (`--groups`); None for the default.
+        growth: whether the run sums by stretches of models and copies too (`--growth`).
 
     Raises:
         InputError: the run itself would be refused, or there are more processes than batches.
@@ -73,9 +79,10 @@ def dry_run(
     for line in describe(shares, plan):
         print(line)
     print(f"(each process on a device like the one measured, {in_words(device)}; start-up and saving not counted)")
-    cells = len(Cells(plan.models, plan.copies, data.seed)) if growth else 1
+    cells = cells_of(data, None, False, groups, growth)
     words = module.attack.fraction_bits // WORD_BITS
-    print(describe_needs(data.selection.images.numel(), words * cells, processes, growth, peak_memory(device)))
+    sums = words * (len(cells) + (cells.groups > 1))  # squares are summed too
+    print(describe_needs(data.selection.images.numel(), sums, processes, len(cells) > 1, peak_memory(device)))
 
 
 def in_words(device: torch.device) -> str:
@@ -155,21 +162,21 @@ def describe(shares: list[Share], plan: WorkPlan) -> list[str]:
     ]
 
 
-def describe_needs(pixels: int, numbers: int, processes: int, growth: bool, peak: int) -> str:
+def describe_needs(pixels: int, numbers: int, processes: int, kept: bool, peak: int) -> str:
     """Returns memory and disk in a line for the user.
 
     At the end the first process holds four sums. On disk each sum is there twice while it is replaced; at last there
-    are the images and their perturbations, in float32, and with growth the sums.
+    are the images and their perturbations, in float32, and the sums of groups.
 
     Args:
         pixels: of all images.
         numbers: int64 that a sum has for each pixel.
         processes: number of processes.
-        growth: whether the sums are kept.
+        kept: whether the sums are kept at last.
         peak: bytes that were used at most, without the sums.
     """
     sums, mebibyte = 8 * pixels * numbers, 2**20
-    at_last = 8 * pixels + (sums if growth else 0)
+    at_last = 8 * pixels + (sums if kept else 0)
     return (
         f"memory: about {(peak + 4 * sums) / mebibyte:.0f} MiB a process (measured here, and four sums of "
         f"{sums / mebibyte:.0f} MiB); "

@@ -3,9 +3,9 @@
 import gc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import torch
 from torch import Tensor
@@ -16,14 +16,15 @@ from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import AlreadyDone, InputError
 from lit_adv.logits import BrokenModel, first_few, short
 from lit_adv.perturbations.averaged_images import checked, data_described, refuse_labels
+from lit_adv.perturbations.cells import GROUPS, Cells
 from lit_adv.perturbations.exact_mean import MOST
 from lit_adv.perturbations.kept_sums import KeptSums
-from lit_adv.perturbations.manifest import Manifest, SourceRecord
+from lit_adv.perturbations.manifest import Manifest, SourceRecord, Weight
 from lit_adv.perturbations.perturb import perturb_batch, refuse_extremes
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.plan import MOST_BATCHES, WorkPlan
 from lit_adv.perturbations.progress_bar import ProgressBar
-from lit_adv.perturbations.replicas import Replicas
+from lit_adv.perturbations.replicas import Replicas, check_whole
 from lit_adv.perturbations.run_manifest import begun, data_record, ended
 from lit_adv.perturbations.run_sums import RunSums
 from lit_adv.perturbations.source_models import Given, SourceModels, Survey, classes_of, device_named, ready, record_of
@@ -47,6 +48,8 @@ def average(
     sigma: float = 0.0,
     seed: int = 0,
     batch_size: int = 128,
+    groups: int = GROUPS,
+    weight: Weight = "none",
     fast: bool = True,
     device: torch.device | str | None = None,
     progress: bool = True,
@@ -74,6 +77,10 @@ def average(
         sigma: σ, standard deviation of the noise, in units of the [0, 1] pixel range.
         seed: of the noise, which is a function of seed, model, image and copy.
         batch_size: perturbations in a batch.
+        groups: number of groups of source models whose sums are kept too, or that of the models where they are fewer:
+            from these follow averages that a source may judge, for it took no part, and how reliable the average is.
+        weight: `norm` scales each perturbation to the same L2 norm before it is summed, a variant of Eq. 4.1 in which
+            no model outweighs the others.
         fast: attack modules in their fast forms: the same functions, batch normalisation folded.
         device: device of the attack; by default each model's own, or else the images'.
         progress: show a progress bar in terminals and notebooks, elsewhere a line on standard error every ten seconds.
@@ -112,9 +119,13 @@ def average(
             "a run that is kept in a folder needs models that can be counted; give a list, entries of a zoo, or any "
             "sequence that makes its items, in place of an iterator"
         )
+    check_whole("groups", groups, 1)
+    if weight not in get_args(Weight):
+        raise InputError(f"weight is {weight!r}; it must be none or norm")
     copies, seed, batch_size = int(copies), int(seed), int(batch_size)
     uncounted = min(UNCOUNTED, MOST // copies, MOST_BATCHES // -(-len(images) * copies // batch_size))
     plan = WorkPlan(source.count or max(uncounted, 1), len(images), copies, batch_size)
+    cells = Cells(plan.models, copies, None if source.count is None else seed, min(int(groups), plan.models))
     job = _Job(source, replicas, attack, fast, device_named(device), images.device, data, class_names)
     if source.at_hand or out is not None:
         for position in range(plan.models):
@@ -132,10 +143,12 @@ def average(
             seed=seed,
             batch_size=batch_size,
             stacked=1,
+            weight=weight,
+            cells=replace(cells, groups=min(cells.groups, len(job.records))),
             device=job.place,
         )
 
-    sums = RunSums(plan, tuple(images.shape[1:]), seed, False, attack.fraction_bits)
+    sums = RunSums(plan, tuple(images.shape[1:]), cells, weight, attack.fraction_bits)
     folder = None if out is None else Path(out)
     try:
         with (
@@ -264,11 +277,14 @@ class _Job:
 
     def finished(self, manifest: Manifest, sums: RunSums) -> PerturbationSet:
         """Returns the set of finished sums."""
+        kept = sums.kept(range(len(self.records)))
+        mean = kept.overall()
         return PerturbationSet(
-            perturbation=sums.mean.mean(),
+            perturbation=mean.mean(),
             image=self.replicas.images.float(),
             label=self.replicas.labels,
             target=self.replicas.targets,
-            count=sums.mean.count,
+            count=mean.count,
             manifest=manifest,
+            sums=kept if kept.groups else None,
         )

@@ -2,7 +2,7 @@
 
 import hashlib
 from math import isfinite
-from typing import Final
+from typing import Final, Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +15,10 @@ LARGEST_TOTAL: Final = 2.0**22
 """Bound of Σ|δ|, so that Σδ·2⁴⁰ stays below 2⁶³."""
 MOST: Final = 2**22
 """Most perturbations in a sum, so that further words, each at most 2³⁹, stay below 2⁶³ too."""
+
+
+SQUARE_SCALE: Final = 2.0**-6
+"""Factor of squares that are summed, so that those of perturbations above 1 have room."""
 
 
 class ExactMean:
@@ -82,6 +86,10 @@ class ExactMean:
             raise ValueError("the perturbations are not bit for bit those that were added")
         self.total.index_add_(1, image.cpu(), -integers)
         self.count -= torch.bincount(image.cpu(), minlength=len(self.count))
+
+    def put(self, image: Tensor, value: Tensor, sign: Literal[1, -1]) -> None:
+        """Adds, or with `sign` −1 takes off, numbers `[B, C, H, W]` that are known to fit; they are not counted."""
+        self.total.index_add_(1, image.cpu(), sign * self._integers(value))
 
     def rounds_to_zero(self, perturbation: Tensor) -> Tensor:
         """Tells which perturbations of `[B, C, H, W]` are 0 once rounded; `[B]` bool."""

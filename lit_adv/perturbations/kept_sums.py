@@ -49,7 +49,7 @@ class KeptSums:
     def __enter__(self) -> Self:
         if self._folder is not None:
             assert self._manifest is not None
-            start = self._folder.open(self._manifest, False, self._sums.state(), self._restart)
+            start = self._folder.open(self._manifest, self._sums.state(), self._restart)
             self.done = start.done
             self._start = start.number
             self._saving = Saving(self._folder.state_file(start.number, 0), self._sums, SAVE_EVERY)

@@ -1,22 +1,25 @@
-"""The manifest of a run, and the differences between two of them."""
+"""The manifest of a run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import lit_adv
 from lit_adv.data_sets import DATA_SETS, DataSet, own_images
 from lit_adv.errors import InputError
 from lit_adv.files import read_json, write_json
 
+Weight = Literal["none", "norm"]
+"""How perturbations are weighted in an average: as they are (Eq. 4.1), or each scaled to the same L2 norm."""
 PACKAGES: Final = ("lit-adv", "torch", "pytorch-lightning", "numpy")
 """Packages that results depend on."""
 LEFT_OUT: Final = {
-    "fraction_bits": 40, "device": "", "torch": "", "arithmetic": {}, "threads": 0, "growth": None, "missing": [],
-    "zeros": None, "versions": {}, "sha256": "",
+    "fraction_bits": 40, "weight": "none", "groups": 1, "growth": False, "until": None, "device": "", "torch": "",
+    "arithmetic": {}, "threads": 0, "sums": None, "missing": [], "zeros": None, "reliability": None, "versions": {},
+    "sha256": "",
 }  # fmt: skip
 """Values that `manifest.json` does not hold: they say nothing, or nothing new."""
 
@@ -139,13 +142,19 @@ class Manifest:
         seed: of the noise.
         batch_size: pairs (image, copy) in a batch.
         stacked: models that shared a batch.
+        weight: how perturbations were weighted.
+        groups: number of groups of source models whose sums are kept.
+        growth: whether sums are kept by stretches of models and copies.
+        until: of a run that stops when it is reliable enough, the `models` and `copies` that it may take, and, once it
+            is finished, the `rho` that was asked for and whether it was `reached`; None of others.
         device: `cpu` or `cuda`; empty if unknown.
         torch: torch's version; empty if unknown.
         arithmetic: settings of torch that numbers depend on; empty if unknown.
         threads: torch's threads in the first process when the run ended; 0 if unknown. They do not tell runs apart.
-        growth: SHA-256 of the growth file, if there is one.
+        sums: SHA-256 of the file of sums, if there is one.
         missing: source models that failed.
         zeros: perturbations that are exactly 0, by source model, of those that have any; None if unknown.
+        reliability: the average's, as JSON values, see `lit_adv.perturbations.reliability`; None if unknown.
         versions: of `PACKAGES`; of lit-adv alone until the run is finished.
         sha256: of the tensors' file; empty until the set is written.
         other: keys of newer files, by name.
@@ -163,13 +172,18 @@ class Manifest:
     seed: int = 0
     batch_size: int = 1
     stacked: int = 1
+    weight: Weight = "none"
+    groups: int = 1
+    growth: bool = False
+    until: Mapping[str, Any] | None = None
     device: str = ""
     torch: str = ""
     arithmetic: Mapping[str, str] = field(default_factory=dict)
     threads: int = 0
-    growth: str | None = None
+    sums: str | None = None
     missing: tuple[MissingRecord, ...] = ()
     zeros: Mapping[str, int] | None = None
+    reliability: Mapping[str, Any] | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     other: Mapping[str, Any] = field(default_factory=dict)
     sha256: str = ""
@@ -183,6 +197,8 @@ class Manifest:
         """
         try:
             found = dict(content)
+            if isinstance(found.get("growth"), str):  # up to version 0.3 growth alone kept sums
+                found |= {"growth": True, "sums": found["growth"]}
             attack, data = dict(found.pop("attack")), dict(found.pop("data"))
             known = {f.name: found.pop(f.name) for f in fields(cls) if f.name in found and f.name != "other"}
             known |= {
@@ -238,6 +254,19 @@ class Manifest:
         """Writes the manifest, atomically."""
         write_json(path, self.to_json())
 
+    def stopped(self, taken: Sequence[int], copies: int, rho: float, reached: bool) -> Self:
+        """The manifest of a run that stopped, or could have, when it was reliable enough.
+
+        Args:
+            taken: positions of the source models that it took.
+            copies: noisy copies of an image for each of them.
+            rho: the reliability that was asked for.
+            reached: whether it was reached.
+        """
+        sources = tuple(self.sources[place] for place in taken)
+        until = {**(self.until or {}), "rho": rho, "reached": reached}
+        return replace(self, setting=setting(len(sources), self.sigma), sources=sources, copies=copies, until=until)
+
     def without(self, failed: Mapping[int, str]) -> Self:
         """The manifest when some source models are left out.
 
@@ -259,17 +288,3 @@ class Manifest:
         for model in self.missing:
             sources.insert(model.place, SourceRecord(model.name, model.checksum))
         return replace(self, setting=setting(len(sources), self.sigma), sources=tuple(sources), missing=())
-
-
-def compare(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """The first three keys of `here` whose value in `there` is another, as `key: a there, b here`; empty if none is."""
-    found = []
-    for key, value in here.items():
-        other = there.get(key)
-        if isinstance(value, Mapping) and isinstance(other, Mapping | None):
-            if nested := compare(other or {}, value):
-                found.append(f"{key}.{nested}")
-        elif other != value:
-            short = isinstance(value, (str, int, float, type(None)))
-            found.append(f"{key}: {other} there, {value} here" if short else f"other {key}")
-    return "; ".join(found[:3])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -12,7 +13,8 @@ from lit_adv.errors import InputError
 from lit_adv.files import atomic_path
 
 State = dict[str, Tensor]
-"""`total`, `count`, `done`, `checksum` and `zeros` of `RunSums`."""
+"""What `RunSums.state` gives, by the names in `STATE`."""
+STATE: Final = ("total", "count", "squares", "norms", "done", "checksum", "zeros")
 
 
 def save_state(path: Path, state: State) -> None:
@@ -31,7 +33,7 @@ def load_state(path: Path) -> State:
         state = load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} is damaged: {error}; begin anew with --restart") from error
-    if missing := {"total", "count", "done", "checksum", "zeros"} - state.keys():
+    if missing := set(STATE) - state.keys():
         raise InputError(f"{path} is of another version of lit-adv, it lacks {min(missing)}; begin anew with --restart")
     return state
 

@@ -1,6 +1,7 @@
 """Averaged perturbations with their images, and the folder that they are kept in."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -11,7 +12,9 @@ from torch import Tensor
 from lit_adv.data_sets import DataSet
 from lit_adv.errors import InputError
 from lit_adv.files import atomic_path, expanded, sha256
-from lit_adv.perturbations.manifest import Manifest
+from lit_adv.perturbations.cell_sums import GROWTH, SUMS, CellSums, SumsFile
+from lit_adv.perturbations.grouped_sums import GroupedSums
+from lit_adv.perturbations.manifest import Manifest, setting
 
 TENSORS = "perturbations.safetensors"
 MANIFEST = "manifest.json"
@@ -29,6 +32,7 @@ class PerturbationSet:
         target: `[N]` int64, classes that the attack was to reach; None if it was untargeted.
         count: `[N]` int64, number of perturbations averaged: m·n.
         manifest: the run's settings, models and versions.
+        sums: the sums of groups of source models; None if the run kept none.
 
     Example:
         >>> from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest
@@ -50,6 +54,7 @@ class PerturbationSet:
     count: Tensor
     manifest: Manifest
     target: Tensor | None = None
+    sums: CellSums | SumsFile | None = None
 
     def __repr__(self) -> str:
         """Says what it holds, without the numbers."""
@@ -69,13 +74,56 @@ class PerturbationSet:
         tensors = {name: getattr(self, name) for name in ("perturbation", "image", "label", "target", "count")}
         with atomic_path(folder / TENSORS) as temporary:
             save_file({name: t.contiguous() for name, t in tensors.items() if t is not None}, temporary)
-        replace(self.manifest, sha256=sha256(folder / TENSORS)).save(folder / MANIFEST)
+        manifest = replace(self.manifest, sha256=sha256(folder / TENSORS))
+        if self.kept is None:
+            (folder / SUMS).unlink(missing_ok=True)
+        else:
+            manifest = replace(manifest, sums=self.kept.save(folder))
+        (folder / GROWTH).unlink(missing_ok=True)
+        manifest.save(folder / MANIFEST)
 
     @property
     def name(self) -> str:
-        """Setting, attack, and `targeted` where it was, such as `NMM CW targeted`."""
-        words = [self.manifest.setting, self.manifest.attack.name, *(["targeted"] if self.target is not None else [])]
-        return " ".join(words)
+        """Setting, attack, `norm` where perturbations were weighted so, `targeted` where it was: `NMM CW targeted`."""
+        variant = [] if self.manifest.weight == "none" else [self.manifest.weight]
+        aim = [] if self.target is None else ["targeted"]
+        return " ".join([self.manifest.setting, self.manifest.attack.name, *variant, *aim])
+
+    @cached_property
+    def kept(self) -> CellSums | None:
+        """The sums, read from their file if they are there.
+
+        Raises:
+            InputError: the file is missing or another one.
+        """
+        return self.sums.read() if isinstance(self.sums, SumsFile) else self.sums
+
+    @property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """Positions in `manifest.sources` of each group's models; empty if there are not two groups."""
+        return () if self.kept is None else self.kept.groups
+
+    def grouped(self, rows: slice = slice(None)) -> GroupedSums:
+        """Returns the sums of each group for the images in `rows`.
+
+        Raises:
+            InputError: there are not two groups.
+        """
+        if self.kept is None:
+            raise InputError("the set keeps no groups of source models; make it again, of at least two models")
+        return self.kept.grouped(rows)
+
+    def without(self, group: int) -> "PerturbationSet":
+        """Returns the average over all source models but those of a group; at no cost, for no attack is run again."""
+        if self.kept is None or not self.kept.groups:
+            raise InputError("the set keeps no groups of source models; make it again, of at least two models")
+        mean = self.kept.without(group)
+        left = set(self.kept.groups[group])
+        sources = tuple(source for place, source in enumerate(self.manifest.sources) if place not in left)
+        manifest = replace(
+            self.manifest, sources=sources, setting=setting(len(sources), self.manifest.sigma), sums=None, sha256=""
+        )
+        return replace(self, perturbation=mean.mean(), count=mean.count, manifest=manifest, sums=None)
 
     @property
     def data_set(self) -> DataSet:
@@ -102,6 +150,7 @@ class PerturbationSet:
             label=self.label[index],
             count=self.count[index],
             target=None if self.target is None else self.target[index],
+            sums=None if self.sums is None else self.sums.subset(index),
             manifest=replace(self.manifest, data=self.manifest.data.subset(index.tolist())),
         )
 
@@ -120,9 +169,11 @@ class PerturbationSet:
         if not path.is_file() or sha256(path) != manifest.sha256:
             raise InputError(f"{path} is missing or not the file that {MANIFEST} names; make the set again")
         try:
-            return cls(**load_file(path), manifest=manifest)
+            found = cls(**load_file(path), manifest=manifest)
         except (SafetensorError, TypeError) as error:
             raise InputError(f"{path} is damaged: {error}; make the set again") from error
+        sums = None if manifest.sums is None else SumsFile(folder, manifest.sums, manifest.seed)
+        return replace(found, sums=sums)
 
 
 def first_of_each_class(label: Tensor) -> Tensor:

@@ -2,18 +2,24 @@
 
 import shutil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from filelock import FileLock, Timeout
 from torch import Tensor
 
 from lit_adv.errors import AlreadyDone, InputError
 from lit_adv.files import check_writable, read_json, write_json
-from lit_adv.perturbations.growth import GROWTH
-from lit_adv.perturbations.manifest import Manifest, compare
+from lit_adv.perturbations.cell_sums import GROWTH, SUMS
+from lit_adv.perturbations.differences import compare
+from lit_adv.perturbations.manifest import LEFT_OUT, Manifest
 from lit_adv.perturbations.partial_sums import State, added_up, done_batches, load_state, merge_states, number_of
 from lit_adv.perturbations.perturbation_set import EVALUATION, MANIFEST, TENSORS, PerturbationSet
 from lit_adv.terminal import say
+
+FILES: Final = (MANIFEST, TENSORS, SUMS, GROWTH, EVALUATION)
+"""Files of a finished set."""
+NOT_THERE: Final = {name: LEFT_OUT[name] for name in ("weight", "groups", "growth", "until")}
+"""What a manifest says of how sums are kept by saying nothing."""
 
 
 class Start(NamedTuple):
@@ -31,9 +37,9 @@ class Start(NamedTuple):
 class RunFolder:
     """The folder of a run, from its first start to the finished set.
 
-    Until the set is complete the folder holds `partial/`: `run.json` (the run's manifest so far, and whether it keeps
-    growth), a lock, and sums with the list of batches in them: a file for each process of the present start, and a
-    merged one for all earlier starts.
+    Until the set is complete the folder holds `partial/`: `run.json` (the run's manifest so far), a lock, and sums with
+    the list of batches in them: a file for each process of the present start, and a merged one for all earlier starts.
+    It stays where a run stopped once it was reliable enough, and can go on.
 
     Args:
         path: the folder.
@@ -50,25 +56,29 @@ class RunFolder:
         """Where the work done so far is, in words."""
         return f"what is done is kept in {self.partial}"
 
-    def keeps_growth(self) -> bool:
-        """Whether an unfinished run is here that keeps growth; it can only go on so."""
-        return self._run.exists() and bool(read_json(self._run).get("growth"))
+    def options(self) -> tuple[int | None, bool]:
+        """Number of groups, None if no run is here, and whether it keeps growth; it can only go on so."""
+        for path in (self._run, self.path / MANIFEST):
+            if path.exists():
+                there = Manifest.load(path)
+                return there.groups, there.growth
+        return None, False
 
-    def open(self, manifest: Manifest, growth: bool, empty: State, restart: bool = False) -> Start:
+    def open(self, manifest: Manifest, empty: State, restart: bool = False, rho: float | None = None) -> Start:
         """Begins or continues a run, on its first process; the folder is locked until `close`.
 
         Args:
             manifest: the run's.
-            growth: whether it keeps growth.
             empty: sums of the right shapes; their values do not count.
             restart: delete whatever is here, finished or not.
+            rho: the reliability at which the run stops; None if it does not.
 
         Raises:
             AlreadyDone: the folder holds this very set.
             InputError: it holds another run, another start is at work here, a file is damaged or cannot be written.
         """
-        run = {**manifest.to_json(), "growth": growth}
-        if (self.path / MANIFEST).exists() and not restart:
+        run = manifest.to_json()
+        if (self.path / MANIFEST).exists() and not restart and not self._goes_on(rho):
             self._refuse_finished(run)
         check_writable(self.partial)
         try:
@@ -80,7 +90,7 @@ class RunFolder:
             if restart:
                 if found := self._contents():
                     say(f"--restart deletes what is in {self.path}: {found}")
-                for name in (MANIFEST, TENSORS, GROWTH, EVALUATION):
+                for name in FILES:
                     (self.path / name).unlink(missing_ok=True)
             merged = merge_states(self.partial, empty, keep)
             write_json(self._run, run)
@@ -116,7 +126,7 @@ class RunFolder:
 
     def _contents(self) -> str:
         """Describes what `restart` deletes; empty if there is nothing to lose."""
-        files = [name for name in (MANIFEST, TENSORS, GROWTH, EVALUATION) if (self.path / name).exists()]
+        files = [name for name in FILES if (self.path / name).exists()]
         kept = [f"a finished set ({', '.join(files)})"] if files else []
         try:
             done = done_batches(self.partial)
@@ -124,24 +134,32 @@ class RunFolder:
             return " and ".join([*kept, "damaged sums of an unfinished run (partial)"])
         return " and ".join([*kept, *([f"an unfinished run with {done} batches done (partial)"] if done else [])])
 
+    def _goes_on(self, rho: float | None) -> bool:
+        """Whether the finished set is of a run that stopped, and is less reliable than is asked for now."""
+        until = Manifest.load(self.path / MANIFEST).until
+        return until is not None and rho is not None and rho > until["rho"] and self._run.exists()
+
     def _refuse_finished(self, run: dict[str, Any]) -> None:
         there = Manifest.load(self.path / MANIFEST).with_missing()
-        other = {"device", "torch", "growth"} | (set() if run["device"] == there.device else {"arithmetic"})
-        asked = {name: value for name, value in run.items() if name not in other}
-        if run["growth"] and there.growth is None:
-            asked["growth"] = True
-        if differences := compare(there.to_json(), asked):
+        same = "until" in run and there.until is not None and self._run.exists()  # it stopped: what it is is kept there
+        known = read_json(self._run) if same else there.to_json()
+        other = {"device", "torch"} | (set() if run["device"] == there.device else {"arithmetic"})
+        asked = {name: value for name, value in {**NOT_THERE, **run}.items() if name not in other}
+        if differences := compare({**NOT_THERE, **known}, asked):
             raise InputError(
                 f"{self.path} holds a different finished run ({differences}); choose another --out, or --restart"
             )
         missing = [model.name for model in PerturbationSet.load(self.path).manifest.missing]
-        self.remove_partial()
+        if not same:
+            self.remove_partial()
         but = f", without {', '.join(missing)}, which failed; --restart tries again" if missing else "; nothing to do"
         raise AlreadyDone(f"{self.path} holds this perturbation set already{but}")
 
     def _continues(self, run: dict[str, Any]) -> bool:
         """Whether the sums in the folder are of this run; those of another are refused, unless they are empty."""
-        if not self._run.exists() or not (differences := compare({"growth": False, **read_json(self._run)}, run)):
+        if not self._run.exists() or not (
+            differences := compare({**NOT_THERE, **read_json(self._run)}, {**NOT_THERE, **run})
+        ):
             return True
         if done_batches(self.partial):
             raise InputError(

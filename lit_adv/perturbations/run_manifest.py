@@ -12,7 +12,8 @@ from torch import Tensor
 import lit_adv
 from lit_adv.arithmetic import arithmetic
 from lit_adv.attacks import Attack
-from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, SourceRecord, setting, versions
+from lit_adv.perturbations.cells import Cells
+from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, SourceRecord, Weight, setting, versions
 
 
 def begun(
@@ -27,6 +28,9 @@ def begun(
     seed: int,
     batch_size: int,
     stacked: int,
+    weight: Weight,
+    cells: Cells,
+    until: Mapping[str, Any] | None = None,
     device: torch.device,
 ) -> Manifest:
     """Returns the manifest, with values as they are read back from JSON.
@@ -42,6 +46,9 @@ def begun(
         seed: of the noise.
         batch_size: pairs (image, copy) in a batch.
         stacked: models that share a batch.
+        weight: how perturbations are weighted.
+        cells: cells of the sums.
+        until: what a run may take that stops when it is reliable enough, see `Manifest`.
         device: device of the models.
     """
     run = Manifest(
@@ -57,6 +64,10 @@ def begun(
         seed=seed,
         batch_size=batch_size,
         stacked=stacked,
+        weight=weight,
+        groups=cells.groups,
+        growth=cells.growth,
+        until=until,
         device=device.type,
         torch=torch.__version__,
         arithmetic=arithmetic(device),

@@ -16,7 +16,7 @@ from lit_adv.evaluation.evaluate import Rules, judge_logits, right
 from lit_adv.evaluation.intervals import two_way_change_interval, two_way_interval
 from lit_adv.evaluation.result import Measure
 from lit_adv.figures.plots import LABELS, STYLES, legend_below, panels, plain
-from lit_adv.perturbations.growth import Growth, levels
+from lit_adv.perturbations.cells import levels
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.judges import BATCH_SIZE
@@ -98,9 +98,9 @@ def _about(inputs: FigureInputs, name: SetName) -> str:
 
 def _sizes(inputs: FigureInputs, name: SetName) -> list[GrowthPoint]:
     perturbations, folder = inputs.perturbations(name), inputs.sets.folder(name)
-    if perturbations.manifest.growth is None:
+    kept = perturbations.kept
+    if kept is None or not kept.cells.growth:
         raise InputError(f"{folder} was made without --growth; delete it or choose another --out")
-    kept = Growth.load(folder, perturbations.manifest.growth)
     known = inputs.judges
     judges = {judge: model for judge, model in known.models.items() if not known.is_white_box(perturbations, judge)}
     if not judges:

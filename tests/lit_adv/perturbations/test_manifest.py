@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lit_adv.errors import InputError
+from lit_adv.perturbations.differences import compare
 from lit_adv.perturbations.manifest import (
     AttackRecord,
     DataRecord,
     Manifest,
     MissingRecord,
     SourceRecord,
-    compare,
     setting,
 )
 
@@ -34,15 +34,20 @@ FINISHED: dict[str, Any] = {
     "seed": 0,
     "batch_size": 250,
     "stacked": 1,
+    "weight": "norm",
+    "groups": 3,
+    "growth": True,
+    "until": {"models": 4, "copies": 20, "rho": 0.9, "reached": True},
     "device": "cpu",
     "torch": "2.14.1",
-    "growth": "34",
+    "sums": "34",
     "missing": [{"name": "b", "checksum": "sha256:b", "place": 1, "reason": "gives NaN"}],
     "versions": {"numpy": "2"},
     "sha256": "56",
 }  # fmt: skip
 """A file as runs have written it since their beginning."""
-FIRST_DAY = {name: value for name, value in FINISHED.items() if name not in ("precision", "stacked", "device", "torch")}
+LATER = ("precision", "stacked", "weight", "groups", "growth", "until", "device", "torch", "sums")
+FIRST_DAY = {name: value for name, value in FINISHED.items() if name not in LATER}
 """A file of the project's first day."""
 
 
@@ -66,6 +71,19 @@ def test_older_and_newer_files() -> None:
     assert (found.precision, found.stacked, found.device, found.torch) == ("float32", 1, "", "")
     assert found.to_json() == {**FIRST_DAY, "precision": "float32", "stacked": 1, "sun": {"shines": True}}
     assert list(found.to_json())[-1] == "sha256"
+
+
+def test_growth_of_before_there_were_groups() -> None:
+    found = Manifest.from_json({**FIRST_DAY, "growth": "34"})
+    assert (found.growth, found.sums, found.groups) == (True, "34", 1)
+
+
+def test_a_run_that_stopped() -> None:
+    run = replace(Manifest.from_json(FIRST_DAY), missing=(), until={"models": 2, "copies": 20})
+    stopped = run.stopped([1], 5, 0.9, reached=False)
+    assert [source.name for source in stopped.sources] == ["c"]
+    assert (stopped.copies, stopped.setting) == (5, setting(1, run.sigma))
+    assert stopped.until == {"models": 2, "copies": 20, "rho": 0.9, "reached": False}
 
 
 @pytest.mark.parametrize("content", [[], {}, {**FINISHED, "attack": "BIM"}, {**FINISHED, "sources": [{}]}])

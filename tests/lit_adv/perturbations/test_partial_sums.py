@@ -13,7 +13,9 @@ def state(value: int, *batches: int) -> State:
     done = torch.zeros(6, dtype=torch.uint8)
     done[list(batches)] = 1
     total, count = torch.full((2, 1, 2, 2), value), torch.tensor([value, value])
-    return {"total": total, "count": count, "done": done, "checksum": done.long() * value, "zeros": count.clone()}
+    squares, norms = total.clone(), count.clone()
+    more = {"done": done, "checksum": done.long() * value, "zeros": count.clone()}
+    return {"total": total, "count": count, "squares": squares, "norms": norms, **more}
 
 
 def merged(partial: Path) -> State:

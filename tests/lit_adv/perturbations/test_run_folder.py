@@ -9,7 +9,7 @@ import torch
 from filelock import FileLock
 
 from lit_adv.errors import AlreadyDone, InputError
-from lit_adv.perturbations.growth import GROWTH
+from lit_adv.perturbations.cell_sums import SUMS
 from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, SourceRecord
 from lit_adv.perturbations.partial_sums import State, save_state
 from lit_adv.perturbations.perturbation_set import EVALUATION, MANIFEST, TENSORS, PerturbationSet
@@ -24,6 +24,7 @@ RUN = Manifest(
     torch="2.14.1",
 )
 OTHER = replace(RUN, attack=AttackRecord("BIM", {"steps": 20}))
+GROWN = replace(RUN, groups=2, growth=True)
 
 
 def state(*done: int, value: int = 1) -> State:
@@ -31,16 +32,18 @@ def state(*done: int, value: int = 1) -> State:
     return {
         "total": torch.full((2, 3), value * len(done)),
         "count": torch.full((2,), len(done)),
+        "squares": torch.zeros((1, 0), dtype=torch.int64),
+        "norms": torch.zeros((1, 0), dtype=torch.int64),
         "done": torch.tensor([int(number in done) for number in range(4)], dtype=torch.uint8),
         "checksum": torch.zeros(4, dtype=torch.int64),
         "zeros": torch.zeros(3, dtype=torch.int64),
     }
 
 
-def begun(path: Path, *done: int, manifest: Manifest = RUN, growth: bool = False) -> RunFolder:
+def begun(path: Path, *done: int, manifest: Manifest = RUN) -> RunFolder:
     """The folder of a run that has ended after some batches."""
     folder = RunFolder(path)
-    start = folder.open(manifest, growth, state())
+    start = folder.open(manifest, state())
     save_state(folder.state_file(start.number, 0), state(*done))
     folder.close()
     return folder
@@ -56,10 +59,10 @@ def finished(path: Path, manifest: Manifest = RUN) -> None:
     ).save(path)
 
 
-def opened(path: Path, manifest: Manifest = RUN, growth: bool = False, restart: bool = False) -> Start:
+def opened(path: Path, manifest: Manifest = RUN, restart: bool = False, rho: float | None = None) -> Start:
     folder = RunFolder(path)
     try:
-        return folder.open(manifest, growth, state(), restart)
+        return folder.open(manifest, state(), restart, rho)
     finally:
         folder.close()
 
@@ -67,7 +70,7 @@ def opened(path: Path, manifest: Manifest = RUN, growth: bool = False, restart: 
 def test_a_new_run(tmp_path: Path) -> None:
     number, done = opened(tmp_path)
     assert (number, done.tolist()) == (1, [False] * 4)
-    assert json.loads((tmp_path / "partial" / "run.json").read_text()) == {**RUN.to_json(), "growth": False}
+    assert json.loads((tmp_path / "partial" / "run.json").read_text()) == RUN.to_json()
 
 
 def test_starts_go_on_where_earlier_ones_ended(tmp_path: Path) -> None:
@@ -104,7 +107,7 @@ def test_a_refused_start_leaves_the_folder_unlocked(tmp_path: Path) -> None:
     begun(tmp_path, 0)
     folder = RunFolder(tmp_path)
     with pytest.raises(InputError):
-        folder.open(OTHER, False, state())
+        folder.open(OTHER, state())
     assert opened(tmp_path).number == 2
 
 
@@ -125,15 +128,26 @@ def test_another_run_without_work_is_replaced(tmp_path: Path) -> None:
 
 
 def test_growth_is_part_of_the_run(tmp_path: Path) -> None:
-    assert not RunFolder(tmp_path).keeps_growth()
-    folder = begun(tmp_path, 0, growth=True)
-    assert folder.keeps_growth()
-    with pytest.raises(InputError, match="growth: True there, False here"):
+    assert RunFolder(tmp_path).options() == (None, False)
+    folder = begun(tmp_path, 0, manifest=GROWN)
+    assert folder.options() == (2, True)
+    with pytest.raises(InputError, match="groups: 2 there, 1 here; growth: True there, False here"):
         opened(tmp_path)
-    run = tmp_path / "partial" / "run.json"
-    run.write_text(json.dumps(RUN.to_json()))  # of a time before there was growth
-    assert not folder.keeps_growth()
-    assert opened(tmp_path).number == 2
+    finished(tmp_path, RUN)
+    folder.remove_partial()
+    assert folder.options() == (1, False)
+
+
+def test_a_run_that_stopped_goes_on_when_more_is_asked(tmp_path: Path) -> None:
+    staged = replace(RUN, until={"models": 2, "copies": 3})
+    begun(tmp_path, 0, 1, manifest=staged)
+    finished(tmp_path, replace(staged, until={"models": 2, "copies": 3, "rho": 0.9, "reached": True}, copies=1))
+    for rho in (0.8, 0.9):
+        with pytest.raises(AlreadyDone, match="holds this perturbation set already"):
+            opened(tmp_path, staged, rho=rho)
+    assert opened(tmp_path, staged, rho=0.95).done.tolist() == [True, True, False, False]
+    with pytest.raises(InputError, match=r"holds a different finished run \(.*until: "):
+        opened(tmp_path, RUN)
 
 
 def test_a_finished_set(tmp_path: Path) -> None:
@@ -144,8 +158,8 @@ def test_a_finished_set(tmp_path: Path) -> None:
     assert not (tmp_path / "partial").exists()
     with pytest.raises(InputError, match=r"holds a different finished run \(attack.steps: 10 there, 20 here\)"):
         opened(tmp_path, OTHER)
-    with pytest.raises(InputError, match=r"\(growth: None there, True here\)"):
-        opened(tmp_path, growth=True)
+    with pytest.raises(InputError, match=r"\(groups: 1 there, 2 here; growth: False there, True here\)"):
+        opened(tmp_path, GROWN)
 
 
 def test_a_finished_set_without_failed_models(tmp_path: Path) -> None:
@@ -157,13 +171,13 @@ def test_a_finished_set_without_failed_models(tmp_path: Path) -> None:
 def test_restart_deletes_what_is_there_and_says_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     begun(tmp_path, 0)
     finished(tmp_path)
-    for name in (GROWTH, EVALUATION):
+    for name in (SUMS, EVALUATION):
         (tmp_path / name).write_text("")
     capsys.readouterr()
     assert not opened(tmp_path, OTHER, restart=True).done.any()
-    said = "a finished set (manifest.json, perturbations.safetensors, growth.safetensors, evaluation.json) and an "
+    said = "a finished set (manifest.json, perturbations.safetensors, sums.safetensors, evaluation.json) and an "
     assert f"{tmp_path}: {said}unfinished run with 1 batches done (partial)" in capsys.readouterr().err
-    assert not {MANIFEST, TENSORS, GROWTH, EVALUATION} & {path.name for path in tmp_path.iterdir()}
+    assert not {MANIFEST, TENSORS, SUMS, EVALUATION} & {path.name for path in tmp_path.iterdir()}
 
 
 def test_restart_of_damaged_sums(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

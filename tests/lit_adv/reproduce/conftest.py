@@ -12,10 +12,12 @@ from torch import Tensor
 from datamodules.labelled import Labelled
 from lit_adv.cli.figures import images_of
 from lit_adv.data_sets import DATA_SETS
-from lit_adv.perturbations.exact_mean import ExactMean
-from lit_adv.perturbations.growth import Cells, Growth
+from lit_adv.perturbations.batch import ReplicaBatch
+from lit_adv.perturbations.cells import Cells
 from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, SourceRecord
 from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.perturbations.plan import WorkPlan
+from lit_adv.perturbations.run_sums import RunSums
 from lit_adv.reproduce.catalogue import CATALOGUE
 from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.judges import Judges
@@ -66,16 +68,20 @@ def save(made: PerturbationSet, folder: Path) -> None:
     if made.manifest.setting != "NMM":
         made.save(folder)
         return
-    cells = Cells(6, 2, 0)
-    images = len(made.label)
-    mean = ExactMean((len(cells) * images, *made.image.shape[1:]), 12)
+    plan = WorkPlan(models=6, images=len(made.label), copies=2, batch_size=len(made.label))
+    cells = Cells(6, 2, 0, groups=3, growth=True)
+    sums = RunSums(plan, tuple(made.image.shape[1:]), cells, "none", 40)
     generator = torch.Generator().manual_seed(0)
-    for model, copy in torch.cartesian_prod(torch.arange(6), torch.arange(2)):
+    image = torch.arange(plan.images)
+    for number, (model, copy) in enumerate(torch.cartesian_prod(torch.arange(6), torch.arange(2)).tolist()):
         delta = made.perturbation + torch.randn(made.image.shape, generator=generator)
-        mean.add(cells.cell(model, copy) * images + torch.arange(images), delta)
-    growth = Growth.from_mean(cells, mean)
-    manifest = replace(made.manifest, growth=growth.save(folder))
-    replace(made, perturbation=growth.overall().mean(), manifest=manifest).save(folder)
+        batch = ReplicaBatch(
+            number, model, 1, image, torch.full_like(image, copy), made.image, made.image, made.label, None
+        )
+        sums.add(batch, delta)
+    kept = sums.kept(range(6))
+    manifest = replace(made.manifest, groups=3, growth=True)
+    replace(made, perturbation=kept.overall().mean(), manifest=manifest, sums=kept).save(folder)
 
 
 @pytest.fixture(scope="module")

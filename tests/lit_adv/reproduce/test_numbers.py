@@ -10,7 +10,6 @@ from lit_adv.errors import InputError
 from lit_adv.evaluation.intervals import wilson
 from lit_adv.evaluation.masks import ink_mask
 from lit_adv.evaluation.result import Evaluation
-from lit_adv.perturbations.growth import Growth
 from lit_adv.reproduce import curves, galleries, growth, tables
 from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.set_name import SetName, set_names
@@ -116,11 +115,10 @@ def test_growth_ends_at_the_set_itself(inputs: FigureInputs) -> None:
     [judge] = inputs.evaluation(SetName.parse("nmm-cw")).judges.values()
     assert (rows[-1]["recognized"], rows[-1]["accuracy"]) == pytest.approx((judge.recognized, judge.attack))
     one = inputs.perturbations(SetName.parse("nmm-cw"))
-    assert one.manifest.growth is not None
-    kept = Growth.load(inputs.sets.folder(SetName.parse("nmm-cw")), one.manifest.growth)
+    assert one.kept is not None
     [test_model] = inputs.judges.models.values()
     for row, n in zip(rows, (1, 2), strict=False):
-        seen = torch.stack([test_model((delta < 0).float()).argmax(1) for delta in kept.averages(1, n)])
+        seen = torch.stack([test_model((delta < 0).float()).argmax(1) for delta in one.kept.averages(1, n)])
         assert row["recognized"] == pytest.approx(float((seen == one.label).double().mean()))
     for row in rows:
         for measure in ("recognized", "accuracy"):
