@@ -142,8 +142,8 @@ class PerturbationAverage(pl.Callback):
             total = self._total()
             self._hear_failures()
             whole = Stage(self.data.plan.models, self.data.plan.copies)
-            stage = whole if self._stages is None else self._stages.plan.stages[self._stages.at]
-            finish(trainer, self.module, self.data, total, self.manifest, self.folder, stage, self.until)
+            reached = whole if self._stages is None else self._stages.plan.stages[self._stages.at]
+            finish(trainer, self.module, self.data, total, self.manifest, self.folder, reached, self.until)
             for line in describe_work([Work(**work) for work in everyone]):
                 say(line)
         self._running = False

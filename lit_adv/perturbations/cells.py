@@ -8,6 +8,7 @@ and over up to five disjoint sets of 1, 2, 5, 10, … models; their number grows
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -72,7 +73,7 @@ class Cells:
     def group_ends(self) -> list[int]:
         """End of each group in the order."""
         sizes = [len(range(group, self.models, self.groups)) for group in range(self.groups)]
-        return np.cumsum(sizes).tolist()
+        return list(accumulate(sizes))
 
     @cached_property
     def model_ends(self) -> Tensor:

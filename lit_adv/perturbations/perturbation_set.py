@@ -169,7 +169,7 @@ class PerturbationSet:
         if not path.is_file() or sha256(path) != manifest.sha256:
             raise InputError(f"{path} is missing or not the file that {MANIFEST} names; make the set again")
         try:
-            found = cls(**load_file(path), manifest=manifest)
+            found = cls(**load_file(path), manifest=manifest)  # type: ignore[arg-type]  # sums are no tensor
         except (SafetensorError, TypeError) as error:
             raise InputError(f"{path} is damaged: {error}; make the set again") from error
         sums = None if manifest.sums is None else SumsFile(folder, manifest.sums, manifest.seed)

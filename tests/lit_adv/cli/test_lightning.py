@@ -51,7 +51,7 @@ def test_flags_of_predict_are_not_for_test(
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["test", "--config", "mnist-test", "--zoo", str(zoo.path), "--out", str(tmp_path), flag])
-    assert "are for predict" in capsys.readouterr().err
+    assert "is for predict" in capsys.readouterr().err
 
 
 def test_a_plan_refuses_data_of_ones_own_in_a_line(
