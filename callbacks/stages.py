@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Final
 
-from lit_adv.perturbations.reliability import lower_bounds
 from torch import Tensor
 
 from lit_adv.perturbations.cell_sums import CellSums
+from lit_adv.perturbations.reliability import lower_bounds
 from lit_adv.perturbations.staged_plan import Stage, StagedPlan
 from lit_adv.processes import Peers
 from lit_adv.terminal import say

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lit_adv.embedded_digits import digits
     from lit_adv.evaluation.evaluate import evaluate
     from lit_adv.figures.gallery import gallery
+    from lit_adv.figures.maps import maps
     from lit_adv.perturbations.average import average
     from lit_adv.perturbations.perturb import perturb
     from lit_adv.perturbations.perturbation_set import PerturbationSet
@@ -31,6 +32,7 @@ _PLACES = {
     "digits": "lit_adv.embedded_digits",
     "evaluate": "lit_adv.evaluation.evaluate",
     "gallery": "lit_adv.figures.gallery",
+    "maps": "lit_adv.figures.maps",
     "perturb": "lit_adv.perturbations.perturb",
 }
 
@@ -48,6 +50,7 @@ __all__ = [
     "digits",
     "evaluate",
     "gallery",
+    "maps",
     "perturb",
 ]
 

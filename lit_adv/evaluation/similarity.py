@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -35,3 +36,10 @@ def correlation(first: Tensor, second: Tensor) -> float:
     a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
     sizes = a.norm(dim=1) * b.norm(dim=1)
     return float(((a * b).sum(1) / sizes)[sizes > 0].mean())
+
+
+def resampled(images: int, draws: int) -> Tensor:
+    """Returns how often each image stands in samples with replacement `[draws, images]` float64; always the same."""
+    chosen = np.random.Generator(np.random.Philox(key=0)).integers(0, images, (draws, images))
+    counts = np.stack([np.bincount(row, minlength=images) for row in chosen])
+    return torch.from_numpy(counts).double()
