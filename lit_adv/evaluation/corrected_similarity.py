@@ -64,31 +64,25 @@ def products_of_sets(sums: Sequence[GroupedSums], region: Tensor) -> Tensor:
 
 
 def products_of_models(sums: GroupedSums) -> Tensor:
-    """Returns ⟨G_i, G_l⟩ of each two models in units of their scales `[N, m, m]`, without the copies' noise.
+    """Returns ⟨G_k, G_l⟩ of each two groups of models in units of their scales `[N, K, K]`, without the copies' noise.
 
-    On the diagonal is the square that a model's perturbations keep from copy to copy, (‖G_i‖² − Σ_j‖δ_ij‖²)·n/(n − 1);
-    from one copy it is that copy's own square.
+    Of groups of one model each, the diagonal holds the square that a model's perturbations keep from copy to copy,
+    (‖G_k‖² − Σ_j‖δ_kj‖²)·n/(n − 1). From one copy, and of groups of several models, of which that cannot be told, it
+    holds ‖G_k‖²: what is computed from it is the cosine of averages, noise and all.
 
     Returns:
-        float64, models in the order of the groups; NaN where a model's perturbations are 0.
-
-    Raises:
-        InputError: a group has several models.
+        float64, in the order of the groups; NaN where a group's perturbations are 0.
     """
-    if any(len(group) > 1 for group in sums.models):
-        raise InputError(
-            "similarity of models needs sums of each model alone; make the set with a group for each model"
-        )
-    order, n = [group[0] for group in sums.models], sums.copies
-    squares = sums.square_norms[order].double()
+    n, alone = sums.copies, all(len(group) == 1 for group in sums.models)
+    squares = torch.stack([sums.square_norms[list(group)].double().sum(0) for group in sums.models])
     found = []
     for image in range(sums.total.shape[1]):
         rows = sums.total[:, image].flatten(1).double()
         products = torch.einsum("ix,lx->il", rows, rows)
-        if n > 1:
+        scale = (squares[:, image] * n).sqrt() if alone else products.diagonal().sqrt()
+        if n > 1 and alone:
             own = (products.diagonal() - squares[:, image]) * n / (n - 1)
             products = products - products.diagonal().diag() + own.diag()
-        scale = (squares[:, image] * n).sqrt()
         found.append(products / torch.outer(scale, scale))
     return torch.stack(found)
 

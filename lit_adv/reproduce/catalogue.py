@@ -7,7 +7,7 @@ from typing import Final
 
 from lit_adv.data_sets import DATA_SETS, IMAGES
 from lit_adv.evaluation.table import recognizability, strength
-from lit_adv.reproduce import curves, galleries, growth, study, tables
+from lit_adv.reproduce import agreement, curves, galleries, growth, study, tables
 from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.result import FigureResult
 from lit_adv.reproduce.set_name import SetName, set_names
@@ -31,6 +31,7 @@ class Entry:
         masks: whether it needs masks of the objects.
         judges: whether it needs test models.
         growth: whether it needs sets that were made with `--growth`.
+        groups: whether it needs sets that keep sums of groups of source models.
         any_images: whether its sets may be of different images; else it is made of the images that they share.
     """
 
@@ -42,6 +43,7 @@ class Entry:
     masks: bool = False
     judges: bool = True
     growth: bool = False
+    groups: bool = False
     any_images: bool = False
 
     @property
@@ -257,5 +259,24 @@ CATALOGUE: Final = (
         make=growth.curves,
         growth=True,
         any_images=True,
+    ),
+    Entry(
+        name="maps",
+        title="Beyond the thesis: where models agree, and where perturbations are noise",
+        published="Nothing: the thesis shows averages only.",
+        sets=set_names(*(f"nmm-{attack}" for attack in MAIN_ATTACKS)),
+        make=agreement.shares,
+        judges=False,
+        groups=True,
+        any_images=True,
+    ),
+    Entry(
+        name="models",
+        title="Beyond the thesis: which networks share features",
+        published="Nothing: the thesis compares attacks (Figure 5.7), not models.",
+        sets=set_names("nmm-bim"),
+        make=agreement.models,
+        judges=False,
+        groups=True,
     ),
 )

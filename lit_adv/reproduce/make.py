@@ -53,6 +53,8 @@ def lacking(entry: Entry, inputs: FigureInputs) -> str:
     missing = [name for name in entry.sets if not inputs.sets.is_finished(name)]
     if entry.growth and (without := [name for name in entry.sets if inputs.sets.lacks_growth(name)]):
         return f"{inputs.sets.folder(without[0])} was made without --growth; delete it or choose another --out"
+    if entry.groups and (without := [name for name in entry.sets if inputs.sets.lacks_groups(name)]):
+        return f"{inputs.sets.folder(without[0])} keeps no groups of models; delete it or choose another --out"
     if inputs.sets.data.name == IMAGES and any(name.targeted for name in missing) and not inputs.sets.has_targets():
         return "it needs targets; give -- --data.labels FILE.csv with a column of them, or --data.targets"
     if inputs.sets.data.photographs and (missing or entry.masks) and not inputs.sets.image_folder().is_dir():

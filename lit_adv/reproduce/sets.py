@@ -64,6 +64,13 @@ class Sets:
                 return not read_json(path).get("growth")
         return False
 
+    def lacks_groups(self, name: SetName) -> bool:
+        """Returns whether a set was made without sums of groups of source models."""
+        if not self.is_finished(name):
+            return False
+        manifest = read_json(self.folder(name) / MANIFEST)
+        return not manifest.get("sums") or manifest.get("groups", 1) < 2
+
     def load(self, name: SetName, zoo: Zoo) -> PerturbationSet:
         """Reads a set, whatever its parameters; makes, or continues, one that is not finished.
 

@@ -5,6 +5,7 @@ from typing import Final
 
 import torch
 
+from lit_adv.evaluation.corrected_similarity import Similarities
 from lit_adv.evaluation.masks import OBJECT
 from lit_adv.evaluation.noise_classes import noise_classes
 from lit_adv.evaluation.recognizability import by_class
@@ -12,6 +13,7 @@ from lit_adv.evaluation.result import Evaluation, Measure
 from lit_adv.evaluation.similarity import similarity
 from lit_adv.evaluation.table import Table
 from lit_adv.figures.plots import LABELS, matrix, panels
+from lit_adv.reproduce.agreement import pair_rows, without_noise
 from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.result import FigureResult, number_or_none, with_interval
 from lit_adv.reproduce.set_name import SetName
@@ -61,7 +63,8 @@ def similarities(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult
     place, mask = inputs.masked(inputs.perturbations(names[0]))
     settings = list(dict.fromkeys(name.setting for name in names))
     figure, axes = panels(len(settings))
-    numbers = []
+    numbers, pairs = [], []
+    clean: dict[str, tuple[Similarities, list[str]]] = {}
     for axis, setting in zip(axes, settings, strict=True):
         chosen = [name for name in names if name.setting == setting]
         values = similarity([inputs.perturbations(name).perturbation[place] for name in chosen], mask == OBJECT)
@@ -75,11 +78,24 @@ def similarities(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult
             }
             for label, row in zip(labels, values, strict=True)
         ]
+        if found := without_noise(inputs, chosen, place, mask == OBJECT):
+            clean[setting.upper()] = found, labels
+            pairs += [{"setting": setting.upper(), **row} for row in pair_rows(found, labels)]
+    plots, note = {"matrices": figure}, ""
+    if clean:
+        plots["without-noise"], axes = panels(len(clean))
+        for axis, (title, (found, labels)) in zip(axes, clean.items(), strict=True):
+            matrix(axis, found.value, labels, f"{title}, without noise")
+        note = (
+            " Without noise: from products of perturbations of different models only, which share no noisy copy, and "
+            "divided by what each attack's models have in common, so that neither noise that two averages share nor "
+            "what each has of its own counts; 95 % intervals from the images (bootstrap)."
+        )
     return FigureResult(
-        plots={"matrices": figure},
-        numbers={"similarity": numbers},
+        plots=plots,
+        numbers={"similarity": numbers, **({"without-noise": pairs} if pairs else {})},
         note=f"Cosine similarity within the contour, the mean over {len(place)} images; an image for which an "
-        "attack gave 0 counts for none of that attack's pairs.",
+        f"attack gave 0 counts for none of that attack's pairs.{note}",
     )
 
 

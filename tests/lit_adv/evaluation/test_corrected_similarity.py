@@ -96,7 +96,8 @@ def test_models_with_one_copy_keep_its_noise() -> None:
     assert found.value[0, 1] == pytest.approx(0.5, abs=0.03)
 
 
-def test_groups_of_several_models_are_refused() -> None:
+def test_groups_of_several_models_have_the_cosines_of_their_averages() -> None:
     made, _ = two_sets(0.5, noise=1.0)
-    with pytest.raises(InputError, match="group for each model"):
-        products_of_models(grouped(made, 3))
+    found = corrected(products_of_models(grouped(made, 3)))
+    averages = [part.mean((0, 1)).view(IMAGES, 1, 1, PIXELS) for part in made.split(2)]
+    assert torch.allclose(found.value, similarity(averages, everywhere()))
