@@ -36,7 +36,8 @@ def test_every_batch_falls_to_one_process(processes: int) -> None:
 def test_at_the_same_time() -> None:
     pieces, store, taken = [np.array([i]) for i in range(2000)], HashStore(), []
     threads = [
-        threading.Thread(target=lambda: taken.extend(c.number for c in ClaimSampler(pieces, store, always))) for _ in range(4)
+        threading.Thread(target=lambda: taken.extend(c.number for c in ClaimSampler(pieces, store, always)))
+        for _ in range(4)
     ]
     for thread in threads:
         thread.start()
