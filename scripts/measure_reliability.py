@@ -106,9 +106,9 @@ def compared(name: str, whole: GroupedSums, few: GroupedSums, few_models: int) -
     """Compares predictions and measurement; both sums are of the same models, a group for each."""
     scalars, half = Scalars.of(whole), len(whole.models) // 2
     sizes = np.ones(len(whole.models))
-    each = shares(scalars).rho(scalars.unevenness, half)
+    each = shares(scalars).rho(scalars.effective(half))
     there = np.isfinite(each)
-    without = shares_without(scalars).rho(scalars.unevenness[:, None], half)
+    without = shares_without(scalars).rho(scalars.effective(half)[:, None])
     predicted = with_interval(float(each[there].mean()), np.nanmean(without[there], 0), sizes)
     products = gram(whole)
     left = [np.delete(np.delete(products, k, 1), k, 2) for k in range(len(sizes))]

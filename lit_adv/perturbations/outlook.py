@@ -16,20 +16,20 @@ class Outlook:
     """What other numbers of models and copies would give, from images that have perturbations.
 
     Estimates of single images are drawn to their mean by as much as their differences are errors of estimation
-    (empirical Bayes), and κ is that of many models, of which these are a sample.
+    (empirical Bayes).
 
     Attributes:
         common: S `[N]`.
         model: A `[N]`; 0 from one copy.
         copy: E `[N]`; from one copy A + E.
-        unevenness: κ of many models, the same for all images.
+        further: effective number of models that each further model adds, the same for all images; 1 for equal scales.
         separable: whether A and E are known apart.
     """
 
     common: Floats
     model: Floats
     copy: Floats
-    unevenness: float
+    further: float
     separable: bool
 
     @classmethod
@@ -52,7 +52,7 @@ class Outlook:
             common=_drawn(common, kept),
             model=_drawn(model, kept),
             copy=_drawn(copy, kept),
-            unevenness=_of_many(scalars.unevenness[there], scalars.scales.shape[1]),
+            further=_further(scalars.effective()[there], scalars.scales.shape[1]),
             separable=separable,
         )
 
@@ -64,7 +64,7 @@ class Outlook:
         if copies != 1 and not self.separable:
             return float("nan")
         own = np.maximum(self.model, 0) + np.maximum(self.copy, 0) / copies
-        return float(Shares(common=self.common, own=own).rho(np.full_like(own, self.unevenness), models).mean())
+        return float(Shares(common=self.common, own=own).rho(1 + (models - 1) * self.further).mean())
 
     def models_for(self, rho: float, copies: int) -> int | None:
         """The least number of models that reach a reliability; None where it is above `TOO_MANY`."""
@@ -85,7 +85,6 @@ def _drawn(values: Floats, kept: float) -> Floats:
     return drawn
 
 
-def _of_many(unevenness: Floats, models: int) -> float:
-    """κ of many models from that of m: (m − 1)·v/(1 − v) with v = κ/m, without the bias of a small m."""
-    share = float(unevenness.mean()) / models
-    return (models - 1) * share / (1 - share) if share < 1 else float("inf")
+def _further(effective: Floats, models: int) -> float:
+    """What each further model adds to an effective number of 1: from the mean of 1/effective, the noise's share."""
+    return float((1 / (1 / effective).mean() - 1) / (models - 1))

@@ -65,7 +65,7 @@ class Reliability:
         copy: E, share that each noisy copy has for itself.
         models: m.
         copies: n.
-        effective: m/κ, as many models of equal scale are worth as much.
+        effective: as many models of equal scale are worth as much.
         images: number of images with perturbations in two groups or more, which all this is of.
         empty: number of other images.
         negative: number of images for which S is estimated below 0: nothing in common is shown.
@@ -101,7 +101,7 @@ class Reliability:
         there = np.isfinite(whole.common)
         if not there.any():
             return None
-        each = whole.rho(scalars.unevenness, models)
+        each = whole.rho(scalars.effective())
         low, high = interval(scalars)
         outlook = Outlook.of(scalars)
         own, noise = float(outlook.model.mean()), float(outlook.copy.mean())
@@ -115,7 +115,7 @@ class Reliability:
             copy=round(noise, 5),
             models=models,
             copies=scalars.copies,
-            effective=round(float((models / scalars.unevenness[there]).mean()), 2),
+            effective=round(float(scalars.effective()[there].mean()), 2),
             images=int(there.sum()),
             empty=int((~there).sum()),
             negative=int((whole.common[there] < 0).sum()),
@@ -187,7 +187,8 @@ class Reliability:
         if self.negative:
             lines.append(f"For {self.negative} of {self.images} images nothing in common is shown.")
         if self.empty:
-            lines.append(f"{self.empty} images have perturbations of one group of models at most, and do not count.")
+            have = "1 image has" if self.empty == 1 else f"{self.empty} images have"
+            lines.append(f"{have} perturbations of one group of models at most, and no reliability.")
         return lines
 
 
@@ -200,7 +201,7 @@ def rho(sums: GroupedSums) -> Floats:
         InputError: there are fewer than two groups.
     """
     scalars = Scalars.of(sums)
-    return shares(scalars).rho(scalars.unevenness, scalars.scales.shape[1])
+    return shares(scalars).rho(scalars.effective())
 
 
 def lower_bounds(sums: GroupedSums) -> Floats:
@@ -212,9 +213,8 @@ def lower_bounds(sums: GroupedSums) -> Floats:
         InputError: there are fewer than two groups.
     """
     scalars = Scalars.of(sums)
-    models = scalars.scales.shape[1]
-    whole = shares(scalars).rho(scalars.unevenness, models)
-    without = shares_without(scalars).rho(scalars.unevenness[:, None], models)
+    whole = shares(scalars).rho(scalars.effective())
+    without = shares_without(scalars).rho(scalars.effective()[:, None])
     return np.nan_to_num(jackknife(whole, without, _sizes(scalars))[0], nan=-1.0)
 
 
@@ -223,9 +223,8 @@ def interval(scalars: Scalars) -> tuple[float, float]:
 
     The images are given, the models a sample: each group of them is left out in turn, for all images at once.
     """
-    models = scalars.scales.shape[1]
-    whole = shares(scalars).rho(scalars.unevenness, models)
-    without = shares_without(scalars).rho(scalars.unevenness[:, None], models)
+    whole = shares(scalars).rho(scalars.effective())
+    without = shares_without(scalars).rho(scalars.effective()[:, None])
     known = np.isfinite(whole) & np.isfinite(without).all(1)
     if not known.any():
         return float("nan"), float("nan")

@@ -90,14 +90,16 @@ class Scalars:
             np.stack([(scales**2).sum(1) for scales in of_groups], 1),
         )
 
-    @property
-    def unevenness(self) -> Floats:
-        """κ = m·C2/C1² `[N]`: 1 where all models have one scale, m where one has all of it; NaN where all are 0.
+    def effective(self, models: float | None = None) -> Floats:
+        """Effective number `[N]` of so many models, as many of equal scale being worth as much; by default of these m.
 
-        m/κ models of one scale are as good as these m.
+        C1²/C2 of these; of others with such scales, E[C1²]/E[C2] = 1 + (models − 1)·(C1² − C2)/((m − 1)·C2). Between 1,
+        where one model has all of it, and `models`; NaN where all scales are 0.
         """
-        first, second = self.scales.sum(1), (self.scales**2).sum(1)
-        return _ratio(self.scales.shape[1] * second, first**2)
+        first, second, m = self.scales.sum(1), (self.scales**2).sum(1), self.scales.shape[1]
+        models = m if models is None else models
+        found: Floats = 1 + (models - 1) / (m - 1) * _ratio(first**2 - second, second)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,12 +117,12 @@ class Shares:
     common: Floats
     own: Floats
 
-    def rho(self, unevenness: Floats, models: float) -> Floats:
-        """Expected cosine of two independent averages over `models` models and n copies: S/(S + B·κ/m).
+    def rho(self, effective: Floats | float) -> Floats:
+        """Expected cosine of two independent averages over n copies and so many effective models: S/(S + B/effective).
 
         Between −1 and 1; below 0 where S is.
         """
-        own = np.maximum(self.own, 0) * unevenness / models
+        own = np.maximum(self.own, 0) / effective
         return np.clip(_ratio(self.common, np.maximum(self.common, 0) + own), -1, 1)
 
 

@@ -81,7 +81,7 @@ def test_a_set_says_its_reliability_in_json_and_in_english():
     text = " ".join(found.lines())
     assert f"{found.rho:.3f}" in text
     assert f"{found.needed[0].models} models with 4 copies" in text
-    assert "1 images have perturbations of one group" in text
+    assert "1 image has perturbations of one group" in text
 
 
 def test_needed_models_are_the_least_that_reach_it():

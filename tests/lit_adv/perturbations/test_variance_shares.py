@@ -1,5 +1,7 @@
 """Shares of simulated perturbations are recovered, and agree with the analysis of variance."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +23,7 @@ def test_known_shares_are_recovered_without_bias(models, copies, groups, scatter
     model, copy = copies_apart(found, copies)
     for values, truth in ((found.common, common), (model, own), (copy, 1 - common - own)):
         assert abs(values.mean() - truth) < 3.5 * values.std(ddof=1) / len(values) ** 0.5
-    assert (scalars.unevenness >= 1 - 1e-9).all()
+    assert (scalars.effective() <= models + 1e-9).all()
 
 
 def test_with_equal_scales_it_is_the_nested_analysis_of_variance():
@@ -62,8 +64,18 @@ def test_zeros_are_nothing_known_and_silent_models_are_as_if_not_there():
     assert np.isnan(found.common).tolist() == [True, True, False]
     few = shares(Scalars.of(grouped(made[:4], 4)))
     np.testing.assert_allclose([found.common[2], found.own[2]], [few.common[2], few.own[2]], rtol=1e-9)
-    assert np.isnan(scalars.unevenness[0])
-    assert scalars.unevenness[1] == pytest.approx(6)
+    assert np.isnan(scalars.effective()[0])
+    assert scalars.effective()[1] == pytest.approx(1)
+
+
+def test_fewer_models_are_worth_what_subsets_of_them_are_on_average():
+    made = simulated(torch.Generator().manual_seed(9), common=0.3, model=0.4, models=8, copies=2, images=3, scatter=1)
+    scalars = Scalars.of(grouped(made, 8))
+    subsets = [scalars.scales[:, list(few)] for few in combinations(range(8), 3)]
+    first = np.mean([few.sum(1) ** 2 for few in subsets], 0)
+    second = np.mean([(few**2).sum(1) for few in subsets], 0)
+    np.testing.assert_allclose(scalars.effective(3), first / second)
+    assert scalars.effective(1).tolist() == [1, 1, 1]
 
 
 def test_one_copy_leaves_model_and_copy_together():
