@@ -103,6 +103,10 @@ def finish(
     found.save(folder.path)
     if last == len(plan):
         folder.remove_partial()
+    if reliability:
+        say(reliability.lines()[0])
+    if rho is not None and not reached:
+        say(f"a reliability of {rho:g} was not reached for nine of ten images; take more models or copies")
     if line := many_zeros(found.manifest):
         say(line)
 
