@@ -22,14 +22,14 @@ class Outlook:
         common: S `[N]`.
         model: A `[N]`; 0 from one copy.
         copy: E `[N]`; from one copy A + E.
-        further: effective number of models that each further model adds, the same for all images; 1 for equal scales.
+        further: effective number of models that each further model adds `[N]`; 1 for equal scales.
         separable: whether A and E are known apart.
     """
 
     common: Floats
     model: Floats
     copy: Floats
-    further: float
+    further: Floats
     separable: bool
 
     @classmethod
@@ -44,15 +44,15 @@ class Outlook:
             model, copy = np.zeros(int(there.sum())), found.own[there]
         common = found.common[there]
         without = shares_without(scalars).common[there]
-        errors = without.shape[1] - 1
-        error = float(np.nan_to_num(errors * without.var(1), nan=np.inf).mean())
-        spread = float(common.var(ddof=1)) if len(common) > 1 else 0.0
+        known = np.isfinite(without).all(1)
+        error = (without.shape[1] - 1) * float(without[known].var(1).mean()) if known.any() else np.inf
+        spread = float(common[known].var(ddof=1)) if known.sum() > 1 else 0.0
         kept = max(0.0, 1 - error / spread) if spread > 0 else 0.0
         return cls(
             common=_drawn(common, kept),
             model=_drawn(model, kept),
             copy=_drawn(copy, kept),
-            further=_further(scalars.effective()[there], scalars.scales.shape[1]),
+            further=(scalars.effective()[there] - 1) / (scalars.scales.shape[1] - 1),
             separable=separable,
         )
 
@@ -83,8 +83,3 @@ def _drawn(values: Floats, kept: float) -> Floats:
     mean = values.mean()
     drawn: Floats = mean + kept * (values - mean)
     return drawn
-
-
-def _further(effective: Floats, models: int) -> float:
-    """What each further model adds to an effective number of 1: from the mean of 1/effective, the noise's share."""
-    return float((1 / (1 / effective).mean() - 1) / (models - 1))
