@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -100,7 +101,9 @@ def corrected(products: Tensor) -> Similarities:
     value = _ratio(products.nan_to_num(), there.double(), torch.ones(1, len(products), dtype=torch.float64))[0]
     counts = resampled(len(products), DRAWS)
     parts = [_ratio(products.nan_to_num(), there.double(), part) for part in counts.split(100)]
-    low, high = torch.cat(parts).nan_to_num(nan=-torch.inf).quantile(torch.tensor([0.025, 0.975]).double(), 0)
+    drawn = torch.cat(parts).nan_to_num(nan=-torch.inf).numpy()  # torch's quantile takes no more than 16 million
+    with np.errstate(invalid="ignore"):  # −∞ less −∞
+        low, high = map(torch.from_numpy, np.quantile(drawn, [0.025, 0.975], 0))
     unknown = value.isnan()
     return Similarities(
         value=value,

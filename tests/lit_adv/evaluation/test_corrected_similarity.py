@@ -101,3 +101,11 @@ def test_groups_of_several_models_have_the_cosines_of_their_averages() -> None:
     found = corrected(products_of_models(grouped(made, 3)))
     averages = [part.mean((0, 1)).view(IMAGES, 1, 1, PIXELS) for part in made.split(2)]
     assert torch.allclose(found.value, similarity(averages, everywhere()))
+
+
+def test_many_models_have_intervals() -> None:
+    products = torch.rand(3, 100, 100, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    products = products + products.transpose(1, 2) + torch.eye(100)
+    found = corrected(products)
+    assert (found.low <= found.value + 1e-12).all()
+    assert (found.high >= found.value - 1e-12).all()
