@@ -91,3 +91,11 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error("plain", _plain)
+
+
+def span(seconds: float) -> str:
+    """Returns a duration as `3 h 5 min`, `12 min` or `8 s`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 120 else f"{minutes} min"

@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.table import Table
 
 from lit_adv.cli import run_command
-from lit_adv.cli.plan import span
 from lit_adv.files import read_json, write_json
 from lit_adv.models.fast import fast_form
 from lit_adv.perturbations.plan import WorkPlan, cut
 from lit_adv.perturbations.schedule import imbalance, simulate
+from lit_adv.terminal import span
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import Zoo
 

@@ -174,7 +174,7 @@ class Command(LightningCLI):
                 self.trainer.datamodule = self.datamodule  # type: ignore[attr-defined]  # as trainer.predict will
                 module, data = attack_and_data(self.trainer, self.model)
                 processes = None if chosen.plan == "run" else chosen.plan
-                dry_run(module, data, self.trainer, processes, groups, growth)
+                dry_run(module, data, self.trainer, processes, groups, growth, chosen.weight, chosen.until)
             raise SystemExit(0)
         self._prepare("PredictRun")
 
@@ -182,7 +182,7 @@ class Command(LightningCLI):
         module, data = attack_and_data_of(self.model, self.datamodule)
         if len(module.sources) < 2:
             raise InputError("--until needs at least two source models, for it compares them")
-        data.staged = True
+        data.staged = self.config["predict"].plan is None
 
     def before_test(self) -> None:
         self._check_trainer()

@@ -18,11 +18,14 @@ from datamodules.claims import BatchClaim
 from datamodules.replicas import ReplicaDataModule
 from lit_adv.attack_module import AttackModule
 from lit_adv.attacks import Attack
+from lit_adv.cli import proposal
 from lit_adv.errors import InputError
 from lit_adv.perturbations.exact_mean import WORD_BITS
+from lit_adv.perturbations.manifest import Weight
 from lit_adv.perturbations.perturb import perturb_batch
 from lit_adv.perturbations.plan import WorkPlan, cut
 from lit_adv.perturbations.schedule import Share, imbalance, simulate
+from lit_adv.terminal import span
 
 MEASURED: Final = 8
 """Most batches that are timed."""
@@ -39,6 +42,8 @@ def dry_run(
     processes: int | None,
     groups: int | None = None,
     growth: bool = False,
+    weight: Weight = "none",
+    until: float | None = None,
 ) -> None:
     """Prints what `predict` would do, how long it would take, and what memory and disk it would need.
 
@@ -52,6 +57,8 @@ def dry_run(
         processes: number of processes in all; None for the trainer's.
         groups: number of groups whose sums are kept (`--groups`); None for the default.
         growth: whether the run sums by stretches of models and copies too (`--growth`).
+        weight: how perturbations are weighted (`--weight`).
+        until: the reliability for which models and copies are proposed (`--until`); None for none.
 
     Raises:
         InputError: the run itself would be refused, or there are more processes than batches.
@@ -83,6 +90,10 @@ def dry_run(
     words = module.attack.fraction_bits // WORD_BITS
     sums = words * (len(cells) + (cells.groups > 1))  # squares are summed too
     print(describe_needs(data.selection.images.numel(), sums, processes, len(cells) > 1, peak_memory(device)))
+    if until is not None:
+        each = float(seconds.sum()) / (plan.models * plan.pairs)
+        for line in proposal.in_words(proposal.measure(module, data, weight, each), until, plan.models, plan.images):
+            print(line)
 
 
 def in_words(device: torch.device) -> str:
@@ -190,11 +201,3 @@ def peak_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def span(seconds: float) -> str:
-    """Returns a duration as `3 h 5 min`, `12 min` or `8 s`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 120 else f"{minutes} min"
