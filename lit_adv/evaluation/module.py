@@ -1,5 +1,6 @@
-"""The Lightning shell that judges a perturbation set with held-out models."""
+"""The Lightning shell that judges a perturbation set with held-out models, and with the models that made it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +12,13 @@ from torch import Tensor, nn
 
 from lit_adv.arithmetic import arithmetic
 from lit_adv.errors import InputError
-from lit_adv.evaluation.evaluate import Rules, evaluation_of
+from lit_adv.evaluation.answers import Answers
+from lit_adv.evaluation.crossing import Crossing, fitting, refuse_misfit
+from lit_adv.evaluation.evaluate import evaluation_of
 from lit_adv.evaluation.judge import check_epsilon, judge_says
-from lit_adv.evaluation.result import MEASURES, Evaluation, Measure
+from lit_adv.evaluation.judge_figures import MEASURES, Measure
+from lit_adv.evaluation.result import Evaluation
+from lit_adv.evaluation.rules import Rules
 from lit_adv.perturbations.noise import SEEDS
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
 from lit_adv.processes import process_number
@@ -24,9 +29,10 @@ from lit_adv.zoo.zoo import Zoo
 
 
 class EvaluationModule(pl.LightningModule):
-    """Recognizability and attack strength of the perturbation set in the run's folder, by test models of a zoo.
+    """Recognizability and attack strength of the perturbation set in the run's folder, by the models of a zoo.
 
-    Prints a table and writes `evaluation.json`, an `Evaluation`, beside the set.
+    Prints a table and writes `evaluation.json`, an `Evaluation`, beside the set. Test models have figures of their own;
+    source models judge each other, see `Crossing`.
 
     Args:
         zoo: the zoo's folder or file.
@@ -34,6 +40,8 @@ class EvaluationModule(pl.LightningModule):
         seed: of the random noise.
         judges: the names of the models that judge; left out, the zoo's test models.
         trust: packages whose code may run, where the zoo names some.
+        cross: whether the zoo's source models judge too, each an average that it did not help to make; those whose
+            weights are on this machine.
 
     Raises:
         InputError: ε or the seed is out of range; the zoo is empty, has no test model or none of such a name.
@@ -46,6 +54,7 @@ class EvaluationModule(pl.LightningModule):
         seed: int = 0,
         judges: list[str] | None = None,
         trust: list[str] | None = None,
+        cross: bool = True,
     ) -> None:
         super().__init__()
         if epsilon is not None:
@@ -56,10 +65,11 @@ class EvaluationModule(pl.LightningModule):
         if judges is None and not opened.judges:
             raise InputError(f"zoo {zoo} has no test model; name judges with --model.judges")
         self.specs = opened.judges if judges is None else opened.named(judges, "test")
+        named = {spec.name for spec in self.specs}
+        self._others = tuple(spec for spec in opened.sources if cross and spec.name not in named)
         self._epsilon = epsilon
         self.seed = seed
-        self._positions: list[Tensor] = []
-        self._answers: dict[str, dict[Measure, list[Tensor]]] = {}
+        self._forget()
 
     @cached_property
     def perturbations(self) -> PerturbationSet:
@@ -79,27 +89,19 @@ class EvaluationModule(pl.LightningModule):
                 takes other images or knows other classes, or its weights are no good.
         """
         refuse_options(self.trainer)
-        shape = tuple(self.perturbations.image.shape[1:])
         for spec in self.specs:
-            if spec.image_shape != shape:
-                raise InputError(
-                    f"judge {spec.name} takes images {list(spec.image_shape)}, the set's are {list(shape)}"
-                )
-            if spec.classes != (known := self.perturbations.data_set.classes):
-                raise InputError(
-                    f"judge {spec.name} knows {spec.classes} classes, the set's are {known}; judge it with a model of "
-                    "its own classes"
-                )
-            spec.refuse_data(self.perturbations.manifest.data.name)
+            refuse_misfit(spec, self.perturbations)
         for line in library_inputs(self.specs) if process_number() == 0 else ():
             say(line)
         for spec in self.specs:
             spec.fetch()
 
     def setup(self, stage: str) -> None:
-        """Opens the set and loads the judges."""
+        """Opens the set and loads the test models that see all of it."""
         self.rules = Rules.of(self.perturbations, self.epsilon, self.seed)
-        self.judges = nn.ModuleList(spec.load() for spec in self.specs)
+        self.crossing = Crossing(self.perturbations, self.rules)
+        self.whole = tuple(spec for spec in self.specs if self.crossing.sees_whole(spec))
+        self.judges = nn.ModuleList(spec.load() for spec in self.whole)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuses a checkpoint, whose weights would become the judges'.
@@ -111,23 +113,23 @@ class EvaluationModule(pl.LightningModule):
 
     def on_test_start(self) -> None:
         """Forgets the answers of an earlier test."""
-        self._positions = []
-        self._answers = {spec.name: {measure: [] for measure in MEASURES} for spec in self.specs}
+        self._forget()
 
     def test_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
-        """Keeps each judge's answers to each of the `MEASURES`.
+        """Keeps what each test model says to each of the `MEASURES`.
 
         Raises:
             InputError: some of a judge's logits are NaN or infinite.
         """
         position, image, perturbation, *_ = batch
         first = int(position[0])
-        self._positions.append(position.cpu())
         for measure in MEASURES:
             picture = self.rules.picture(measure, image, perturbation, first)
-            for spec, judge in zip(self.specs, self.judges, strict=True):
+            for spec, judge in zip(self.whole, self.judges, strict=True):
                 logits = judge_says(judge, picture, spec.name, first)
-                self._answers[spec.name][measure].append(self.rules.answer(measure, logits).cpu())
+                self._given.setdefault((spec.name, measure), []).append(self.rules.answer(measure, logits).cpu())
+                if measure == "recognized":
+                    self._logits.setdefault(spec.name, []).append(self.rules.heard(logits).cpu())
 
     def on_test_end(self) -> None:
         """Prints the table and writes `evaluation.json`."""
@@ -137,12 +139,28 @@ class EvaluationModule(pl.LightningModule):
             result.table().print()
 
     def result(self) -> Evaluation:
-        """Returns the evaluation of the images that were tested."""
-        answers = {
-            name: {measure: torch.cat(found) for measure, found in by_measure.items()}
-            for name, by_measure in self._answers.items()
-        }
-        checksums = {spec.name: spec.checksum for spec in self.specs}
-        tested = self.perturbations.subset(torch.cat(self._positions))
-        used = arithmetic(self.trainer.strategy.root_device)
-        return replace(evaluation_of(tested, self.rules, answers, checksums), arithmetic=used)
+        """Returns the evaluation, once the test models have seen all images; the other judges are asked here."""
+        device = self.trainer.strategy.root_device
+        found = {spec.name: self._answers(spec.name, spec.checksum) for spec in self.whole}
+        apart = [spec for spec in self.specs if spec.name not in found]
+        found |= self.crossing.answers(apart, device, cross=False)
+        asked = {spec.name: found[spec.name] for spec in self.specs}
+        asked |= self.crossing.answers(fitting(self._others, self.perturbations), device, cross=True)
+        return replace(evaluation_of(self.perturbations, self.rules, asked), arithmetic=arithmetic(device))
+
+    def _answers(self, name: str, checksum: str) -> Answers:
+        given: Mapping[Measure, Tensor] = {measure: torch.cat(self._given[name, measure]) for measure in MEASURES}
+        return Answers(
+            checksum=checksum,
+            white_box=self.crossing.averages.is_source(checksum),
+            cross=False,
+            classes=self.rules.answerable,
+            wanted=self.perturbations.wanted,
+            label=self.perturbations.label,
+            given=given,
+            logits=torch.cat(self._logits[name]),
+        )
+
+    def _forget(self) -> None:
+        self._given: dict[tuple[str, Measure], list[Tensor]] = {}
+        self._logits: dict[str, list[Tensor]] = {}

@@ -1,57 +1,21 @@
 """The evaluation of one perturbation set, as it is kept in `evaluation.json`."""
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from lit_adv.errors import InputError
+from lit_adv.evaluation.cross import Cross
 from lit_adv.evaluation.intervals import Share
+from lit_adv.evaluation.judge_figures import SHARES, Area, JudgeFigures, known_fields
+from lit_adv.evaluation.strength import Norms
 from lit_adv.files import read_json, write_json
+from lit_adv.perturbations.perturbation_set import PerturbationSet
 
 if TYPE_CHECKING:
     from lit_adv.evaluation.table import Table
-
-Measure = Literal["recognized", "clean", "noise", "attack"]
-MEASURES: Final[Mapping[Measure, str]] = {
-    "recognized": "perturbation recognized",
-    "clean": "accuracy: clean",
-    "noise": "random noise",
-    "attack": "under attack",
-}
-"""Shares of an evaluation and their headings, in the order shown.
-
-`recognized`: perturbations that get the label of their image or, if targeted, the target; `clean`: images that get
-their label; `noise`: images with ±ε at random; `attack`: images after Eq. 4.3.
-"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class JudgeFigures:
-    """Shares of the images, in [0, 1], that one judge answers right.
-
-    Attributes:
-        checksum: of the judge's weights; empty in files that do not have it.
-        white_box: whether the judge is also a source model of the set.
-        clean: accuracy on the images.
-        noise: accuracy on images with ±ε at random in every pixel.
-        attack: accuracy on x + ε·sign(δ) (Eq. 4.3).
-        recognized: share of the perturbations that get their image's label, or the target.
-        commonest: share of the perturbations that get the judge's most frequent answer; None if unknown.
-    """
-
-    checksum: str = ""
-    white_box: bool
-    clean: float
-    noise: float
-    attack: float
-    recognized: float
-    commonest: float | None = None
-
-    def share(self, measure: Measure) -> float:
-        """Returns the share of this name."""
-        value: float = getattr(self, measure)
-        return value
 
 
 class Judged(NamedTuple):
@@ -61,6 +25,9 @@ class Judged(NamedTuple):
     clean: Share
     noise: Share
     attack: Share
+    attack_l2: Share | None = None
+    prior_off: Share | None = None
+    auc: Area | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +41,16 @@ class Evaluation:
         data: name of the data set.
         sha256: of the set's tensors.
         images: N.
+        images_sha256: of the images and labels; empty if unknown. Evaluations with the same one can be compared image
+            by image.
         empty: number of perturbations that are 0; None if unknown.
         answers: number of classes that judges of perturbations choose among.
         perturbations_per_image: m·n.
         epsilon: ε of Eq. 4.3.
         seed: of the random noise.
+        norms: of the changes of the images, by measure, see `Norms`; None if unknown.
         arithmetic: settings of torch that the judges' logits depend on, see `lit_adv.arithmetic`; None if unknown.
+        cross: what the models that judge each other say together; None where there are none.
         judges: by name.
     """
 
@@ -87,12 +58,15 @@ class Evaluation:
     data: str
     sha256: str = ""
     images: int
+    images_sha256: str = ""
     empty: int | None = None
     answers: int
     perturbations_per_image: int
     epsilon: float
     seed: int = 0
+    norms: Mapping[str, Norms] | None = None
     arithmetic: Mapping[str, str] | None = None
+    cross: Cross | None = None
     judges: Mapping[str, JudgeFigures]
 
     def __getitem__(self, judge: str) -> "Judged":
@@ -104,7 +78,8 @@ class Evaluation:
         if judge not in self.judges:
             raise KeyError(f"no judge {judge!r}; there are {', '.join(self.judges)}")
         figures = self.judges[judge]
-        return Judged(**{measure: Share.of(figures.share(measure), self.images) for measure in MEASURES})
+        shares = {name: share for name in SHARES if (share := figures.share(name)) is not None}
+        return Judged(**{name: Share.of(share, self.images) for name, share in shares.items()}, auc=figures.auc)
 
     def table(self) -> "Table":
         """Returns the table, a row for each judge; `.print()` prints it."""
@@ -123,16 +98,16 @@ class Evaluation:
             InputError: a key is missing or holds another kind of value.
         """
         try:
-            judges = {name: JudgeFigures(**_of(JudgeFigures, figures)) for name, figures in content["judges"].items()}
-            return cls(**{**_of(cls, content), "judges": judges})
+            judges = {name: JudgeFigures.from_json(figures) for name, figures in content["judges"].items()}
+            norms = content.get("norms") and {name: Norms(**norm) for name, norm in content["norms"].items()}
+            cross = content.get("cross") and Cross.from_json(content["cross"])
+            return cls(**{**known_fields(cls, content), "norms": norms, "cross": cross, "judges": judges})
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(f"this is no evaluation of a perturbation set: {error!r}") from error
 
     def to_json(self) -> dict[str, Any]:
         """Returns the JSON values; unknown ones are left out."""
-        content = asdict(self)
-        judges = {name: _known(figures) for name, figures in content["judges"].items()}
-        return {**_known(content), "judges": judges}
+        return _known(asdict(self))
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -152,9 +127,15 @@ class Evaluation:
         write_json(path, self.to_json())
 
 
+def images_sha256(perturbations: PerturbationSet) -> str:
+    """Returns SHA-256 of a set's images and labels; sets with the same one can be compared image by image."""
+    found = hashlib.sha256()
+    for tensor in (perturbations.image, perturbations.label):
+        found.update(tensor.contiguous().cpu().numpy())
+    return found.hexdigest()
+
+
 def _known(content: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in content.items() if value is not None}
-
-
-def _of(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
-    return {field.name: content[field.name] for field in fields(kind) if field.name in content}
+    """Returns values without those that are unknown, at any depth."""
+    known = {name: value for name, value in content.items() if value is not None}
+    return {name: _known(value) if isinstance(value, Mapping) else value for name, value in known.items()}

@@ -1,5 +1,6 @@
 """Adversarial examples of equal norm (thesis 4.8.3, Table 4.4)."""
 
+from dataclasses import dataclass
 from math import sqrt
 
 import torch
@@ -22,10 +23,32 @@ def equal_l2(image: Tensor, perturbation: Tensor, epsilon: float) -> Tensor:
     return image + epsilon * sqrt(image[0].numel()) * _unit(perturbation).to(image.dtype)
 
 
-def norms(change: Tensor) -> tuple[float, float]:
-    """Returns L∞ and L2 norm of changes of images `[N, C, H, W]`, the means over the images."""
-    rows = change.flatten(1)
-    return float(rows.abs().amax(1).double().mean()), float(rows.norm(dim=1, dtype=torch.float64).mean())
+@dataclass(frozen=True)
+class Norms:
+    """Norms of changes of images, the means over the images.
+
+    Attributes:
+        linf: L∞, the largest absolute value, in pixel values of [0, 1].
+        l2: L2, the root of the sum of squares.
+    """
+
+    linf: float
+    l2: float
+
+
+def norms(perturbation: Tensor, epsilon: float) -> dict[str, Norms]:
+    """Returns the norms of both changes of images: `attack`, by `adversarial_example`, and `attack_l2`, by `equal_l2`.
+
+    Args:
+        perturbation: δ `[N, C, H, W]`.
+        epsilon: ε.
+    """
+    found = {}
+    for name, changed in (("attack", adversarial_example), ("attack_l2", equal_l2)):
+        parts = [changed(torch.zeros_like(some), some, epsilon).flatten(1).double() for some in perturbation.split(64)]
+        linf, l2 = (torch.cat([rows.norm(p, dim=1) for rows in parts]).mean() for p in (torch.inf, 2))
+        found[name] = Norms(float(linf), float(l2))
+    return found
 
 
 def random_noise(image: Tensor, epsilon: float, seed: int = 0, first: int = 0) -> Tensor:

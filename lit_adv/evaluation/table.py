@@ -1,21 +1,29 @@
-"""The tables that people read: one set by its judges, and several sets in the shape of Tables 4.3 and 4.4."""
+"""The table of one evaluated set, for people."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import mean
+from textwrap import wrap
 from typing import Final
 
 from rich import table as rich_table
 from rich.console import Console
 
-from lit_adv.evaluation.intervals import Share, wilson
-from lit_adv.evaluation.published import ANY, RECOGNIZED, STRENGTH
-from lit_adv.evaluation.result import MEASURES, Evaluation, JudgeFigures, Measure
+from lit_adv.evaluation.auc import PERMUTATIONS
+from lit_adv.evaluation.cross import Cross
+from lit_adv.evaluation.intervals import Share
+from lit_adv.evaluation.judge_figures import SHARES, JudgeFigures, ShareName
+from lit_adv.evaluation.result import Evaluation
 from lit_adv.html import page
 
 INTERVAL: Final = "95 % interval"
+AREA: Final = "AUC (chance 0.5)"
+"""Heading of the area under the ROC curve."""
+FEW: Final = 2
+"""Largest number of judges of each other that have rows of their own."""
 SAME: Final = 0.5
 """Share of different pictures with one answer from which on a judge is said to hardly tell them apart."""
+LABEL: Final = 28
+"""Width to which the first column of a wide table is broken, in characters."""
 WIDE: Final = 130
 """Least width of a printed table, in characters."""
 
@@ -44,7 +52,7 @@ class Table:
         for position, heading in enumerate(self.headings):
             table.add_column(heading, justify="right" if position else "left", no_wrap=position == 0)
         for row in self.rows:
-            table.add_row(*(cell.replace(" [", "\n[").replace(" (", "\n(") if len(row) > 4 else cell for cell in row))
+            table.add_row(*(_broken(row) if len(row) > 4 else row))
         console = Console()
         Console(width=max(console.width, WIDE)).print(table)
         if self.note:
@@ -56,98 +64,76 @@ class Table:
 
 
 def evaluation_table(evaluation: Evaluation) -> Table:
-    """Returns the table of one evaluation, a row for each judge, with Wilson's 95 % intervals."""
+    """Returns the table of one evaluation: the models that judge each other, then a row for each other judge.
+
+    Shares have Wilson's 95 % intervals; those of models that judge each other are `two_way_interval`s, with the lowest
+    and the highest judge. Columns of which a file of an older version knows nothing are left out.
+    """
     title = (
         f"{evaluation.set}, {evaluation.perturbations_per_image} averaged: "
         f"{evaluation.images} images, ε = {evaluation.epsilon}, shares with their {INTERVAL}"
     )
-    rows = [
-        [
-            f"{name} (white box)" if figures.white_box else name,
-            *(str(Share.of(figures.share(measure), evaluation.images)) for measure in MEASURES),
-        ]
-        for name, figures in evaluation.judges.items()
+    rows = [] if evaluation.cross is None else [_cross_row(evaluation.cross)]
+    rows += [_row(name, figures, evaluation.images) for name, figures in own_rows(evaluation).items()]
+    headings = ["judge", *SHARES.values()]
+    headings.insert(3, AREA)
+    known = [place for place in range(len(headings)) if any(row[place] for row in rows)]
+    kept = [[row[place] for place in known] for row in rows]
+    note = notes([evaluation], indifferent, empty, lengths, areas_explained)
+    return Table(title, [headings[place] for place in known], kept, note)
+
+
+def own_rows(evaluation: Evaluation) -> dict[str, JudgeFigures]:
+    """Returns the judges that have rows of their own: those that are not among many that judge each other."""
+    many = evaluation.cross is not None and evaluation.cross.judges > FEW
+    return {name: figures for name, figures in evaluation.judges.items() if not (many and figures.cross)}
+
+
+def cross_in_words(cross: Cross) -> str:
+    """Returns who the models are that judge each other."""
+    if cross.without == 0:
+        return f"{cross.judges} source models of the zoo that were not attacked"
+    if cross.without == cross.judges:
+        return f"{cross.judges} source models, each on the average without its own group"
+    return f"{cross.judges} source models, none on an average that it helped to make"
+
+
+def _cross_row(cross: Cross) -> list[str]:
+    cells = {name: str(cross.share(name)) for name in SHARES}
+    return [cross_in_words(cross), *_with_area(cells, cross.area_in_words)]
+
+
+def _row(name: str, figures: JudgeFigures, images: int) -> list[str]:
+    marks = [
+        *(["white box"] if figures.white_box else []),
+        *([f"without {figures.without} of the models"] if figures.without else []),
     ]
-    return Table(title, ["judge", *MEASURES.values()], rows, _notes([evaluation], _indifferent, _empty))
+    shares = {key: figures.share(key) for key in SHARES}
+    cells = {key: "" if share is None else str(Share.of(share, images)) for key, share in shares.items()}
+    label = f"{name} ({', '.join(marks)})" if marks else name
+    return [label, *_with_area(cells, "" if figures.auc is None else str(figures.auc))]
 
 
-def recognizability(evaluations: Evaluations) -> Table:
-    """Table 4.3: a row for each judge, a column for each set; stars, intervals and brackets as in Table 4.4.
-
-    Args:
-        evaluations: of sets of one data set.
-    """
-    rows = [[judge] for judge in _judges(evaluations)]
-    for evaluation in evaluations:
-        published = RECOGNIZED.get(evaluation.data, {}).get(evaluation.set, {})
-        for row in rows:
-            row.append(_judge_cell(evaluation, row[0], "recognized", published))
-    return Table(
-        f"perturbations recognized, % [{INTERVAL}] (Table 4.3 of the thesis)",
-        ["judge", *_headings(evaluations)],
-        rows,
-        _notes(evaluations, _indifferent, _empty),
-    )
+def _with_area(cells: dict[ShareName, str], area: str) -> list[str]:
+    """Returns cells in the order of `SHARES`, the area third."""
+    first, second, *others = cells.values()
+    return [first, second, area, *others]
 
 
-def strength(evaluations: Evaluations) -> Table:
-    """Table 4.4: a row for each judge and their mean; clean, random noise, then a column for each set.
-
-    A judge that the attack used itself has a star and is left out of that set's mean. In square brackets Wilson's 95 %
-    interval, for the images are a sample; the interval of a mean over judges is at least as wide as it must be. In
-    round ones the thesis's figures, of its own models, copies and judges, which need not be those of the set.
-
-    Args:
-        evaluations: of sets of one data set, with the same ε and noise; clean accuracy and that under random noise are
-            those of the set with the most images.
-    """
-    judges = _judges(evaluations)
-    largest = max(evaluations, key=lambda e: e.images)
-    images = f" ({largest.images} images)" if len({e.images for e in evaluations}) > 1 else ""
-    columns: list[tuple[Measure, Evaluation, str]] = [
-        ("clean", largest, f"clean{images}"),
-        ("noise", largest, f"random noise{images}"),
-        *(("attack", e, heading) for e, heading in zip(evaluations, _headings(evaluations), strict=True)),
-    ]
-    rows = [[judge] for judge in judges]
-    means = ["mean"]
-    for measure, evaluation, _ in columns:
-        key = evaluation.set if measure == "attack" else measure
-        published = STRENGTH.get(evaluation.data, {}).get(key, {})
-        for row, judge in zip(rows, judges, strict=True):
-            row.append(_judge_cell(evaluation, judge, measure, published))
-        counted = [
-            figures.share(measure)
-            for figures in evaluation.judges.values()
-            if not (measure == "attack" and figures.white_box)
-        ]
-        known = published["mean"] if set(published) == {*judges, "mean"} else None
-        means.append(_cell(mean(counted), evaluation.images, known) if counted else "")
-    if len(judges) > 1:
-        rows.append(means)
-    title = f"accuracy on x + ε·sign(δ), ε = {largest.epsilon}, % [{INTERVAL}] (Table 4.4 of the thesis)"
-    return Table(title, ["judge", *(heading for *_, heading in columns)], rows, _notes(evaluations, _empty))
+def _broken(row: list[str]) -> list[str]:
+    """Breaks the cells of a wide table into lines."""
+    label, *cells = row
+    for before, after in ((" [", "\n["), (" (", "\n("), ("], ", "],\n")):
+        cells = [cell.replace(before, after) for cell in cells]
+    return ["\n".join(wrap(label, LABEL, break_long_words=False, break_on_hyphens=False)), *cells]
 
 
-def _judges(evaluations: Evaluations) -> list[str]:
-    return list(dict.fromkeys(judge for e in evaluations for judge in e.judges))
-
-
-def _headings(evaluations: Evaluations) -> list[str]:
-    """Sets and how many perturbations they average; of how many images, among how many answers, where that differs."""
-    counts = [{"images": e.images, "answers": e.answers} for e in evaluations]
-    differing = [key for key in ("images", "answers") if len({count[key] for count in counts}) > 1]
-    return [
-        f"{e.set} ({', '.join([str(e.perturbations_per_image), *(f'{count[key]} {key}' for key in differing)])})"
-        for e, count in zip(evaluations, counts, strict=True)
-    ]
-
-
-def _notes(evaluations: Evaluations, *kinds: Callable[[Evaluations], list[str]]) -> str:
+def notes(evaluations: Evaluations, *kinds: Callable[[Evaluations], list[str]]) -> str:
+    """Returns a line for each kind of note that has anything to say."""
     return "\n".join(f"{'; '.join(found)}." for kind in kinds if (found := kind(evaluations)))
 
 
-def _indifferent(evaluations: Evaluations) -> list[str]:
+def indifferent(evaluations: Evaluations) -> list[str]:
     """Judges that give most perturbations of a set one answer, rightly or not."""
     found = []
     for evaluation in evaluations:
@@ -166,24 +152,33 @@ def _indifferent(evaluations: Evaluations) -> list[str]:
     return found
 
 
-def _empty(evaluations: Evaluations) -> list[str]:
+def empty(evaluations: Evaluations) -> list[str]:
     """Sets with perturbations of 0, whose images are judged as they are."""
     return [f"{e.empty} of {e.images} perturbations of {e.set} are 0" for e in evaluations if e.empty]
 
 
-def _judge_cell(evaluation: Evaluation, judge: str, measure: Measure, published: dict[str, float]) -> str:
-    figures = evaluation.judges.get(judge)
-    if figures is None:
-        return ""
-    star = "*" if _is_white_box(figures, measure) else ""
-    return _cell(figures.share(measure), evaluation.images, published.get(judge, published.get(ANY)), star)
+def lengths(evaluations: Evaluations) -> list[str]:
+    """How long the changes of the images are: sets of the same lengths in one go."""
+    found: dict[str, list[str]] = {}
+    for e in evaluations:
+        if e.norms is not None:
+            signs, equal = e.norms["attack"], e.norms["attack_l2"]
+            words = (
+                f"ε·sign(δ): L∞ {signs.linf:.3g}, L2 {signs.l2:.3g}; equal L2: L∞ {equal.linf:.3g}, L2 {equal.l2:.3g} "
+                "(means over images)"
+            )
+            found.setdefault(words, []).append(e.set)
+    one = len(evaluations) == 1
+    return [words if one else f"{', '.join(sets)}: {words}" for words, sets in found.items()]
 
 
-def _is_white_box(figures: JudgeFigures, measure: Measure) -> bool:
-    return figures.white_box and measure in ("attack", "recognized")
-
-
-def _cell(share: float, images: int, published: float | None, star: str = "") -> str:
-    low, high = wilson(share, images)
-    interval = f" [{100 * low:.0f}, {100 * high:.0f}]"
-    return f"{100 * share:.1f}{star}{interval}" + (f" ({published:g})" if published is not None else "")
+def areas_explained(evaluations: Evaluations) -> list[str]:
+    """What the area under the ROC curve is, where there is one."""
+    known = [figures.auc for e in evaluations for figures in e.judges.values() if figures.auc is not None]
+    if not known:
+        return []
+    return [
+        "AUC: area under the ROC curve of each class's logit, its perturbations against the others, the mean over "
+        f"classes; p from {PERMUTATIONS} permutations of the labels; prior off: recognized where the mean of each "
+        "class's logit over the perturbations is taken off"
+    ]

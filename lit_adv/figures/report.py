@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from lit_adv.errors import InputError
+from lit_adv.evaluation.pairs import compared
 from lit_adv.evaluation.recognizability import judge_input_in_words
 from lit_adv.evaluation.result import Evaluation
-from lit_adv.evaluation.table import recognizability, strength
+from lit_adv.evaluation.set_tables import areas, recognizability, strength
 from lit_adv.figures.gallery import MOST_COLUMNS, gallery_row, picture_grid, picture_rows
 from lit_adv.figures.sample import MOST_IMAGES, one_of_each, spread
 from lit_adv.files import atomic_path
@@ -41,7 +42,14 @@ def report(sets: list[Path], out: Path) -> None:
         for key in ("epsilon", "seed"):
             if getattr(evaluation, key) != getattr(evaluations[0], key):
                 raise InputError(f"{folder} and {sets[0]} were tested with different {key}; test them alike")
-    tables = [recognizability(evaluations), strength(evaluations)]
+    tables = [
+        recognizability(evaluations),
+        areas(evaluations),
+        strength(evaluations),
+        *([strength(evaluations, "attack_l2")] if all(one.norms for one in evaluations) else []),
+        compared(evaluations),
+    ]
+    tables = [table for table in tables if table.rows or table.note]
     label = loaded[0].label
     classes, classes_left_out = one_of_each(label)
     sample = spread(label, MOST_IMAGES)

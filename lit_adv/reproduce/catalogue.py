@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from lit_adv.data_sets import DATA_SETS, IMAGES
-from lit_adv.evaluation.table import recognizability, strength
+from lit_adv.evaluation.set_tables import areas, recognizability, strength
 from lit_adv.reproduce import agreement, curves, galleries, growth, study, tables
 from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.result import FigureResult
@@ -77,7 +77,7 @@ CATALOGUE: Final = (
         published="Recognized, % (BIM, CW, DeepFool): MNIST SM 18, 46, 17, NMM 57, 44, 68; CIFAR-10 SM 9, 7, 11, NMM "
         "68, 55, 19; ImageNet SM 5.5, 4.5, 5.0, NMM 56.0, 38.0, 38.0.",
         sets=UNTARGETED,
-        make=partial(tables.evaluated, table=recognizability),
+        make=partial(tables.evaluated, tables=(recognizability, areas)),
         any_images=True,
     ),
     Entry(
@@ -96,7 +96,7 @@ CATALOGUE: Final = (
         "88; 3, 56, 15 and 0, 3, 0; CIFAR-10 94, 82; 39, 59, 56 and 21, 12, 42; ImageNet 81.8, 81.8; 63.3, "
         "77.0, 68.3 and 13.2, 19.7, 15.2.",
         sets=UNTARGETED,
-        make=partial(tables.evaluated, table=strength),
+        make=partial(tables.evaluated, tables=(strength, partial(strength, under="attack_l2"))),
         any_images=True,
     ),
     Entry(

@@ -12,9 +12,10 @@ from torch import Tensor
 from lit_adv.attacks.attack import Model
 from lit_adv.data_sets import DataSet
 from lit_adv.errors import InputError
-from lit_adv.evaluation.evaluate import Rules, judge_logits, right
+from lit_adv.evaluation.answers import right
 from lit_adv.evaluation.intervals import two_way_change_interval, two_way_interval
-from lit_adv.evaluation.result import Measure
+from lit_adv.evaluation.judge_figures import Measure
+from lit_adv.evaluation.rules import Rules, judge_logits
 from lit_adv.figures.plots import LABELS, STYLES, legend_below, panels, plain
 from lit_adv.perturbations.cells import levels
 from lit_adv.perturbations.perturbation_set import PerturbationSet

@@ -12,9 +12,12 @@ from torch import Tensor
 from lit_adv.attacks.attack import Model
 from lit_adv.data_sets import DataSet
 from lit_adv.errors import InputError
-from lit_adv.evaluation.evaluate import Rules, evaluate, judge_logits
+from lit_adv.evaluation.crossing import fitting
+from lit_adv.evaluation.evaluate import evaluate
 from lit_adv.evaluation.judge import judge_says
 from lit_adv.evaluation.result import Evaluation
+from lit_adv.evaluation.rules import Rules, judge_logits
+from lit_adv.evaluation.shown import Averages
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import ZOOS, Zoo
@@ -59,6 +62,15 @@ class Judges:
         """The models by name; they give logits on the CPU, wherever they are computed."""
         return {spec.name: _loaded(spec) for spec in self.zoo.judges}
 
+    def others(self, perturbations: PerturbationSet) -> Mapping[str, ModelSpec]:
+        """Returns the zoo's source models that judge each other on a set, by name; those that are on this machine."""
+        averages = Averages(perturbations)
+        return {
+            spec.name: spec
+            for spec in fitting(self.zoo.sources, perturbations)
+            if not averages.shown_as_white_box(spec.checksum)
+        }
+
     @property
     def checksums(self) -> dict[str, str]:
         """Checksums of the models' weights, by name."""
@@ -90,16 +102,21 @@ class Judges:
 
     def evaluate(self, perturbations: PerturbationSet) -> Evaluation:
         """Returns a set's evaluation, the one that `lit-adv test` makes."""
-        epsilon = perturbations.data_set.epsilon
-        return evaluate(perturbations, self.models, epsilon=epsilon, checksums=self.checksums, device=device())
+        others = self.others(perturbations)
+        checksums = {name: spec.checksum for name, spec in others.items()} | self.checksums
+        return evaluate(
+            perturbations, {**self.models, **others}, checksums=checksums, cross=set(others), device=device()
+        )
 
     def made(self, evaluation: Evaluation, perturbations: PerturbationSet) -> bool:
         """Returns whether a file's evaluation is of this set, by these judges, and complete."""
+        known = {name: judge.checksum for name, judge in evaluation.judges.items()}
+        others = {name: spec.checksum for name, spec in self.others(perturbations).items()}
         return (
             evaluation.sha256 == perturbations.manifest.sha256
             and evaluation.epsilon == perturbations.data_set.epsilon
-            and {name: judge.checksum for name, judge in evaluation.judges.items()} == self.checksums
-            and evaluation.empty is not None
+            and known == self.checksums | others
+            and evaluation.norms is not None
         )
 
 

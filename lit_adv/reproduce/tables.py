@@ -1,15 +1,17 @@
 """The thesis's tables, its similarity matrices and its noise classes."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Final
 
 import torch
 
 from lit_adv.evaluation.corrected_similarity import Similarities
+from lit_adv.evaluation.judge_figures import Area, ShareName
 from lit_adv.evaluation.masks import OBJECT
 from lit_adv.evaluation.noise_classes import noise_classes
 from lit_adv.evaluation.recognizability import by_class
-from lit_adv.evaluation.result import Evaluation, Measure
+from lit_adv.evaluation.result import Evaluation
 from lit_adv.evaluation.similarity import similarity
 from lit_adv.evaluation.table import Table
 from lit_adv.figures.plots import LABELS, matrix, panels
@@ -18,28 +20,45 @@ from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.result import FigureResult, number_or_none, with_interval
 from lit_adv.reproduce.set_name import SetName
 
-SHARES: Final[tuple[Measure, ...]] = ("clean", "noise", "attack", "recognized")
+COLUMNS: Final[tuple[ShareName, ...]] = ("clean", "noise", "attack", "attack_l2", "recognized", "prior_off")
 """Columns of the CSV file, in its order."""
+ENDS: Final = ("", " low", " high", " lowest", " highest")
+"""What the columns of a `Spread` are called, in its order."""
 
 
 def evaluated(
-    inputs: FigureInputs, names: Sequence[SetName], table: Callable[[Sequence[Evaluation]], Table]
+    inputs: FigureInputs, names: Sequence[SetName], tables: Sequence[Callable[[Sequence[Evaluation]], Table]]
 ) -> FigureResult:
-    """Table 4.3 or 4.4."""
+    """Table 4.3 or 4.4, and what is beside it."""
     evaluations = [inputs.evaluation(name) for name in names]
     numbers = [
         {
             "set": evaluation.set, "averaged": evaluation.perturbations_per_image, "images": evaluation.images,
-            "test model": judge, "white box": found.white_box,
+            "judge": judge, "white box": found.white_box, "judges each other": found.cross, "without": found.without,
             **{
                 heading: value
-                for key in SHARES
-                for heading, value in with_interval(key, found.share(key), evaluation.images).items()
+                for key in COLUMNS
+                for heading, value in with_interval(key, found.share(key) or 0, evaluation.images).items()
             },
+            **_area(found.auc),
             "commonest answer": round(found.commonest or 0, 5),
         }
         for evaluation in evaluations
         for judge, found in evaluation.judges.items()
+    ]  # fmt: skip
+    together = [
+        {
+            "set": evaluation.set, "judges": cross.judges, "judges without their own group": cross.without,
+            **{
+                f"{key}{end}": round(value, 5)
+                for key in (*COLUMNS, "auc")
+                if (spread := getattr(cross, key)) is not None
+                for end, value in zip(ENDS, asdict(spread).values(), strict=True)
+            },
+            "p": cross.p,
+        }
+        for evaluation in evaluations
+        if (cross := evaluation.cross) is not None
     ]  # fmt: skip
     sets = inputs.all_of(names)
     alike = all(torch.equal(one.image, sets[0].image) for one in sets)
@@ -50,12 +69,19 @@ def evaluated(
         else (f"Not all sets are of the same images; clean and random noise are those of {largest.set}.")
     )
     return FigureResult(
-        tables=[table(evaluations)],
-        numbers={"evaluation": numbers},
+        tables=[table(evaluations) for table in tables],
+        numbers={"evaluation": numbers, **({"source_models": together} if together else {})},
         note=f"{images} In square brackets the 95 % interval that follows from "
         "the number of images (Wilson), in round ones the thesis's figures, of its own models, copies and images. "
         "Beside the sets' names how many perturbations were averaged for an image.",
     )
+
+
+def _area(area: Area | None) -> dict[str, float | None]:
+    """An area with both ends of its 95 % interval and its p-value, by heading."""
+    if area is None:
+        return dict.fromkeys(("auc", "auc low", "auc high", "p"))
+    return {"auc": round(area.value, 5), "auc low": round(area.low, 5), "auc high": round(area.high, 5), "p": area.p}
 
 
 def similarities(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:

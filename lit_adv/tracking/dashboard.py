@@ -16,7 +16,13 @@ from lit_adv.tracking.wandb_run import refusals
 
 NAME: Final = "Perturbations compared"
 TITLES: Final = {
+    "cross/recognized": "perturbation recognized, mean of source models",
+    "cross/auc": "area under the ROC curve, mean of source models",
+    "cross/attack": "accuracy under attack, mean of source models",
     "recognized": "perturbation recognized (thesis Table 4.3)",
+    "prior_off": "perturbation recognized, prior off",
+    "auc": "area under the ROC curve",
+    "attack_l2": "accuracy under attack, equal L2",
     "attack": "accuracy under attack (thesis Table 4.4)",
     "clean": "accuracy on clean images",
     "noise": "accuracy under random noise",
@@ -109,7 +115,9 @@ def report(entity: str, project: str, runs_of: tuple[str, str] | None = None) ->
         description="Which perturbations held-out networks recognize, how strong they are, and what they look like.",
         blocks=[
             reports.H1("Recognized, and under attack"),
-            reports.P("Means over the judges that an attack did not use itself."),
+            reports.P(
+                "Means over test models that an attack did not use, and over source models that judge each other."
+            ),
             reports.PanelGrid(runsets=[runs("test")], panels=figures()),
             reports.H1("Pictures"),
             reports.PanelGrid(runsets=[runs("test"), runs("predict")], panels=[pictures()]),

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lit_adv.errors import InputError
-from lit_adv.evaluation.result import MEASURES, Evaluation
+from lit_adv.evaluation.cross import Spread
+from lit_adv.evaluation.judge_figures import SHARES, JudgeFigures
+from lit_adv.evaluation.result import Evaluation
 from lit_adv.evaluation.strength import adversarial_example
 from lit_adv.perturbations.manifest import Manifest
 from lit_adv.perturbations.perturbation_set import PerturbationSet, first_of_each_class
@@ -24,14 +26,24 @@ MOST_PICTURES: Final = 20
 """Largest number of pictures under one key: the number of the thesis's ImageNet classes."""
 TABLE: Final = "metrics"
 """Key of a test run's table, a row for each judge."""
-FIGURES: Final = tuple(MEASURES)
-"""Figures of a test run's summary and table; `FIGURE/JUDGE` belongs to one judge."""
+FIGURES: Final = (*SHARES, "auc")
+"""Figures of a test run's summary and table; `FIGURE/JUDGE` belongs to one judge, `cross/FIGURE` to source models."""
 PREDICT_FIGURES: Final = (
     "images", "perturbations", "perturbations_made", "seconds", "perturbations_per_second", "delta_mean_abs",
     "delta_max_abs", "models_left_out",
 )  # fmt: skip
 """Figures of a predict run's summary."""
-COLUMNS: Final = ("set", "setting", "attack", "perturbations_per_image", "epsilon", "judge", "white_box", *FIGURES)
+COLUMNS: Final = (
+    "set",
+    "setting",
+    "attack",
+    "perturbations_per_image",
+    "epsilon",
+    "judge",
+    "white_box",
+    "cross",
+    *FIGURES,
+)
 """Columns of a test run's table."""
 
 
@@ -147,11 +159,27 @@ def predict_figures(found: PerturbationSet, made: int, seconds: float) -> dict[s
 
 
 def judged_figures(evaluation: Evaluation) -> dict[str, float]:
-    """Lists the figures of each judge, and their means over the judges that the attack did not use."""
-    judges = evaluation.judges
-    black = [judge for judge in judges.values() if not judge.white_box]
-    means: dict[str, float] = {key: mean(judge.share(key) for judge in black) for key in MEASURES} if black else {}
-    return {**means, **{f"{key}/{name}": judge.share(key) for name, judge in judges.items() for key in MEASURES}}
+    """Lists the figures of a test run, those that are known.
+
+    `FIGURE` is the mean over the judges that the attack did not use, but for those that judge each other: their mean is
+    `cross/FIGURE`, both ends of its 95 % interval `cross/FIGURE/low` and `…/high`. `FIGURE/JUDGE` is that of one judge.
+    """
+    judges = {name: one for name, one in evaluation.judges.items() if not one.cross}
+    values = {name: values_of(one) for name, one in judges.items()}
+    black = [values[name] for name, one in judges.items() if not one.white_box]
+    known = [key for key in FIGURES if black and all(one[key] is not None for one in black)]
+    found: dict[str, float | None] = {key: mean(one[key] or 0 for one in black) for key in known}
+    found |= {f"{key}/{name}": value for name, one in values.items() for key, value in one.items()}
+    if (cross := evaluation.cross) is not None:
+        for key in FIGURES:
+            spread: Spread | None = getattr(cross, key)
+            if spread is not None:
+                found |= {
+                    f"cross/{key}": spread.value, f"cross/{key}/low": spread.low, f"cross/{key}/high": spread.high,
+                    f"cross/{key}/lowest": spread.lowest, f"cross/{key}/highest": spread.highest,
+                }  # fmt: skip
+        found |= {"cross/judges": cross.judges, "cross/p": cross.p}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def table_rows(evaluation: Evaluation) -> list[list[Any]]:
@@ -159,9 +187,15 @@ def table_rows(evaluation: Evaluation) -> list[list[Any]]:
     setting, attack = evaluation.set.split(" ", 1)
     shared = [evaluation.set, setting, attack, evaluation.perturbations_per_image, evaluation.epsilon]
     return [
-        [*shared, name, judge.white_box, *(judge.share(key) for key in MEASURES)]
+        [*shared, name, judge.white_box, judge.cross, *values_of(judge).values()]
         for name, judge in evaluation.judges.items()
     ]
+
+
+def values_of(judge: JudgeFigures) -> dict[str, float | None]:
+    """One judge's value of each of `FIGURES`."""
+    shares: dict[str, float | None] = {key: judge.share(key) for key in SHARES}
+    return {**shares, "auc": None if judge.auc is None else judge.auc.value}
 
 
 def pictures(found: PerturbationSet, epsilon: float) -> tuple[dict[str, NDArray[np.uint8]], list[str]]:

@@ -25,7 +25,7 @@ from lit_adv.evaluation.result import Evaluation
 from lit_adv.perturbations.manifest import versions
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
 from lit_adv.perturbations.rendering import matched, show_targeted
-from lit_adv.tracking.records import COLUMNS, FIGURES, PICTURES, PREDICT_FIGURES, TABLE, Experiment
+from lit_adv.tracking.records import COLUMNS, FIGURES, PICTURES, PREDICT_FIGURES, TABLE, Experiment, values_of
 from lit_adv.tracking.wandb_run import say_where
 from lit_adv.zoo.zoo import Zoo
 from tests.helpers import BIM, TINY_RECIPE, Run
@@ -133,14 +133,15 @@ def test_test(zoo: Zoo, tracked: Path) -> None:
     judges = evaluation.judges
     assert judges["model-001"].white_box
     for key in FIGURES:
-        assert run.summary[key] == judges["model-000"].share(key)
-        assert [run.summary[f"{key}/{name}"] for name in judges] == [judge.share(key) for judge in judges.values()]
+        assert run.summary[key] == values_of(judges["model-000"])[key]
+        own_rows = {name: judge for name, judge in judges.items() if not judge.cross}
+        assert [run.summary[f"{key}/{name}"] for name in own_rows] == [values_of(j)[key] for j in own_rows.values()]
     check_pictures(run, found)
     table = json.loads((run.files / run.summary[f"{TABLE}.path"]).read_text())
     assert table["columns"] == list(COLUMNS)
     shared = ["NMM BIM", "NMM", "BIM", 9, 0.2]
     assert table["data"] == [
-        [*shared, name, judge.white_box, *(judge.share(key) for key in FIGURES)] for name, judge in judges.items()
+        [*shared, name, judge.white_box, judge.cross, *values_of(judge).values()] for name, judge in judges.items()
     ]
 
 

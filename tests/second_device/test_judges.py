@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from lit_adv.data_sets import DATA_SETS
-from lit_adv.evaluation.evaluate import Rules
+from lit_adv.evaluation.judge_figures import MEASURES, Measure
 from lit_adv.evaluation.masking_effect import Masked, by_epsilon
 from lit_adv.evaluation.noise_classes import noise_classes
-from lit_adv.evaluation.result import MEASURES, Measure
+from lit_adv.evaluation.rules import Rules
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.reproduce import judges
 from lit_adv.reproduce.judges import Judges

@@ -10,8 +10,10 @@ from torch import Tensor
 import lit_adv
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
-from lit_adv.evaluation.evaluate import Rules, commonest, evaluate
+from lit_adv.evaluation.answers import commonest
+from lit_adv.evaluation.evaluate import evaluate
 from lit_adv.evaluation.intervals import wilson
+from lit_adv.evaluation.rules import Rules
 from lit_adv.evaluation.strength import random_noise
 from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, SourceRecord
 from lit_adv.perturbations.perturbation_set import PerturbationSet

@@ -57,11 +57,16 @@ def test_equal_l2_has_the_norm_of_signs_and_keeps_what_is_small_small() -> None:
     assert change[:3].flatten(1).norm(dim=1).tolist() == pytest.approx([0.1 * 75**0.5] * 3, rel=1e-4)
     ratio = change[0] / delta[0]
     assert torch.allclose(ratio, ratio.mean().expand_as(ratio), rtol=1e-3)
-    _, signs = norms((adversarial_example(image, delta, 0.1) - image)[:1])
-    assert signs == pytest.approx(0.1 * 75**0.5, rel=1e-5)
+    found = norms(delta[:1], 0.1)
+    assert found["attack"].linf == pytest.approx(0.1)
+    assert [found[name].l2 for name in found] == pytest.approx([0.1 * 75**0.5] * 2)
+    assert found["attack_l2"].linf == pytest.approx(float(change[0].abs().max()), rel=1e-4)
 
 
 def test_norms_are_means_over_images() -> None:
-    change = torch.zeros(2, 1, 2, 2)
-    change[0, 0, 0] = torch.tensor([3.0, -4.0])
-    assert norms(change) == (2.0, 2.5)
+    """The second image's perturbation is 0."""
+    delta = torch.zeros(2, 1, 2, 2)
+    delta[0, 0, 0] = torch.tensor([3.0, -4.0])
+    found = norms(delta, 0.1)
+    assert (found["attack"].linf, found["attack"].l2) == pytest.approx((0.05, 0.05 * 2**0.5))
+    assert (found["attack_l2"].linf, found["attack_l2"].l2) == pytest.approx((0.2 * 0.8 / 2, 0.1))

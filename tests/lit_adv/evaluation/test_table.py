@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from lit_adv.evaluation.judge_figures import JudgeFigures
 from lit_adv.evaluation.published import RECOGNIZED, STRENGTH
-from lit_adv.evaluation.result import Evaluation, JudgeFigures
-from lit_adv.evaluation.table import recognizability, strength
+from lit_adv.evaluation.result import Evaluation
+from lit_adv.evaluation.set_tables import recognizability, strength
 
 JUDGES = ("densenet40_k12_cifar10", "diaresnet164bn_cifar10", "pyramidnet110_a48_cifar10", "resnet56_cifar10")
 

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lit_adv.evaluation.result import Evaluation, JudgeFigures
+from lit_adv.evaluation.judge_figures import JudgeFigures
+from lit_adv.evaluation.result import Evaluation
 from lit_adv.figures.report import report
 from lit_adv.figures.sample import MOST_CLASSES, MOST_IMAGES, one_of_each, spread
 from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest

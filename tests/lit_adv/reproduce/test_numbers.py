@@ -97,7 +97,7 @@ def test_targets_are_counted(inputs: FigureInputs) -> None:
 def test_recognized_by_class_adds_up(inputs: FigureInputs) -> None:
     made = tables.noise(inputs, set_names("nmm-bim"))
     evaluation = inputs.evaluation(SetName.parse("nmm-bim"))
-    [judge] = evaluation.judges.values()
+    judge = evaluation.judges["model-000"]
     rows = made.numbers["recognized"]
     shares = [row["NMM BIM, model-000"] * row["images"] for row in rows]
     assert sum(shares) == pytest.approx(20 * judge.recognized, abs=1e-4)
@@ -112,7 +112,7 @@ def test_growth_ends_at_the_set_itself(inputs: FigureInputs) -> None:
     assert [(row["m"], row["n"], row["groups"]) for row in rows] == [
         (m, n, groups) for m, groups in ((1, 5), (2, 3), (5, 1), (6, 1)) for n in (1, 2)
     ]
-    [judge] = inputs.evaluation(SetName.parse("nmm-cw")).judges.values()
+    judge = inputs.evaluation(SetName.parse("nmm-cw")).judges["model-000"]
     assert (rows[-1]["recognized"], rows[-1]["accuracy"]) == pytest.approx((judge.recognized, judge.attack))
     one = inputs.perturbations(SetName.parse("nmm-cw"))
     assert one.kept is not None

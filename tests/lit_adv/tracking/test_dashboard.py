@@ -45,7 +45,7 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_panels_name_what_runs_log(sent: dict[str, Any], part: str) -> None:
     spec = sent[part]["spec"]
     assert (sent[part]["entity"], sent[part]["project"]) == ("me", "tests")
-    logged = {*FIGURES, *PREDICT_FIGURES, *FIT}
+    logged = {*FIGURES, *(f"cross/{key}" for key in FIGURES), *PREDICT_FIGURES, *FIT}
     plotted = {key for metrics in find(spec, "metrics") for key in metrics}
     assert plotted <= logged
     assert {*FIGURES, *FIT, "seconds"} <= plotted

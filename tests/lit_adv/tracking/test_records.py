@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from lit_adv.evaluation.result import Evaluation, JudgeFigures
-from lit_adv.tracking.records import default_group, identity, judged_figures, run_name
+from lit_adv.evaluation.evaluate import evaluate
+from lit_adv.evaluation.judge_figures import JudgeFigures
+from lit_adv.evaluation.result import Evaluation
+from lit_adv.tracking.records import COLUMNS, default_group, identity, judged_figures, run_name, table_rows
+from tests.lit_adv.evaluation.grouped import grouped, judge
 
 
 def test_names() -> None:
@@ -35,3 +38,20 @@ def test_means_are_over_the_judges_that_were_not_attacked() -> None:
     only_white = judged_figures(replace(evaluation, judges={"b": judges["b"]}))
     assert "attack" not in only_white
     assert only_white["attack/b"] == 0.1
+
+
+def test_models_that_judge_each_other_have_keys_of_their_own() -> None:
+    judges = {f"m{seed}": judge(seed) for seed in range(4)}
+    checksums = {f"m{seed}": f"sha256:s{seed}" for seed in range(4)}
+    evaluation = evaluate(grouped(), judges, checksums=checksums)
+    found = judged_figures(evaluation)
+    assert evaluation.cross is not None
+    assert found["cross/recognized"] == evaluation.cross.recognized.value
+    assert found["cross/attack_l2/low"] == evaluation.cross.attack_l2.low
+    assert found["cross/judges"] == 3
+    assert found["recognized"] == found["recognized/m3"] == evaluation.judges["m3"].recognized
+    assert "recognized/m0" not in found
+    assert "auc/m3" in found
+    rows = table_rows(evaluation)
+    assert [row[COLUMNS.index("cross")] for row in rows] == [True, True, True, False]
+    assert {len(row) for row in rows} == {len(COLUMNS)}

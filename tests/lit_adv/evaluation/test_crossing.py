@@ -1,0 +1,63 @@
+"""`lit-adv test`: source models judge what they did not help to make, and an average is none without groups."""
+
+from pathlib import Path
+
+import pytest
+
+from lit_adv.cli import main
+from lit_adv.evaluation.evaluate import evaluate
+from lit_adv.evaluation.result import Evaluation
+from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.zoo.zoo import Zoo
+from tests.helpers import TINY, predict
+
+STEPS = [*TINY, "--model.attack.steps", "2", "--model.attack.epsilon", "0.2"]
+
+
+def evaluated(zoo: Zoo, out: Path, *words: str) -> Evaluation:
+    main(
+        [
+            "test",
+            "--config",
+            "mnist-test",
+            "--zoo",
+            str(zoo.path),
+            "--out",
+            str(out),
+            "--trainer.accelerator",
+            "cpu",
+            *words,
+        ]
+    )
+    return Evaluation.load(out / "evaluation.json")
+
+
+def test_sources_judge_a_set_of_one_model(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = predict("mnist-sm-bim", zoo, tmp_path, *STEPS)
+    capsys.readouterr()
+    found = evaluated(zoo, tmp_path)
+    told = capsys.readouterr()
+    assert "2 source models judge, none an average that it helped to make …" in told.err
+    assert "2 source models of the" in told.out
+    used, *others = zoo.sources
+    assert made.manifest.sources[0].name == used.name
+    crossing = [name for name, judge in found.judges.items() if judge.cross]
+    assert crossing == [spec.name for spec in others]
+    models = {spec.name: spec.load() for spec in (*zoo.judges, *others)}
+    checksums = {spec.name: spec.checksum for spec in zoo.models}
+    alike = evaluate(PerturbationSet.load(tmp_path), models, checksums=checksums, cross=set(crossing))
+    assert (alike.judges, alike.cross) == (found.judges, found.cross)
+    assert found.cross is not None
+    assert (found.cross.judges, found.cross.without) == (2, 0)
+    alone = evaluated(zoo, tmp_path, "--model.cross", "false")
+    assert alone.cross is None
+    assert alone.judges == {name: judge for name, judge in found.judges.items() if not judge.cross}
+
+
+def test_sources_named_as_judges_have_rows_of_their_own(zoo: Zoo, tmp_path: Path) -> None:
+    predict("mnist-sm-bim", zoo, tmp_path, *STEPS)
+    used, second, third = (spec.name for spec in zoo.sources)
+    found = evaluated(zoo, tmp_path, "--model.judges", f"[{used}, {second}]")
+    assert {name: (judge.cross, judge.white_box) for name, judge in found.judges.items()} == {
+        used: (False, True), second: (False, False), third: (True, False),
+    }  # fmt: skip
