@@ -5,7 +5,6 @@ One judge is a lottery: of ten digit networks that judged the average of the oth
 `lit-adv predict`), which costs no attack. So are the models of a zoo that a set of one model did not use.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lit_adv.perturbations.perturbation_set import PerturbationSet
@@ -35,7 +34,7 @@ class Averages:
 
     def __init__(self, perturbations: PerturbationSet) -> None:
         self._whole = perturbations
-        self._groups: Sequence[Sequence[int]] = getattr(perturbations, "groups", ())
+        self._groups = perturbations.groups
         self._checksums = [source.checksum for source in perturbations.manifest.sources]
         self._last: tuple[int, PerturbationSet] | None = None
 
@@ -45,11 +44,8 @@ class Averages:
 
     def group(self, checksum: str) -> int | None:
         """Returns the one group that has a source model of these weights; None if none has, or several."""
-        found = [
-            number
-            for number, places in enumerate(self._groups)
-            if self.is_source(checksum) and any(self._checksums[place] == checksum for place in places)
-        ]
+        own = {place for place, known in enumerate(self._checksums) if checksum and known == checksum}
+        found = [number for number, places in enumerate(self._groups) if own & set(places)]
         return found[0] if len(found) == 1 else None
 
     def shown_as_white_box(self, checksum: str) -> bool:
@@ -62,5 +58,5 @@ class Averages:
             return Shown(self._whole, self.shown_as_white_box(checksum), 0)
         if self._last is None or self._last[0] != group:
             self._last = None
-            self._last = group, self._whole.without(group)  # type: ignore[attr-defined]
+            self._last = group, self._whole.without(group)
         return Shown(self._last[1], False, len(self._groups[group]))

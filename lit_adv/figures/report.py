@@ -69,6 +69,7 @@ def report(sets: list[Path], out: Path) -> None:
         untargeted=any(one.target is None for one in loaded),
         clipped=any(one.manifest.attack.parameters.get("clip") for one in loaded),
         white_box=any(judge.white_box for e in evaluations for judge in e.judges.values()),
+        cross=any(e.cross is not None for e in evaluations),
         images=len(label),
         drawn=len(sample),
         classes_left_out=classes_left_out,

@@ -131,11 +131,14 @@ def test_test(zoo: Zoo, tracked: Path) -> None:
     own = {"test_seed": 4, "judges": ["model-000", "model-001"]}
     assert run.config == {**expected_config(found, zoo), **own}
     judges = evaluation.judges
-    assert judges["model-001"].white_box
+    assert [name for name, judge in judges.items() if judge.cross] == ["model-002", "model-003"]
+    assert run.summary["cross/recognized"] == evaluation.cross.recognized.value  # type: ignore[union-attr]
+    assert judges["model-001"].without == 1
     for key in FIGURES:
-        assert run.summary[key] == values_of(judges["model-000"])[key]
         own_rows = {name: judge for name, judge in judges.items() if not judge.cross}
-        assert [run.summary[f"{key}/{name}"] for name in own_rows] == [values_of(j)[key] for j in own_rows.values()]
+        values = [values_of(judge)[key] for judge in own_rows.values()]
+        assert [run.summary[f"{key}/{name}"] for name in own_rows] == values
+        assert run.summary[key] == pytest.approx(sum(map(float, values)) / 2)
     check_pictures(run, found)
     table = json.loads((run.files / run.summary[f"{TABLE}.path"]).read_text())
     assert table["columns"] == list(COLUMNS)

@@ -1,11 +1,14 @@
 """`lit-adv test`: source models judge what they did not help to make, and an average is none without groups."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lit_adv.cli import main
 from lit_adv.evaluation.evaluate import evaluate
+from lit_adv.evaluation.judge_figures import SHARES
 from lit_adv.evaluation.result import Evaluation
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.zoo import Zoo
@@ -61,3 +64,29 @@ def test_sources_named_as_judges_have_rows_of_their_own(zoo: Zoo, tmp_path: Path
     assert {name: (judge.cross, judge.white_box) for name, judge in found.judges.items()} == {
         used: (False, True), second: (False, False), third: (True, False),
     }  # fmt: skip
+
+
+def test_sources_judge_an_average_without_their_own_group(zoo: Zoo, nmm: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(nmm, tmp_path / "set")
+    found = evaluated(zoo, out, "--model.judges", f"[{zoo.judges[0].name}, {zoo.sources[0].name}]")
+    whole = PerturbationSet.load(out)
+    assert sorted(whole.groups) == [(0,), (1,), (2,)]
+    for place, spec in enumerate(zoo.sources):
+        judge, group = found.judges[spec.name], whole.groups.index((place,))
+        assert (judge.without, judge.white_box, judge.cross) == (1, False, place > 0)
+        alone = evaluate(whole.without(group), {"a": spec}).judges["a"]
+        assert (alone.white_box, alone.without) == (False, 0)
+        assert [judge.share(name) for name in SHARES] == [alone.share(name) for name in SHARES]
+    assert found.cross is not None
+    assert (found.cross.judges, found.cross.without) == (2, 2)
+
+
+def test_a_set_without_groups_says_who_does_not_judge(
+    zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = PerturbationSet.load(nmm)
+    replace(made, sums=None, manifest=replace(made.manifest, sums=None)).save(tmp_path)
+    capsys.readouterr()
+    found = evaluated(zoo, tmp_path)
+    assert "3 source models do not judge: the set keeps no average without them" in capsys.readouterr().err
+    assert (found.cross, list(found.judges)) == (None, [zoo.judges[0].name])
