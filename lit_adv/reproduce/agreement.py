@@ -115,7 +115,8 @@ def _heat_map(axes: Axes, values: Tensor, names: Sequence[str]) -> None:
     if len(names) <= WITH_NUMBERS:
         matrix(axes, values, names, "")
         return
-    shown = axes.imshow(values.numpy(), cmap="Greys", vmin=0, vmax=1)
+    others = values[~torch.eye(len(names), dtype=torch.bool)].nan_to_num()
+    shown = axes.imshow(values.numpy(), cmap="Greys", vmin=0, vmax=max(float(others.max()), 0.01))
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
     axes.set_yticks(range(len(names)), names, fontsize=6)
     axes.figure.colorbar(shown, ax=axes, shrink=0.6)
