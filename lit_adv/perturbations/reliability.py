@@ -42,11 +42,15 @@ class Needed:
     Attributes:
         rho: the reliability.
         models: source models with as many copies as the set has; None where no number is enough, or above a million.
+        fewest: likewise, were ρ of the set at the upper end of its interval; None where that is not known.
+        most: likewise, were it at the lower end; None also where no number would be enough.
         alone: source models with one copy each: the fewest perturbations.
     """
 
     rho: float
     models: int | None
+    fewest: int | None
+    most: int | None
     alone: int | None
 
 
@@ -103,10 +107,10 @@ class Reliability:
             return None
         each = whole.rho(scalars.effective())
         low, high = interval(scalars)
-        outlook = Outlook.of(scalars)
+        mean, outlook = float(each[there].mean()), Outlook.of(scalars)
         own, noise = float(outlook.model.mean()), float(outlook.copy.mean())
         return cls(
-            rho=round(float(each[there].mean()), 5),
+            rho=round(mean, 5),
             low=_rounded(low),
             high=_rounded(high),
             tenth=round(float(np.quantile(each[there], 0.1)), 5),
@@ -120,7 +124,13 @@ class Reliability:
             empty=int((~there).sum()),
             negative=int((whole.common[there] < 0).sum()),
             needed=tuple(
-                Needed(rho=rho, models=outlook.models_for(rho, scalars.copies), alone=outlook.models_for(rho, 1))
+                Needed(
+                    rho=rho,
+                    models=(enough := outlook.models_for(rho, scalars.copies)),
+                    fewest=_at(enough, mean, high),
+                    most=_at(enough, mean, low),
+                    alone=outlook.models_for(rho, 1),
+                )
                 for rho in WANTED
             ),
         )
@@ -181,6 +191,8 @@ class Reliability:
             )
         for one in self.needed:
             many = f"more than {TOO_MANY:,} models" if one.models is None else f"{one.models} models"
+            if one.models is not None and one.fewest is not None:
+                many += f" ({one.fewest} to {one.most})" if one.most else f" ({one.fewest} or more)"
             few = "" if one.alone is None or self.copies == 1 else f", or {one.alone} with one copy"
             copies = "copy" if self.copies == 1 else "copies"
             lines.append(f"A reliability of {one.rho} would take {many} with {self.copies} {copies} each{few}.")
@@ -244,6 +256,14 @@ def _in_parts(found: Grouped) -> Iterator[GroupedSums]:
     each = max(1, AT_ONCE // ((len(found.groups) + 1) * found.image[0].numel()))
     for first in range(0, images, each):
         yield found.grouped(slice(first, min(first + each, images)))
+
+
+def _at(models: int | None, rho: float, other: float) -> int | None:
+    """Models that are needed were ρ of the set another one: they go with (1 − ρ)/ρ."""
+    if models is None or not (0 < rho < 1 and 0 < other < 1):
+        return None
+    found = models * (1 - other) / other * rho / (1 - rho)
+    return max(1, ceil(found - 1e-9)) if found <= TOO_MANY else None
 
 
 def _rounded(value: float) -> float | None:

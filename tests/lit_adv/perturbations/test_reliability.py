@@ -80,7 +80,9 @@ def test_a_set_says_its_reliability_in_json_and_in_english():
     assert all(one.alone >= one.models for one in found.needed)
     text = " ".join(found.lines())
     assert f"{found.rho:.3f}" in text
-    assert f"{found.needed[0].models} models with 4 copies" in text
+    assert all(one.fewest <= one.models <= one.most for one in found.needed)
+    first = found.needed[0]
+    assert f"{first.models} models ({first.fewest} to {first.most}) with 4 copies" in text
     assert "1 image has perturbations of one group" in text
 
 
@@ -113,6 +115,7 @@ def test_one_copy_and_two_groups():
     assert (found.low, found.high, found.model) == (None, None, None)
     assert found.best_copies(1, 1) is None
     assert found.needed[0].models == found.needed[0].alone
+    assert (found.needed[0].fewest, found.needed[0].most) == (None, None)
     assert (lower_bounds(grouped(made, 2)) == -1).all()
     assert "one model or one copy" in " ".join(found.lines())
 
@@ -123,6 +126,7 @@ def test_nothing_in_common_is_said():
     assert found.negative > 0
     assert "nothing in common" in " ".join(found.lines())
     assert (lower_bounds(grouped(made, 6)) < 0.5).all()
+    assert found.needed[0].most is None
 
 
 def test_equal_perturbations_are_wholly_reliable():
