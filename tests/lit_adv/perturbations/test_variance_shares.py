@@ -94,3 +94,19 @@ def test_joined_parts_are_the_whole():
     whole = shares(Scalars.of(grouped(made, 2)))
     parts = shares(Scalars.joined(Scalars.of(grouped(made[:, :, rows], 2)) for rows in (slice(0, 2), slice(2, 5))))
     np.testing.assert_array_equal(whole.common, parts.common)
+
+
+def test_the_number_of_threads_changes_no_bit():
+    made = simulated(
+        torch.Generator().manual_seed(10), common=0.3, model=0.4, models=4, copies=2, images=3, pixels=20000
+    )
+    sums, threads = grouped(made, 4), torch.get_num_threads()
+    try:
+        found = []
+        for number in (1, 3):
+            torch.set_num_threads(number)
+            found.append(Scalars.of(sums))
+    finally:
+        torch.set_num_threads(threads)
+    for name in ("norms", "with_total", "scales"):
+        np.testing.assert_array_equal(getattr(found[0], name), getattr(found[1], name))
