@@ -21,6 +21,7 @@ from lit_adv.evaluation.result import Evaluation
 from lit_adv.evaluation.rules import Rules
 from lit_adv.perturbations.noise import SEEDS
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
+from lit_adv.perturbations.reliability import Reliability
 from lit_adv.processes import process_number
 from lit_adv.terminal import say
 from lit_adv.trainer_options import refuse_options
@@ -137,6 +138,8 @@ class EvaluationModule(pl.LightningModule):
             result = self.result()
             result.save(Path(self.trainer.default_root_dir) / EVALUATION)
             result.table().print()
+            if reliability := Reliability.known(self.perturbations):
+                print("\n".join(reliability.lines()))
 
     def result(self) -> Evaluation:
         """Returns the evaluation, once the test models have seen all images; the other judges are asked here."""

@@ -74,6 +74,15 @@ def map_rows(found: PerturbationSet, index: Tensor) -> list[tuple[str, Tensor]]:
     return [(f"{name} {share:.0%}", _shown(part)) for name, share, part in zip(names, shares, joined, strict=True)]
 
 
+def rows_with_maps(sets: Sequence[PerturbationSet], index: Tensor) -> list[tuple[str, Tensor]]:
+    """Returns rows for a gallery: the images, then each set that keeps groups, and its maps."""
+    rows = picture_rows(sets[:1], index)[:1]
+    for one in sets:
+        if one.groups:
+            rows += [picture_rows([one], index)[1], *map_rows(one, index)]
+    return rows
+
+
 def _shown(part: Tensor) -> Tensor:
     """Adds up the channels, smooths, and scales each picture to [0, 1]; values below 0 are black."""
     grey = part.sum(1, keepdim=True)

@@ -13,17 +13,19 @@ from lit_adv.evaluation.recognizability import judge_input_in_words
 from lit_adv.evaluation.result import Evaluation
 from lit_adv.evaluation.set_tables import areas, recognizability, strength
 from lit_adv.figures.gallery import MOST_COLUMNS, gallery_row, picture_grid, picture_rows
+from lit_adv.figures.maps import EXPLANATION, rows_with_maps
 from lit_adv.figures.sample import MOST_IMAGES, one_of_each, spread
 from lit_adv.files import atomic_path
 from lit_adv.html import page
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
+from lit_adv.perturbations.reliability import Reliability
 from lit_adv.terminal import say
 
 
 def report(sets: list[Path], out: Path) -> None:
     """Writes a page with the table and the pictures of perturbation sets of the same images.
 
-    Writes `index.html`, which needs no other file, and the two galleries as PNG beside it; prints the table. Of more
+    Writes `index.html`, which needs no other file, and the galleries as PNG beside it; prints the table. Of more
     than `MOST_IMAGES` images a sample is drawn, the same every time; the tables are of all.
 
     Args:
@@ -55,9 +57,12 @@ def report(sets: list[Path], out: Path) -> None:
     sample = spread(label, MOST_IMAGES)
     say(f"drawing {len(sample)} of {len(label)} images and {len(classes)} of {len(label.unique())} classes …")
     pictures = {"one_of_each": gallery_row(picture_rows(loaded, classes)), "all": many(loaded, sample)}
+    if any(one.groups for one in loaded):
+        pictures["maps"] = gallery_row(rows_with_maps(loaded, classes))
     for name, png in pictures.items():
         with atomic_path(out / f"{name}.png") as temporary:
             temporary.write_bytes(png)
+    reliability = [(one.name, found.lines()) for one in loaded if (found := Reliability.known(one))]
     html = page(
         "lit_adv.figures",
         "report.html",
@@ -73,6 +78,8 @@ def report(sets: list[Path], out: Path) -> None:
         images=len(label),
         drawn=len(sample),
         classes_left_out=classes_left_out,
+        reliability=reliability,
+        explanation=EXPLANATION,
         pictures={name: b64encode(png).decode() for name, png in pictures.items()},
     )
     with atomic_path(out / "index.html") as temporary:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, floor, isfinite, sqrt
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from torch import Tensor
@@ -13,6 +13,9 @@ from lit_adv.perturbations.grouped_sums import GroupedSums
 from lit_adv.perturbations.jackknife import jackknife
 from lit_adv.perturbations.outlook import TOO_MANY, Outlook
 from lit_adv.perturbations.variance_shares import Floats, Scalars, shares, shares_without
+
+if TYPE_CHECKING:
+    from lit_adv.perturbations.perturbation_set import PerturbationSet
 
 WANTED: Final = (0.9, 0.95, 0.99)
 """Reliabilities for which it is said what they would take."""
@@ -97,6 +100,16 @@ class Reliability:
         if len(found.groups) < 2:
             return None
         return cls.from_scalars(Scalars.joined(Scalars.of(sums) for sums in _in_parts(found)))
+
+    @classmethod
+    def known(cls, found: "PerturbationSet") -> "Reliability | None":
+        """Returns that which stands in a set's manifest, or else what `of` finds."""
+        content = found.manifest.reliability
+        try:
+            fields = dict(content or {})
+            return cls(**fields | {"needed": tuple(Needed(**one) for one in fields["needed"])})
+        except (KeyError, TypeError):  # there is none, or an older one
+            return cls.of(found)
 
     @classmethod
     def from_scalars(cls, scalars: Scalars) -> "Reliability | None":

@@ -12,8 +12,8 @@ from scipy.spatial.distance import squareform
 from torch import Tensor
 
 from lit_adv.evaluation.corrected_similarity import Similarities, corrected, products_of_models, products_of_sets
-from lit_adv.figures.gallery import gallery_row, picture_rows
-from lit_adv.figures.maps import EXPLANATION, map_rows
+from lit_adv.figures.gallery import gallery_row
+from lit_adv.figures.maps import EXPLANATION, rows_with_maps
 from lit_adv.figures.plots import LABELS, matrix
 from lit_adv.figures.sample import one_of_each
 from lit_adv.perturbations.perturbation_set import PerturbationSet
@@ -34,8 +34,8 @@ def shares(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     for name in names:
         one = inputs.perturbations(name)
         index, left_out = one_of_each(one.label)
-        pictures[LABELS[name.attack]] = gallery_row([*picture_rows([one], index), *map_rows(one, index)])
-        if reliability := Reliability.of(one):
+        pictures[LABELS[name.attack]] = gallery_row(rows_with_maps([one], index))
+        if reliability := Reliability.known(one):
             numbers.append(_row(one, reliability))
     return FigureResult(
         pictures=pictures,

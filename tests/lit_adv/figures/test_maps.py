@@ -1,11 +1,14 @@
 """Maps as pictures."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 import lit_adv
 from lit_adv.errors import InputError
 from lit_adv.figures.maps import map_rows
+from lit_adv.figures.report import report
 
 
 def linear(seed: int) -> torch.nn.Module:
@@ -44,3 +47,22 @@ def test_bad_input_is_refused() -> None:
         lit_adv.maps(averaged(2), per_class=0)
     with pytest.raises(InputError, match="image"):
         map_rows(averaged(2), torch.tensor([], dtype=torch.int64))
+
+
+def test_a_report_has_maps_and_says_the_reliability(tmp_path: Path) -> None:
+    images, labels = lit_adv.digits(per_class=1)
+    attack = lit_adv.BIM(epsilon=0.2, steps=2)
+    for name, models in (("many", 3), ("one", 1)):
+        lit_adv.average(
+            [linear(seed) for seed in range(models)], images, labels, attack, copies=2, sigma=0.2, progress=False,
+            out=tmp_path / name,
+        )  # fmt: skip
+        found = lit_adv.PerturbationSet.load(tmp_path / name)
+        lit_adv.evaluate(found, {"judge": linear(9)}).save(tmp_path / name / "evaluation.json")
+    report([tmp_path / "many", tmp_path / "one"], tmp_path / "page")
+    html = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+    assert "How reliable the averages are" in html
+    assert (tmp_path / "page" / "maps.png").is_file()
+    report([tmp_path / "one"], tmp_path / "other")
+    assert "How reliable" not in (tmp_path / "other" / "index.html").read_text(encoding="utf-8")
+    assert not (tmp_path / "other" / "maps.png").exists()

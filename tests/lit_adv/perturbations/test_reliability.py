@@ -142,3 +142,14 @@ def test_no_groups_or_only_zeros_have_none():
     made = simulated(torch.Generator().manual_seed(10), common=0.3, model=0.3, models=4, copies=2, images=3)
     assert Reliability.of(of(made, 1)) is None
     assert Reliability.of(of(torch.zeros_like(made), 4)) is None
+
+
+def test_what_the_manifest_says_is_taken_from_it():
+    made = simulated(torch.Generator().manual_seed(11), common=0.3, model=0.3, models=4, copies=2, images=3)
+    one = of(made, 4)
+    found = Reliability.of(one)
+    for kept in (None, {"rho": 0.5}):
+        one.manifest = SimpleNamespace(reliability=kept)
+        assert Reliability.known(one) == found
+    one.manifest = SimpleNamespace(reliability=json.loads(json.dumps(asdict(replace(found, rho=0.5)))))
+    assert Reliability.known(one) == replace(found, rho=0.5)
