@@ -58,7 +58,9 @@ def held(value: object) -> object:
         gradient = None if value.grad is None else value.grad.tolist()
         return value.tolist(), value.requires_grad, gradient, value.is_leaf, value.stride(), value._version
     if isinstance(value, PerturbationSet):
-        return {name: held(part) for name, part in vars(value).items()}
+        return {
+            name: held(part) for name, part in vars(value).items() if name != "kept"
+        }  # found when it is first asked for
     return repr(value)
 
 

@@ -57,6 +57,7 @@ def test_cifar10_from_start_to_page(cifar10: Path, tmp_path: Path) -> None:
     assert {name: judge["white_box"] for name, judge in figures["judges"].items()} == {
         "nin_cifar10": False,
         "white": True,
+        "preresnet20_cifar10": False,
     }
     judge = zoo.judges[0].load()
     strength = (judge(found.image + 0.03 * found.perturbation.sign()).argmax(1) == found.label).float().mean().item()

@@ -53,7 +53,7 @@ class Spread:
     @property
     def range_in_words(self) -> str:
         """The lowest and the highest judge, in percent."""
-        return f"{100 * self.lowest:.0f} to {100 * self.highest:.0f}"
+        return f"{100 * self.lowest:.0f}\u00a0to\u00a0{100 * self.highest:.0f}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,7 @@ class Cross:
         if self.auc is None:
             return ""
         auc = self.auc
-        range_ = f"{auc.lowest:.2f} to {auc.highest:.2f}"
+        range_ = f"{auc.lowest:.2f}\u00a0to\u00a0{auc.highest:.2f}"
         return f"{auc.value:.2f} [{auc.low:.2f}, {auc.high:.2f}], {range_}{p_in_words(self.p)}"
 
     @classmethod

@@ -121,5 +121,5 @@ def unpacked(digits: str, images: int) -> Tensor:
 
 
 def p_in_words(p: float | None) -> str:
-    """Returns a p-value for a table, after a space; nothing if it is unknown."""
-    return "" if p is None else f" (p = {p:.2g})"
+    """Returns a p-value for a table, after a space, itself without a place to break; nothing if it is unknown."""
+    return "" if p is None else f" (p\u00a0=\u00a0{p:.2g})"

@@ -20,8 +20,8 @@ from lit_adv.evaluation.result import Evaluation
 from lit_adv.evaluation.set_tables import CROSS
 from lit_adv.evaluation.table import INTERVAL, Table, own_rows
 
-COMPARED: Final[tuple[ShareName, ...]] = ("recognized", "prior_off", "attack", "attack_l2")
-"""Shares that are compared; clean and random noise have no perturbation in them."""
+COMPARED: Final[tuple[ShareName, ...]] = ("recognized", "attack", "attack_l2")
+"""Shares that are compared."""
 MOST_SETS: Final = 4
 """Largest number of sets of which every two are compared; of more, each is compared with the first."""
 NONE_SHOWN: Final = "no difference shown"
@@ -110,10 +110,10 @@ def compared(evaluations: Sequence[Evaluation]) -> Table:
     known = [e for e in evaluations if e.images_sha256 and all(one.right for one in e.judges.values())]
     rows = []
     for first, second in pairs(known):
-        for change in changes(first, second):
+        sets = " → ".join(f"{one.set} ({one.perturbations_per_image})" for one in (first, second))
+        for place, change in enumerate(changes(first, second)):
             judges = f"{change.judges} {change.judge}" if change.judge == CROSS else change.judge
-            sets = " → ".join(f"{one.set} ({one.perturbations_per_image})" for one in (first, second))
-            rows.append([sets, SHARES[change.name], judges, *_cells(change)])
+            rows.append(["" if place else sets, SHARES[change.name], judges, *_cells(change)])
     about = (
         f"The change is that of the same images, with the {INTERVAL} of paired differences; p of McNemar's exact test, "
         "for one judge. Of twenty changes without any cause one is expected to look like a difference."

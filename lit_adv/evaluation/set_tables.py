@@ -122,7 +122,7 @@ def crossing(evaluations: Evaluations) -> list[str]:
     if not found:
         return []
     who = "; ".join(words if len(found) == 1 else f"{', '.join(sets)}: {words}" for words, sets in found.items())
-    return [f"{CROSS}: {who}: their mean, its {INTERVAL} (models and images both being samples), lowest to highest"]
+    return [f"row {CROSS!r}: mean, its {INTERVAL} (models and images being samples), lowest to highest of {who}"]
 
 
 def _judges(evaluations: Evaluations) -> list[str]:

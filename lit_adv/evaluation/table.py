@@ -16,7 +16,7 @@ from lit_adv.evaluation.result import Evaluation
 from lit_adv.html import page
 
 INTERVAL: Final = "95 % interval"
-AREA: Final = "AUC (chance 0.5)"
+AREA: Final = "AUC"
 """Heading of the area under the ROC curve."""
 FEW: Final = 2
 """Largest number of judges of each other that have rows of their own."""
@@ -90,9 +90,9 @@ def own_rows(evaluation: Evaluation) -> dict[str, JudgeFigures]:
 
 
 def cross_in_words(cross: Cross) -> str:
-    """Returns who the models are that judge each other."""
+    """Returns who the models are that judge each other, and what they see."""
     if cross.without == 0:
-        return f"{cross.judges} source models of the zoo that were not attacked"
+        return f"{cross.judges} source models, not attacked for this set"
     if cross.without == cross.judges:
         return f"{cross.judges} source models, each on the average without its own group"
     return f"{cross.judges} source models, none on an average that it helped to make"
@@ -179,6 +179,6 @@ def areas_explained(evaluations: Evaluations) -> list[str]:
         return []
     return [
         "AUC: area under the ROC curve of each class's logit, its perturbations against the others, the mean over "
-        f"classes; p from {PERMUTATIONS} permutations of the labels; prior off: recognized where the mean of each "
-        "class's logit over the perturbations is taken off"
+        f"classes; chance is 0.5; p from {PERMUTATIONS} permutations of the labels; prior off: recognized where the "
+        "mean of each class's logit over the perturbations is taken off"
     ]

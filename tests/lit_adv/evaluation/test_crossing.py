@@ -41,7 +41,7 @@ def test_sources_judge_a_set_of_one_model(zoo: Zoo, tmp_path: Path, capsys: pyte
     found = evaluated(zoo, tmp_path)
     told = capsys.readouterr()
     assert "2 source models judge, none an average that it helped to make …" in told.err
-    assert "2 source models of the" in told.out
+    assert "2 source models, not" in told.out
     used, *others = zoo.sources
     assert made.manifest.sources[0].name == used.name
     crossing = [name for name, judge in found.judges.items() if judge.cross]

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
-from lit_adv.evaluation.judge_figures import JudgeFigures
+from lit_adv.evaluation.cross import Cross, Spread
+from lit_adv.evaluation.judge_figures import SHARES, Area, JudgeFigures
 from lit_adv.evaluation.published import RECOGNIZED, STRENGTH
 from lit_adv.evaluation.result import Evaluation
-from lit_adv.evaluation.set_tables import recognizability, strength
+from lit_adv.evaluation.set_tables import areas, recognizability, strength
+from lit_adv.evaluation.strength import Norms
 
 JUDGES = ("densenet40_k12_cifar10", "diaresnet164bn_cifar10", "pyramidnet110_a48_cifar10", "resnet56_cifar10")
 
@@ -108,3 +110,49 @@ def test_empty_perturbations_are_counted() -> None:
     some = replace(SETS[0], empty=14)
     for table in (recognizability, strength):
         assert table([some, replace(SETS[1], empty=0)]).note == "14 of 100 perturbations of SM BIM are 0."
+
+
+def spread(value: float) -> Spread:
+    return Spread(value=value, low=value - 0.1, high=value + 0.1, lowest=value - 0.2, highest=value + 0.2)
+
+
+def crossed(given: Evaluation, without: int) -> Evaluation:
+    """The evaluation with ten source models that judge each other, two of which are among the judges."""
+    shares = dict.fromkeys(SHARES, spread(0.5))
+    cross = Cross(judges=10, without=without, auc=spread(0.7), p=0.0001, **shares)
+    figures = JudgeFigures(white_box=False, cross=True, clean=0.9, noise=0.8, attack=0.5, recognized=0.5)
+    return replace(given, cross=cross, judges={**given.judges, "s1": figures, "s2": figures})
+
+
+def test_models_that_judge_each_other_have_one_row_before_the_others() -> None:
+    cell = "50.0 [40, 60], 30 to 70"
+    sets = [crossed(SETS[0], 0), crossed(SETS[1], 10)]
+    table = strength(sets)
+    assert [cell.replace("\u00a0", " ") for cell in table.rows[0]] == ["source models", cell, cell, cell, cell]
+    assert table.rows[1:] == strength(SETS).rows
+    assert "SM BIM: 10 source models, not attacked for this set" in table.note
+    assert "NMM BIM: 10 source models, each on the average without its own group" in table.note
+    other = recognizability([crossed(SETS[0], 4), SETS[1]])
+    assert other.rows[0][1:] == [cell.replace(" to ", "\u00a0to\u00a0"), ""]
+    assert other.rows[1:] == recognizability(SETS).rows
+    single = crossed(SETS[1], 10).table()
+    assert [row[0] for row in single.rows] == ["10 source models, each on the average without its own group", *JUDGES]
+    assert single.rows[0][3].replace("\u00a0", " ") == "0.70 [0.60, 0.80], 0.50 to 0.90 (p = 0.0001)"
+
+
+def test_areas_are_a_table_of_their_own() -> None:
+    area = Area(value=0.6, low=0.5, high=0.7, p=0.04)
+    given = SETS[0].judges
+    known = replace(SETS[0], judges={name: replace(one, auc=area, prior_off=0.2) for name, one in given.items()})
+    table = areas([known, SETS[1]])
+    assert [row[0] for row in table.rows[:2]] == [f"{JUDGES[0]}: AUC", f"{JUDGES[0]}: prior off, %"]
+    assert table.rows[0][1:] == ["0.60 [0.50, 0.70] (p\u00a0=\u00a00.04)", ""]
+    assert table.rows[-2][1].startswith("0.60* [0.50")
+    assert table.rows[1][1:] == [TWENTY, ""]
+    assert areas(SETS).rows == []
+
+
+def test_lengths_are_told_once_where_they_are_the_same() -> None:
+    lengths = {"attack": Norms(0.2, 5.6), "attack_l2": Norms(0.612, 5.6)}
+    note = strength([replace(one, norms=lengths) for one in SETS]).note
+    assert note == "SM BIM, NMM BIM: ε·sign(δ): L∞ 0.2, L2 5.6; equal L2: L∞ 0.612, L2 5.6 (means over images)."
