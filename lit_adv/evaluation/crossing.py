@@ -89,6 +89,12 @@ def fitting(specs: Sequence[ModelSpec], perturbations: PerturbationSet) -> list[
     return found
 
 
+def judges_of_each_other(specs: Sequence[ModelSpec], perturbations: PerturbationSet) -> list[ModelSpec]:
+    """Returns those of a zoo's source models that judge each other on a set."""
+    averages = Averages(perturbations)
+    return [spec for spec in fitting(specs, perturbations) if not averages.shown_as_white_box(spec.checksum)]
+
+
 def refuse_misfit(spec: ModelSpec, perturbations: PerturbationSet) -> None:
     """Refuses a judge of other images than a set's.
 

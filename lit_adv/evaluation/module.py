@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lit_adv.arithmetic import arithmetic
 from lit_adv.errors import InputError
 from lit_adv.evaluation.answers import Answers
-from lit_adv.evaluation.crossing import Crossing, fitting, refuse_misfit
+from lit_adv.evaluation.crossing import Crossing, fitting, judges_of_each_other, refuse_misfit
 from lit_adv.evaluation.evaluate import evaluation_of
 from lit_adv.evaluation.judge import check_epsilon, judge_says
 from lit_adv.evaluation.judge_figures import MEASURES, Measure
@@ -45,7 +45,7 @@ class EvaluationModule(pl.LightningModule):
             weights are on this machine.
 
     Raises:
-        InputError: ε or the seed is out of range; the zoo is empty, has no test model or none of such a name.
+        InputError: ε or the seed is out of range; the zoo is empty, has no one who could judge, or none of such a name.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class EvaluationModule(pl.LightningModule):
         if not 0 <= seed < SEEDS:
             raise InputError(f"seed is {seed}; it must be 0 or more, and below 2^128")
         opened = Zoo.open(Path(zoo), trust or ())
-        if judges is None and not opened.judges:
+        if judges is None and not opened.judges and not (cross and opened.sources):
             raise InputError(f"zoo {zoo} has no test model; name judges with --model.judges")
         self.specs = opened.judges if judges is None else opened.named(judges, "test")
         named = {spec.name for spec in self.specs}
@@ -92,6 +92,11 @@ class EvaluationModule(pl.LightningModule):
         refuse_options(self.trainer)
         for spec in self.specs:
             refuse_misfit(spec, self.perturbations)
+        if not self.specs and not judges_of_each_other(self._others, self.perturbations):
+            raise InputError(
+                "nobody can judge the set: the zoo has no test model, and no source model on this machine that did not "
+                "help to make it; name judges with --model.judges"
+            )
         for line in library_inputs(self.specs) if process_number() == 0 else ():
             say(line)
         for spec in self.specs:

@@ -12,12 +12,11 @@ from torch import Tensor
 from lit_adv.attacks.attack import Model
 from lit_adv.data_sets import DataSet
 from lit_adv.errors import InputError
-from lit_adv.evaluation.crossing import fitting
+from lit_adv.evaluation.crossing import judges_of_each_other
 from lit_adv.evaluation.evaluate import evaluate
 from lit_adv.evaluation.judge import judge_says
 from lit_adv.evaluation.result import Evaluation
 from lit_adv.evaluation.rules import Rules, judge_logits
-from lit_adv.evaluation.shown import Averages
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import ZOOS, Zoo
@@ -64,12 +63,7 @@ class Judges:
 
     def others(self, perturbations: PerturbationSet) -> Mapping[str, ModelSpec]:
         """Returns the zoo's source models that judge each other on a set, by name; those that are on this machine."""
-        averages = Averages(perturbations)
-        return {
-            spec.name: spec
-            for spec in fitting(self.zoo.sources, perturbations)
-            if not averages.shown_as_white_box(spec.checksum)
-        }
+        return {spec.name: spec for spec in judges_of_each_other(self.zoo.sources, perturbations)}
 
     @property
     def checksums(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import lit_adv
 from lit_adv.cli import main
 from lit_adv.evaluation.evaluate import evaluate
 from lit_adv.evaluation.judge_figures import SHARES
@@ -90,3 +91,38 @@ def test_a_set_without_groups_says_who_does_not_judge(
     found = evaluated(zoo, tmp_path)
     assert "3 source models do not judge: the set keeps no average without them" in capsys.readouterr().err
     assert (found.cross, list(found.judges)) == (None, [zoo.judges[0].name])
+
+
+def test_a_zoo_of_sources_alone_judges_itself(
+    zoo: Zoo, nmm: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sources = tmp_path / "sources.yaml"
+    sources.write_text(f"data: mnist\nsources:\n  - folder: {zoo.path}\n")
+    out = shutil.copytree(nmm, tmp_path / "set")
+    alone = Zoo.open(sources)
+    found = evaluated(alone, out)
+    assert found.cross is not None
+    assert (found.cross.judges, [judge.cross for judge in found.judges.values()]) == (3, [True] * 3)
+    assert [row[0] for row in found.table().rows] == ["3 source models, each on the average without its own group"]
+    with pytest.raises(SystemExit):
+        evaluated(alone, out, "--model.cross", "false")
+    assert "has no test model; name judges with --model.judges" in capsys.readouterr().err
+    made = PerturbationSet.load(nmm)
+    replace(made, sums=None, manifest=replace(made.manifest, sums=None)).save(tmp_path / "old")
+    with pytest.raises(SystemExit):
+        evaluated(alone, tmp_path / "old")
+    assert "nobody can judge the set: the zoo has no test model, and no source" in capsys.readouterr().err
+
+
+def test_modules_that_were_attacked_judge_each_other(zoo: Zoo) -> None:
+    images, labels = lit_adv.digits(per_class=1)
+    models = [spec.load() for spec in zoo.sources]
+    found = lit_adv.average(models, images, labels, lit_adv.BIM(epsilon=0.2, steps=1))
+    judges = {f"m{place}": model for place, model in enumerate(models)}
+    evaluation = lit_adv.evaluate(found, {**judges, "held out": zoo.judges[0]})
+    assert [figures.cross for figures in evaluation.judges.values()] == [True] * 3 + [False]
+    assert not any(figures.white_box for figures in evaluation.judges.values())
+    assert evaluation.cross is not None
+    assert evaluation.cross.without == 3
+    first = lit_adv.average(models[1:], images, labels, lit_adv.BIM(epsilon=0.2, steps=1), seed=0)
+    assert evaluation["m0"].attack == lit_adv.evaluate(first, {"m0": models[0]})["m0"].attack
