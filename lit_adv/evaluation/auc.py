@@ -101,11 +101,13 @@ def permutation_p(
         In (0, 1]; NaN if no class has both perturbations of its own and others.
     """
     images = len(wanted)
-    known = [np.stack(weights, 1) for one in logits if (weights := list(_weights(one, classes, wanted)))]
-    if not known:
-        return float("nan")
-    weights = np.mean(known, axis=0)
     names = [c for c in classes.tolist() if 0 < int((wanted == c).sum()) < images]
+    if not names:
+        return float("nan")
+    weights = np.zeros((images, len(names)))
+    for one in logits:
+        for column, weight in enumerate(_weights(one, classes, wanted)):
+            weights[:, column] += weight
     place = np.array([names.index(c) for c in wanted.tolist()])
     rows = np.arange(images) * len(names)
     flat = weights.ravel()

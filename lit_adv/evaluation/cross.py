@@ -109,7 +109,9 @@ class Cross:
         areas = [one.auc for one in answers]
         auc, p = None, None
         if not any(isnan(area) for area in areas):
-            auc = Spread.of(torch.stack([one.pseudo_values for one in answers]), torch.tensor(areas).double())
+            auc = Spread.of(
+                torch.stack([one.pseudo_values for one in answers]), torch.tensor(areas, dtype=torch.float64)
+            )
             first = answers[0]
             p = permutation_p([one.logits for one in answers], first.classes, first.wanted)
         without = sum(one.without > 0 for one in answers)
