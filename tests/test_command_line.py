@@ -39,6 +39,7 @@ def test_from_images_to_the_page(zoo: Zoo, nmm: Path, tmp_path: Path, capsys: py
     assert sorted(p.name for p in nmm.iterdir() if p.name != "evaluation.json") == [
         "manifest.json",
         "perturbations.safetensors",
+        "sums.safetensors",
     ]
 
     for out in (tmp_path / "sm", nmm):
@@ -48,13 +49,17 @@ def test_from_images_to_the_page(zoo: Zoo, nmm: Path, tmp_path: Path, capsys: py
     expected = (judge(found.image + 0.2 * found.perturbation.sign()).argmax(1) == found.label).float().mean().item()
     assert evaluation["judges"]["model-000"]["attack"] == pytest.approx(expected)
     assert evaluation["judges"]["model-000"]["white_box"] is False
+    assert (evaluation["cross"]["judges"], evaluation["cross"]["without"]) == (3, 3)
 
     main(["report", str(tmp_path / "sm"), str(nmm), "--out", str(tmp_path / "report")])
     page = (tmp_path / "report" / "index.html").read_text()
     assert re.findall(r'(?:src|href)="(?!data:)', page) == []
-    assert page.count("data:image/png;base64,") == 2
+    assert page.count("data:image/png;base64,") == 3
     assert "NMM BIM" in page
-    assert "NMM BIM" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "NMM BIM" in printed
+    for text in (page, printed):
+        assert "compared in pairs" in text
 
 
 @pytest.mark.parametrize("exact", ["true", "false"])
