@@ -77,8 +77,7 @@ class PerturbationSet:
         manifest = replace(self.manifest, sha256=sha256(folder / TENSORS))
         if self.kept is None:
             (folder / SUMS).unlink(missing_ok=True)
-        else:
-            manifest = replace(manifest, sums=self.kept.save(folder))
+        manifest = replace(manifest, sums=None if self.kept is None else self.kept.save(folder))
         (folder / GROWTH).unlink(missing_ok=True)
         manifest.save(folder / MANIFEST)
 
