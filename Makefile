@@ -6,6 +6,8 @@ PYTHON ?= python3
 BIN := $(abspath $(VENV))/bin
 DOCS := $(abspath $(VENV))/docs
 RUN := runs/demo
+ON_CPU := --trainer.accelerator cpu
+MANY := --data.copies 40 --data.sigma 0.4 --trainer.devices 2
 SEED ?= 0
 COUNT ?= 11
 export PYTHONPATH := $(CURDIR)
@@ -21,14 +23,12 @@ $(VENV)/.lit-adv-installed: pyproject.toml
 	touch $@
 
 demo: install
-	$(BIN)/python scripts/train_mnist_zoo.py --count 10 --source digits --out $(RUN)/zoo --seed 0
-	$(BIN)/lit-adv predict --config mnist-sm-bim --zoo $(RUN)/zoo --out $(RUN)/sm-bim \
-		--model.attack.steps 10 --trainer.accelerator cpu
-	$(BIN)/lit-adv predict --config mnist-nmm-bim --zoo $(RUN)/zoo --out $(RUN)/nmm-bim \
-		--model.attack.steps 10 --data.copies 10 --data.sigma 0.4 --trainer.accelerator cpu --trainer.devices 2
-	$(BIN)/lit-adv test --config mnist-test --zoo $(RUN)/zoo --out $(RUN)/sm-bim
-	$(BIN)/lit-adv test --config mnist-test --zoo $(RUN)/zoo --out $(RUN)/nmm-bim
-	$(BIN)/lit-adv report $(RUN)/sm-bim $(RUN)/nmm-bim --out $(RUN)/report
+	$(BIN)/lit-adv fit --config mnist-zoo --count 10 --test_models 0 --model.weight_decay 0.005 --out $(RUN)/zoo
+	$(BIN)/lit-adv predict --config mnist-sm-gradient --zoo $(RUN)/zoo --out $(RUN)/sm $(ON_CPU)
+	$(BIN)/lit-adv predict --config mnist-nmm-gradient --zoo $(RUN)/zoo --out $(RUN)/nmm $(MANY) $(ON_CPU)
+	$(BIN)/lit-adv predict --config mnist-nmm-gradient --zoo $(RUN)/zoo --out $(RUN)/norm --weight norm $(MANY) $(ON_CPU)
+	for set in sm nmm norm; do $(BIN)/lit-adv test --config mnist-test --zoo $(RUN)/zoo --out $(RUN)/$$set || exit; done
+	$(BIN)/lit-adv report $(RUN)/sm $(RUN)/nmm $(RUN)/norm --out $(RUN)/report
 
 # One thread for each of the two processes that test side by side; SEED changes what tests draw at random.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal --seed $(SEED) --hypothesis-seed $(SEED)

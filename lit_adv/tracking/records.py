@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from statistics import mean
 from typing import Any, Final
@@ -30,7 +31,7 @@ FIGURES: Final = (*SHARES, "auc")
 """Figures of a test run's summary and table; `FIGURE/JUDGE` belongs to one judge, `cross/FIGURE` to source models."""
 PREDICT_FIGURES: Final = (
     "images", "perturbations", "perturbations_made", "seconds", "perturbations_per_second", "delta_mean_abs",
-    "delta_max_abs", "models_left_out",
+    "delta_max_abs", "models_left_out", "reliability",
 )  # fmt: skip
 """Figures of a predict run's summary."""
 COLUMNS: Final = (
@@ -102,6 +103,7 @@ def settings(manifest: Manifest, zoo: Path) -> dict[str, Any]:
         "data": manifest.data.name,
         "images": len(manifest.data.images),
         "seed": manifest.seed,
+        "weight": manifest.weight,
         "exact": manifest.exact,
         "precision": manifest.precision,
         "device": manifest.device,
@@ -154,6 +156,7 @@ def predict_figures(found: PerturbationSet, made: int, seconds: float) -> dict[s
         size.mean().item(),
         size.max().item(),
         len(found.manifest.missing),
+        (found.manifest.reliability or {}).get("rho", nan),
     )
     return dict(zip(PREDICT_FIGURES, values, strict=True))
 

@@ -79,6 +79,7 @@ def expected_config(found: PerturbationSet, zoo: Zoo) -> dict[str, Any]:
         "data": "mnist",
         "images": 10,
         "seed": 0,
+        "weight": "none",
         "exact": False,
         "precision": "float32",
         "device": "cpu",
