@@ -3,6 +3,7 @@
 import importlib
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -72,6 +73,34 @@ def test_all_wait_for_the_slowest() -> None:
 
     assert first.wait_for_all(check) == [{"batches": 3}, {"batches": 4}]
     assert len(checks) == 2
+
+
+def test_the_first_decides_once_all_are_there() -> None:
+    asked: list[int] = []
+    there: list[int] = []
+
+    def decide() -> bool:
+        asked.append(len(there))
+        return len(asked) == 1
+
+    def go(peer: Peers) -> list[bool]:
+        found = []
+        for place in ("a", "b"):
+            there.append(peer.rank)
+            found.append(peer.meet(place, decide, lambda: None))
+        return found
+
+    with ThreadPoolExecutor() as threads:
+        assert list(threads.map(go, peers(3))) == [[True, False]] * 3
+    assert asked[0] >= 3
+    assert len(asked) == 2
+
+
+def test_meeting_ends_when_another_stops() -> None:
+    first, second = peers()
+    first.stop("signal 2")
+    with pytest.raises(InputError, match="process 0 stopped: signal 2"):
+        second.meet("a", lambda: True, second.refuse_stopped)
 
 
 def test_waiting_ends_when_another_stops() -> None:
