@@ -66,8 +66,8 @@ class Table:
 def evaluation_table(evaluation: Evaluation) -> Table:
     """Returns the table of one evaluation: the models that judge each other, then a row for each other judge.
 
-    Shares have Wilson's 95 % intervals; those of models that judge each other have those of `two_way_interval`, with the lowest
-    and the highest judge. Columns of which a file of an older version knows nothing are left out.
+    Shares have Wilson's 95 % intervals; those of models that judge each other have those of `two_way_interval`, with
+    the lowest and the highest judge. Columns of which a file of an older version knows nothing are left out.
     """
     title = (
         f"{evaluation.set}, {evaluation.perturbations_per_image} averaged: "
