@@ -99,7 +99,8 @@ def test_every_command_parses(
 def test_the_ten_lines_of_the_readme_run(zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("zoo").mkdir()
-    Path("zoo/digits").symlink_to(zoo.path)
+    for name in ("digits", "ten"):
+        Path("zoo", name).symlink_to(zoo.path)
     tiny = ["--data.per_class", "1", "--data.copies", "1"]
     for words in commands(REPOSITORY / "README.md"):
         if words[0] == "lit-adv" and words[1] != "fit":  # the zoo is there
@@ -111,7 +112,8 @@ def test_the_python_of_the_pages_runs(zoo: Zoo, tmp_path: Path, monkeypatch: pyt
     """The README's eight lines, and the blocks of the page, one after the other; the attacks are shorter here."""
     monkeypatch.chdir(tmp_path)
     Path("zoo").mkdir()
-    Path("zoo/digits").symlink_to(zoo.path)
+    for name in ("digits", "ten"):
+        Path("zoo", name).symlink_to(zoo.path)
     for page in ("README.md", "docs/how-to/python.md"):
         names: dict[str, Any] = {}
         for block in blocks(REPOSITORY / page, "python"):
