@@ -1,20 +1,20 @@
 """Stages of a run that stops once its average is reliable enough."""
 
 from collections.abc import Callable
+from math import prod
 from typing import Final
 
 from torch import Tensor
 
 from lit_adv.perturbations.cell_sums import CellSums
+from lit_adv.perturbations.grouped_sums import in_parts
 from lit_adv.perturbations.reliability import lower_bounds
 from lit_adv.perturbations.staged_plan import Stage, StagedPlan
 from lit_adv.processes import Peers
-from lit_adv.terminal import say
+from lit_adv.terminal import counted, say
 
 SHARE: Final = 0.9
 """Share of the images whose reliability must be at least the one that is asked for."""
-PART: Final = 16
-"""Images whose sums are looked at together."""
 
 
 class Stages:
@@ -74,7 +74,7 @@ class Stages:
         images = self.plan.images
         enough = reached >= SHARE * images
         say(
-            f"{stage.models} models, {stage.copies} cop{'y' if stage.copies == 1 else 'ies'}: the average is reliable "
+            f"{stage.models} models, {counted(stage.copies, 'copy', 'copies')}: the average is reliable "
             f"(ρ at least {self._rho:g}) for {reached} of {images} images; {'enough' if enough else 'going on'}"
         )
         return enough
@@ -82,6 +82,6 @@ class Stages:
 
 def reliable_images(sums: CellSums, rho: float) -> int:
     """Returns the number of images whose reliability is at least ρ, by its lower bound."""
-    images = sums.count.shape[1]
-    parts = [sums.grouped(slice(first, first + PART)) for first in range(0, images, PART)]
+    images, *shape = sums.total.shape[2:]
+    parts = in_parts(sums.grouped, images, len(sums.groups), prod(shape))
     return sum(int((lower_bounds(part) >= rho).sum()) for part in parts)

@@ -99,3 +99,8 @@ def span(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 120 else f"{minutes} min"
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """Returns a number with the word for one or for many things, such as `1 copy`, `2 copies`."""
+    return f"{number} {one if number == 1 else many}"

@@ -1,7 +1,8 @@
 """`predict --plan --until RHO`: how many models and copies a reliability would take, from a small measurement."""
 
 import time
-from math import ceil, floor, sqrt
+from functools import partial
+from math import sqrt
 from typing import Final, NamedTuple
 
 from datamodules.replicas import ReplicaDataModule
@@ -9,14 +10,14 @@ from lit_adv.attack_module import AttackModule
 from lit_adv.figures.sample import spread
 from lit_adv.perturbations.cells import Cells
 from lit_adv.perturbations.manifest import Weight
-from lit_adv.perturbations.outlook import Outlook
+from lit_adv.perturbations.outlook import Outlook, soonest
 from lit_adv.perturbations.perturb import perturb_batch
 from lit_adv.perturbations.plan import WorkPlan
 from lit_adv.perturbations.reliability import Reliability
 from lit_adv.perturbations.replicas import Replicas
 from lit_adv.perturbations.run_sums import RunSums
 from lit_adv.perturbations.variance_shares import Scalars
-from lit_adv.terminal import span
+from lit_adv.terminal import counted, span
 
 MODELS: Final = 6
 COPIES: Final = 2
@@ -100,9 +101,8 @@ def propose(outlook: Outlook, rho: float, models: int, cost: float) -> Proposal 
     own, noise = (max(float(part.mean()), 0.0) for part in (outlook.model, outlook.copy))
     copies = 1
     if outlook.separable and own > 0:
-        best = sqrt(cost * noise / own)
-        choices = [Proposal(n, m) for n in {max(1, floor(best)), ceil(best) or 1} if (m := outlook.models_for(rho, n))]
-        copies = min(choices, key=lambda c: c.copies * (cost + c.models)).models if choices else 1
+        best = soonest(partial(outlook.models_for, rho), sqrt(cost * noise / own), cost)
+        copies = 1 if best is None else best[1]
     found = outlook.models_for(rho, copies)
     if found is not None and found <= models:
         return Proposal(found, copies)
@@ -130,7 +130,7 @@ def in_words(measured: Measured, rho: float, models: int, images: int) -> list[s
     outlook = Outlook.of(scalars)
     some, few = scalars.scales.shape
     lines = [
-        f"reliability, measured on {some} images, {few} models and {_copies(scalars.copies)}: "
+        f"reliability, measured on {some} images, {few} models and {counted(scalars.copies, 'copy', 'copies')}: "
         f"{outlook.rho(few, scalars.copies):.2f}; with all {models} models and one copy it would be about "
         f"{outlook.rho(models, 1):.2f}"
     ]
@@ -141,10 +141,7 @@ def in_words(measured: Measured, rho: float, models: int, images: int) -> list[s
     number = found.models * found.copies * images
     return [
         *lines,
-        f"for {rho:g} on average: {found.models} models and {_copies(found.copies)}, {number} perturbations, about "
-        f"{span(seconds)} of one process; --until asks it of nine of ten images, with 95 % certainty, and takes more",
+        f"for {rho:g} on average: {found.models} models and {counted(found.copies, 'copy', 'copies')}, "
+        f"{number} perturbations, about {span(seconds)} of one process; --until asks it of nine of ten images, with "
+        "95 % certainty, and takes more",
     ]
-
-
-def _copies(number: int) -> str:
-    return f"{number} cop{'y' if number == 1 else 'ies'}"

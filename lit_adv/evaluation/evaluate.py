@@ -12,12 +12,13 @@ from lit_adv.evaluation.cross import Cross
 from lit_adv.evaluation.judge import check_epsilon
 from lit_adv.evaluation.judge_figures import MEASURES
 from lit_adv.evaluation.off_by_one import off_by_one_in_words
-from lit_adv.evaluation.result import Evaluation, images_sha256
+from lit_adv.evaluation.result import Evaluation
 from lit_adv.evaluation.rules import BATCH_SIZE, Rules, judge_logits
 from lit_adv.evaluation.shown import Averages, Shown
 from lit_adv.evaluation.strength import norms
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.replicas import check_seed, check_whole
+from lit_adv.perturbations.run_manifest import images_sha256
 from lit_adv.perturbations.source_models import (
     Given,
     checked_model,
@@ -162,7 +163,7 @@ def evaluation_of(perturbations: PerturbationSet, rules: Rules, answers: Mapping
         data=rules.data.name,
         sha256=perturbations.manifest.sha256,
         images=len(perturbations.label),
-        images_sha256=images_sha256(perturbations),
+        images_sha256=images_sha256(perturbations.image, perturbations.label),
         empty=int((perturbations.perturbation == 0).flatten(1).all(1).sum()),
         answers=len(rules.answerable),
         perturbations_per_image=int(perturbations.count[0]),

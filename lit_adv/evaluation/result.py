@@ -1,6 +1,5 @@
 """The evaluation of one perturbation set, as it is kept in `evaluation.json`."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,6 @@ from lit_adv.evaluation.intervals import Share
 from lit_adv.evaluation.judge_figures import SHARES, Area, JudgeFigures, known_fields
 from lit_adv.evaluation.strength import Norms
 from lit_adv.files import read_json, write_json
-from lit_adv.perturbations.perturbation_set import PerturbationSet
 
 if TYPE_CHECKING:
     from lit_adv.evaluation.table import Table
@@ -125,14 +123,6 @@ class Evaluation:
     def save(self, path: Path) -> None:
         """Writes the file, atomically."""
         write_json(path, self.to_json())
-
-
-def images_sha256(perturbations: PerturbationSet) -> str:
-    """Returns SHA-256 of a set's images and labels; sets with the same one can be compared image by image."""
-    found = hashlib.sha256()
-    for tensor in (perturbations.image, perturbations.label):
-        found.update(tensor.contiguous().cpu().numpy())
-    return found.hexdigest()
 
 
 def _known(content: Mapping[str, Any]) -> dict[str, Any]:

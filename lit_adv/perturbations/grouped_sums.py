@@ -1,8 +1,13 @@
 """Sums of perturbations by groups of source models, from which judges and reliability are computed."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from torch import Tensor
+
+AT_ONCE: Final = 2**23
+"""Numbers of grouped sums that are read at a time, 64 MiB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,3 +27,17 @@ class GroupedSums:
     square_norms: Tensor
     squares: Tensor
     copies: int
+
+
+def in_parts(read: Callable[[slice], GroupedSums], images: int, groups: int, pixels: int) -> Iterator[GroupedSums]:
+    """Yields the sums of a few images at a time, so that memory stays bounded.
+
+    Args:
+        read: gives those of the images in a slice.
+        images: number of images.
+        groups: number of groups.
+        pixels: C·H·W.
+    """
+    each = max(1, AT_ONCE // ((groups + 1) * pixels))
+    for first in range(0, images, each):
+        yield read(slice(first, min(first + each, images)))

@@ -1,6 +1,8 @@
 """What other numbers of models and copies would give."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Final
 
 import numpy as np
@@ -77,6 +79,18 @@ class Outlook:
             middle = (low + high) // 2
             low, high = (low, middle) if self.rho(middle, copies) >= rho else (middle, high)
         return high
+
+
+def soonest(models: Callable[[int], int | None], best: float, cost: float) -> tuple[int, int] | None:
+    """Returns the models m and copies n that take the shortest time, m·(cost + n); None where no number is enough.
+
+    Args:
+        models: m that are needed with n copies; None where no number is enough.
+        best: the best n, were it no whole number.
+        cost: of loading a model, in perturbations.
+    """
+    choices = [(m, n) for n in (max(1, floor(best)), max(1, ceil(best))) if (m := models(n)) is not None]
+    return min(choices, key=lambda choice: (choice[0] * (cost + choice[1]), choice[1]), default=None)
 
 
 def _drawn(values: Floats, kept: float) -> Floats:

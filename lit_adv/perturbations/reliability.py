@@ -1,26 +1,24 @@
 """Reliability of averages: the cosine that is to be expected between two independent ones, without any judge."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil, floor, isfinite, sqrt
+from math import ceil, isfinite, sqrt
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from torch import Tensor
 
 from lit_adv.errors import InputError
-from lit_adv.perturbations.grouped_sums import GroupedSums
+from lit_adv.perturbations.grouped_sums import GroupedSums, in_parts
 from lit_adv.perturbations.jackknife import jackknife
-from lit_adv.perturbations.outlook import TOO_MANY, Outlook
+from lit_adv.perturbations.outlook import TOO_MANY, Outlook, soonest
 from lit_adv.perturbations.variance_shares import Floats, Scalars, shares, shares_without
+from lit_adv.terminal import counted
 
 if TYPE_CHECKING:
     from lit_adv.perturbations.perturbation_set import PerturbationSet
 
 WANTED: Final = (0.9, 0.95, 0.99)
 """Reliabilities for which it is said what they would take."""
-AT_ONCE: Final = 2**23
-"""Numbers of grouped sums that are read at a time, 64 MiB."""
 
 
 class Grouped(Protocol):
@@ -99,7 +97,8 @@ class Reliability:
         """Returns that of a set; None where it keeps no two groups, or no two with perturbations of one image."""
         if len(found.groups) < 2:
             return None
-        return cls.from_scalars(Scalars.joined(Scalars.of(sums) for sums in _in_parts(found)))
+        parts = in_parts(found.grouped, len(found.image), len(found.groups), found.image[0].numel())
+        return cls.from_scalars(Scalars.joined(map(Scalars.of, parts)))
 
     @classmethod
     def known(cls, found: "PerturbationSet") -> "Reliability | None":
@@ -180,15 +179,14 @@ class Reliability:
         def models(copies: int) -> int:
             return max(1, ceil((own + noise / copies) / per_model - 1e-9)) if per_model > 0 else 1
 
-        choices = {max(1, floor(best)), max(1, ceil(best))}
-        copies = min(choices, key=lambda n: (models(n) * (load + n * perturbation), n))
-        return models(copies), copies
+        return soonest(models, best, load / perturbation)
 
     def lines(self) -> list[str]:
         """Says it in plain English."""
+        copies = counted(self.copies, "copy", "copies")
         known = "" if self.low is None else f" (95 % interval {self.low:.3f} to {self.high:.3f})"
         lines = [
-            f"Reliability: two independent averages over {self.models} models and {self.copies} copies are expected to "
+            f"Reliability: two independent averages over {self.models} models and {copies} are expected to "
             f"have a cosine of {self.rho:.3f}{known}; a tenth of the images below {self.tenth:.3f}."
         ]
         apart = (
@@ -207,12 +205,11 @@ class Reliability:
             if one.models is not None and one.fewest is not None:
                 many += f" ({one.fewest} to {one.most})" if one.most else f" ({one.fewest} or more)"
             few = "" if one.alone is None or self.copies == 1 else f", or {one.alone} with one copy"
-            copies = "copy" if self.copies == 1 else "copies"
-            lines.append(f"A reliability of {one.rho} would take {many} with {self.copies} {copies} each{few}.")
+            lines.append(f"A reliability of {one.rho} would take {many} with {copies} each{few}.")
         if self.negative:
             lines.append(f"For {self.negative} of {self.images} images nothing in common is shown.")
         if self.empty:
-            have = "1 image has" if self.empty == 1 else f"{self.empty} images have"
+            have = counted(self.empty, "image has", "images have")
             lines.append(f"{have} perturbations of one group of models at most, and no reliability.")
         return lines
 
@@ -238,8 +235,7 @@ def lower_bounds(sums: GroupedSums) -> Floats:
         InputError: there are fewer than two groups.
     """
     scalars = Scalars.of(sums)
-    whole = shares(scalars).rho(scalars.effective())
-    without = shares_without(scalars).rho(scalars.effective()[:, None])
+    whole, without = _of_images(scalars)
     return np.nan_to_num(jackknife(whole, without, _sizes(scalars))[0], nan=-1.0)
 
 
@@ -248,8 +244,7 @@ def interval(scalars: Scalars) -> tuple[float, float]:
 
     The images are given, the models a sample: each group of them is left out in turn, for all images at once.
     """
-    whole = shares(scalars).rho(scalars.effective())
-    without = shares_without(scalars).rho(scalars.effective()[:, None])
+    whole, without = _of_images(scalars)
     known = np.isfinite(whole) & np.isfinite(without).all(1)
     if not known.any():
         return float("nan"), float("nan")
@@ -259,16 +254,14 @@ def interval(scalars: Scalars) -> tuple[float, float]:
     return float(low[0]), float(high[0])
 
 
+def _of_images(scalars: Scalars) -> tuple[Floats, Floats]:
+    """ρ of each image, `[N]`, and without each group in turn, `[N, K]`."""
+    effective = scalars.effective()
+    return shares(scalars).rho(effective), shares_without(scalars).rho(effective[:, None])
+
+
 def _sizes(scalars: Scalars) -> Floats:
     return np.array([len(group) for group in scalars.models], dtype=np.float64)
-
-
-def _in_parts(found: Grouped) -> Iterator[GroupedSums]:
-    """Yields the grouped sums of a few images at a time."""
-    images = len(found.image)
-    each = max(1, AT_ONCE // ((len(found.groups) + 1) * found.image[0].numel()))
-    for first in range(0, images, each):
-        yield found.grouped(slice(first, min(first + each, images)))
 
 
 def _at(models: int | None, rho: float, other: float) -> int | None:

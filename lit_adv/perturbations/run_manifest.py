@@ -100,6 +100,12 @@ def data_record(described: Mapping[str, Any], index: Tensor, images: Tensor, lab
         images: `[N, C, H, W]`.
         labels: `[N]` int64.
     """
-    content = images.contiguous().flatten().view(torch.uint8).numpy().tobytes() + labels.numpy().tobytes()
     details = {key: value for key, value in described.items() if key != "name"}
-    return DataRecord(described["name"], details, tuple(index.tolist()), hashlib.sha256(content).hexdigest())
+    return DataRecord(described["name"], details, tuple(index.tolist()), images_sha256(images, labels))
+
+
+def images_sha256(images: Tensor, labels: Tensor) -> str:
+    """Returns SHA-256 of the bytes of images `[N, C, H, W]` and labels `[N]`."""
+    found = hashlib.sha256(images.cpu().contiguous().flatten().view(torch.uint8).numpy())
+    found.update(labels.cpu().contiguous().numpy())
+    return found.hexdigest()

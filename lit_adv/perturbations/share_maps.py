@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lit_adv.perturbations.grouped_sums import GroupedSums
-from lit_adv.perturbations.variance_shares import Scalars
+from lit_adv.perturbations.variance_shares import Floats, Scalars, copies_apart, solved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,17 +35,19 @@ def share_maps(sums: GroupedSums) -> ShareMaps:
     """
     scalars, n = Scalars.of(sums), sums.copies
     of_groups, second = scalars.group_scales
-    first, within = of_groups.sum(1), (of_groups**2).sum(1)
-    c1, c2, between = (
-        torch.from_numpy(values).view(-1, 1, 1, 1) for values in (first, second.sum(1), first**2 - within)
+    first, within, square = (
+        values[:, None, None, None] for values in (of_groups.sum(1), (of_groups**2).sum(1), second.sum(1))
     )
-    known = between > 1e-9 * c1**2
-    between, c2 = torch.where(known, between, 1), torch.where(known, c2, 1)
-    total = sums.total.sum(0)
-    common = (total**2 - (sums.total**2).sum(0)) / (n**2 * between) * known
-    own = (total**2 / n**2 - common * c1**2) / c2 * known
+    groups = sums.total.numpy()
+    total = groups.sum(0)
+    found = solved(total**2, (groups**2).sum(0), first, within, square, n)
+    common, own = _known(found.common), _known(found.own)
     if n == 1:
         return ShareMaps(common=common, model=own, copy=None)
-    everything = sums.squares / (n * c2) * known
-    copy = (everything - common - own) * n / (n - 1)
-    return ShareMaps(common=common, model=own - copy / n, copy=copy)
+    there = np.where(square > 0, square, np.nan)
+    model, copy = copies_apart(found, n, sums.squares.numpy() / (n * there))
+    return ShareMaps(common=common, model=_known(model), copy=_known(copy))
+
+
+def _known(values: Floats) -> Tensor:
+    return torch.from_numpy(np.nan_to_num(values))

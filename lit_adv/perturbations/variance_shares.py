@@ -129,7 +129,7 @@ class Shares:
 def shares(scalars: Scalars) -> Shares:
     """Estimates S and B of each image `[N]`."""
     first, second = scalars.group_scales
-    return _solved(
+    return solved(
         scalars.with_total.sum(1), scalars.norms.sum(1), first.sum(1), (first**2).sum(1), second.sum(1), scalars.copies
     )
 
@@ -138,7 +138,7 @@ def shares_without(scalars: Scalars) -> Shares:
     """Estimates S and B of each image without each group in turn `[N, K]`; NaN where one group is left."""
     first, second = scalars.group_scales
     total = scalars.with_total.sum(1, keepdims=True) - 2 * scalars.with_total + scalars.norms
-    return _solved(
+    return solved(
         total,
         scalars.norms.sum(1, keepdims=True) - scalars.norms,
         first.sum(1, keepdims=True) - first,
@@ -148,17 +148,23 @@ def shares_without(scalars: Scalars) -> Shares:
     )
 
 
-def copies_apart(found: Shares, copies: int) -> tuple[Floats, Floats]:
-    """Returns A and E of each image; from n = 1 they cannot be told apart, and both are NaN."""
+def copies_apart(found: Shares, copies: int, whole: Floats | float = 1.0) -> tuple[Floats, Floats]:
+    """Returns A and E; from n = 1 they cannot be told apart, and both are NaN.
+
+    Args:
+        found: S and A + E/n.
+        copies: n.
+        whole: S + A + E: 1 for images; for pixels their part of it.
+    """
     if copies == 1:
         unknown = np.full_like(found.own, np.nan)
         return unknown, unknown
-    noise = (1 - found.common - found.own) * copies / (copies - 1)
+    noise = (whole - found.common - found.own) * copies / (copies - 1)
     return found.own - noise / copies, noise
 
 
-def _solved(total: Floats, groups: Floats, first: Floats, within: Floats, second: Floats, copies: int) -> Shares:
-    """Solves the two equations, from ‖T‖², Σ‖G_k‖², C1, ΣC1_k² and C2."""
+def solved(total: Floats, groups: Floats, first: Floats, within: Floats, second: Floats, copies: int) -> Shares:
+    """Solves the two equations, from ‖T‖², Σ‖G_k‖², C1, ΣC1_k² and C2; for a pixel, from its part of the first two."""
     between = first**2 - within
     between = np.where(between > LEAST * first**2, between, 0)
     common = _ratio(total - groups, copies**2 * between)
