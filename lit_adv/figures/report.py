@@ -75,6 +75,7 @@ def report(sets: list[Path], out: Path) -> None:
         clipped=any(one.manifest.attack.parameters.get("clip") for one in loaded),
         white_box=any(judge.white_box for e in evaluations for judge in e.judges.values()),
         cross=any(e.cross is not None for e in evaluations),
+        held_out=any(not judge.cross for e in evaluations for judge in e.judges.values()),
         images=len(label),
         drawn=len(sample),
         classes_left_out=classes_left_out,
