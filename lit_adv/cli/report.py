@@ -10,7 +10,14 @@ def report(words: Sequence[str]) -> None:
     parser = option_parser("lit-adv report", "Writes a page with the table and pictures of judged sets.")
     parser.add_argument("sets", nargs="+", type=named_path, help="folders of perturbation sets of the same images")
     parser.add_argument("--out", required=True, type=named_path, help="the page's folder")
+    parser.add_argument(
+        "--show",
+        nargs="+",
+        default=["thesis"],
+        metavar="WAY",
+        help="rows for each set: thesis, percentiles, agreement, luminance, blur, best (default: thesis)",
+    )
     chosen = parser.parse_args(words)
     from lit_adv.figures.report import report
 
-    report(chosen.sets, chosen.out)
+    report(chosen.sets, chosen.out, chosen.show)

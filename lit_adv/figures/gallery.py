@@ -11,16 +11,33 @@ from torch import Tensor
 
 from lit_adv.errors import InputError
 from lit_adv.perturbations.perturbation_set import PerturbationSet
-from lit_adv.perturbations.rendering import as_picture
+from lit_adv.perturbations.reliability import Reliability
 from lit_adv.perturbations.replicas import check_whole
+from lit_adv.perturbations.showing import picture, titled, ways
 
 DPI: Final = 110
 MOST_COLUMNS: Final = 10
 
 
-def picture_rows(sets: Sequence[PerturbationSet], index: Tensor) -> list[tuple[str, Tensor]]:
-    """Returns the images at `index` and each set's pictures for them; the sets are of the same images."""
-    return [("image", sets[0].image[index]), *((one.name, as_picture(one, index)) for one in sets)]
+def picture_rows(
+    sets: Sequence[PerturbationSet], index: Tensor, show: Sequence[str] = ("thesis",)
+) -> list[tuple[str, Tensor]]:
+    """Returns the images at `index`, and each set's pictures for them, in each way of `showing.ways` that is named.
+
+    The sets are of the same images.
+    """
+    rows = [("image", sets[0].image[index])]
+    for one in sets:
+        known = with_rho(one)
+        for name, way in ways(one, show).items():
+            rows.append((known if name == "thesis" else f"{known}, {titled(name, way)}", picture(one, index, way)))
+    return rows
+
+
+def with_rho(one: PerturbationSet) -> str:
+    """Returns a set's name, and its ρ where the set keeps groups of source models."""
+    found = Reliability.known(one)
+    return one.name if found is None else f"{one.name}, ρ = {found.rho:.2f}"
 
 
 class Gallery(Figure):
@@ -36,21 +53,26 @@ class Gallery(Figure):
         return self.png()
 
 
-def gallery(*sets: PerturbationSet, per_class: int = 1, columns: int = MOST_COLUMNS) -> Gallery:
-    """Draws images and their perturbations as the thesis shows them (4.6.6): a row for the images and one for each set.
+def gallery(
+    *sets: PerturbationSet, per_class: int = 1, columns: int = MOST_COLUMNS, show: str | Sequence[str] = "thesis"
+) -> Gallery:
+    """Draws images and their perturbations: a row for the images, and for each set one for each way of showing it.
 
-    Untargeted, −δ has the mean and standard deviation of the data set; targeted, δ is grey where it is 0.
+    As the thesis shows them (4.6.6), −δ has the mean and standard deviation of the data set, untargeted; targeted, δ is
+    grey where it is 0.
 
     Args:
         sets: perturbation sets of the same images.
         per_class: number of images of each class, or all that a class has.
         columns: pictures side by side; longer rows continue below.
+        show: a way of showing δ, or several: `thesis`, `percentiles`, `agreement` (of pixels where models agree more
+            is shown), `luminance`, `blur` and `best`, which is all of these.
 
     Returns:
         A matplotlib figure; `.savefig(path)` writes it.
 
     Raises:
-        InputError: there is no set, the sets are of different images, or a number is below 1.
+        InputError: there is no set, the sets are of different images, a number is below 1, or a way is unknown.
 
     Example:
         >>> import lit_adv, torch
@@ -70,7 +92,7 @@ def gallery(*sets: PerturbationSet, per_class: int = 1, columns: int = MOST_COLU
     check_whole("columns", columns, 1)
     label = sets[0].label
     index = torch.cat([(label == c).nonzero()[:per_class, 0] for c in label.unique()])
-    rows = picture_rows(sets, index)
+    rows = picture_rows(sets, index, [show] if isinstance(show, str) else show)
     return picture_grid(rows, min(columns, len(index)), cell_of(rows))
 
 

@@ -4,17 +4,14 @@ from collections.abc import Sequence
 from typing import Final
 
 import torch
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from lit_adv.errors import InputError
 from lit_adv.figures.gallery import MOST_COLUMNS, Gallery, cell_of, picture_grid, picture_rows
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.replicas import check_whole
-from lit_adv.perturbations.share_maps import share_maps
+from lit_adv.perturbations.share_maps import share_maps, smooth
 
-BLUR: Final = 1 / 28
-"""Standard deviation of the Gaussian that maps are smoothed with, as a share of a picture's side: a pixel of MNIST."""
 NAMES: Final = ("S: all models", "A: one model", "E: one copy")
 WITHOUT_COPIES: Final = ("S: all models", "A + E: one model or copy")
 EXPLANATION: Final = (
@@ -85,8 +82,6 @@ def rows_with_maps(sets: Sequence[PerturbationSet], index: Tensor) -> list[tuple
 
 def _shown(part: Tensor) -> Tensor:
     """Adds up the channels, smooths, and scales each picture to [0, 1]; values below 0 are black."""
-    grey = part.sum(1, keepdim=True)
-    width = BLUR * grey.shape[-1]
-    smooth = torch.from_numpy(gaussian_filter(grey.numpy(), sigma=(0, 0, width, width))).clamp_min(0)
-    largest = smooth.amax((1, 2, 3), keepdim=True)
-    return torch.where(largest > 0, smooth / torch.where(largest > 0, largest, 1), 0).float()
+    found = smooth(part).clamp_min(0)
+    largest = found.amax((1, 2, 3), keepdim=True)
+    return torch.where(largest > 0, found / torch.where(largest > 0, largest, 1), 0).float()

@@ -22,7 +22,7 @@ from lit_adv.perturbations.reliability import Reliability
 from lit_adv.terminal import say
 
 
-def report(sets: list[Path], out: Path) -> None:
+def report(sets: list[Path], out: Path, show: Sequence[str] = ("thesis",)) -> None:
     """Writes a page with the table and the pictures of perturbation sets of the same images.
 
     Writes `index.html`, which needs no other file, and the galleries as PNG beside it; prints the table. Of more
@@ -31,9 +31,10 @@ def report(sets: list[Path], out: Path) -> None:
     Args:
         sets: folders of evaluated perturbation sets, in the order of the gallery's rows.
         out: the page's folder.
+        show: ways of showing δ, see `lit_adv.perturbations.showing`.
 
     Raises:
-        InputError: a set is missing or not evaluated, or the sets are of different images.
+        InputError: a set is missing or not evaluated, the sets are of different images, or a way is unknown.
     """
     loaded = [PerturbationSet.load(folder) for folder in sets]
     evaluations = [read_evaluation(folder, one) for folder, one in zip(sets, loaded, strict=True)]
@@ -56,7 +57,7 @@ def report(sets: list[Path], out: Path) -> None:
     classes, classes_left_out = one_of_each(label)
     sample = spread(label, MOST_IMAGES)
     say(f"drawing {len(sample)} of {len(label)} images and {len(classes)} of {len(label.unique())} classes …")
-    pictures = {"one_of_each": gallery_row(picture_rows(loaded, classes)), "all": many(loaded, sample)}
+    pictures = {"one_of_each": gallery_row(picture_rows(loaded, classes, show)), "all": many(loaded, sample)}
     if any(one.groups for one in loaded):
         pictures["maps"] = gallery_row(rows_with_maps(loaded, classes))
     for name, png in pictures.items():

@@ -1,13 +1,18 @@
 """Where all models agree, where each has its own, and where it is noise: the shares S, A and E of each pixel."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from lit_adv.perturbations.grouped_sums import GroupedSums
-from lit_adv.perturbations.variance_shares import Floats, Scalars, copies_apart, solved
+from lit_adv.perturbations.variance_shares import Floats, Scalars, Shares, copies_apart, solved
+
+BLUR: Final = 1 / 28
+"""Standard deviation of the Gaussian that maps are smoothed with, as a share of a picture's side: a pixel of MNIST."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +52,29 @@ def share_maps(sums: GroupedSums) -> ShareMaps:
     there = np.where(square > 0, square, np.nan)
     model, copy = copies_apart(found, n, sums.squares.numpy() / (n * there))
     return ShareMaps(common=common, model=_known(model), copy=_known(copy))
+
+
+def smooth(part: Tensor) -> Tensor:
+    """Adds up the channels of `[N, C, H, W]` float64 and smooths the sums over `BLUR` of the side: `[N, 1, H, W]`."""
+    grey = part.sum(1, keepdim=True)
+    width = BLUR * grey.shape[-1]
+    return torch.from_numpy(gaussian_filter(grey.numpy(), sigma=(0, 0, width, width)))
+
+
+def agreement(sums: GroupedSums) -> Tensor:
+    """Returns how far to trust each pixel of images' averages: S/(S + B/m_eff) `[N, 1, H, W]` float64 in [0, 1].
+
+    It is Wiener's weight, the ρ of a pixel; S, and B = A + E/n, which over m_eff is the noise of the average, are
+    smoothed. 0 where S is estimated below 0; 1 where nothing is known.
+
+    Raises:
+        InputError: there are fewer than two groups.
+    """
+    maps = share_maps(sums)
+    own = maps.model if maps.copy is None else maps.model + maps.copy / sums.copies
+    found = Shares(common=smooth(maps.common).numpy(), own=smooth(own).numpy())
+    effective = np.nan_to_num(Scalars.of(sums).effective(), nan=1.0)[:, None, None, None]
+    return torch.from_numpy(np.nan_to_num(found.rho(effective), nan=1.0)).clamp_min(0)
 
 
 def _known(values: Floats) -> Tensor:

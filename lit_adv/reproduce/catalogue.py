@@ -7,7 +7,7 @@ from typing import Final
 
 from lit_adv.data_sets import DATA_SETS, IMAGES
 from lit_adv.evaluation.set_tables import areas, recognizability, strength
-from lit_adv.reproduce import agreement, curves, galleries, growth, study, tables
+from lit_adv.reproduce import agreement, curves, galleries, growth, showing, study, tables
 from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.result import FigureResult
 from lit_adv.reproduce.set_name import SetName, set_names
@@ -259,6 +259,14 @@ CATALOGUE: Final = (
         make=growth.curves,
         growth=True,
         any_images=True,
+    ),
+    Entry(
+        name="showing",
+        title="Beyond the thesis: ways of showing −δ",
+        published="Nothing: all perturbations of the thesis are shown with the mean and standard deviation of the data "
+        "set.",
+        sets=set_names("nmm-gradient"),
+        make=showing.of_ways,
     ),
     Entry(
         name="maps",

@@ -102,10 +102,7 @@ def _sizes(inputs: FigureInputs, name: SetName) -> list[GrowthPoint]:
     kept = perturbations.kept
     if kept is None or not kept.cells.growth:
         raise InputError(f"{folder} was made without --growth; delete it or choose another --out")
-    known = inputs.judges
-    judges = {judge: model for judge, model in known.models.items() if not known.is_white_box(perturbations, judge)}
-    if not judges:
-        raise InputError(f"every test model of zoo {known.path} is among the sources of {folder}")
+    judges = inputs.held_out(name)
     shares = {}
     for m, n in kept.sizes():
         if averages := kept.averages(m, n):

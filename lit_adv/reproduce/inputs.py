@@ -8,6 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from lit_adv.attacks.attack import Model
 from lit_adv.data_sets import IMAGES, DataSet
 from lit_adv.errors import InputError
 from lit_adv.evaluation.masks import BACKGROUND, OBJECT, ink_mask, read_masks
@@ -77,6 +78,18 @@ class FigureInputs:
         if name not in self._answers:
             self._answers[name] = self.judges.answers(self.perturbations(name))
         return self._answers[name]
+
+    def held_out(self, name: SetName) -> dict[str, Model]:
+        """Returns the test models by name that are no source models of a set.
+
+        Raises:
+            InputError: there is none.
+        """
+        perturbations, known = self.perturbations(name), self.judges
+        found = {judge: model for judge, model in known.models.items() if not known.is_white_box(perturbations, judge)}
+        if not found:
+            raise InputError(f"every test model of zoo {known.path} is among the sources of {self.sets.folder(name)}")
+        return found
 
     def masked(self, perturbations: PerturbationSet) -> tuple[Tensor, Tensor]:
         """Returns positions `[n]` of a set's images whose mask has both object and background, and masks `[n, H, W]`.

@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from typing import Final
 
 from lit_adv.data_sets import IMAGES
 from lit_adv.errors import InputError
+from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.perturbations.reliability import Reliability
 from lit_adv.reproduce.catalogue import CATALOGUE, Entry
 from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.sets import described
+
+RHO: Final = "the cosine that is expected with an average over as many other models and copies"
 
 
 def chosen_entries(names: Sequence[str], inputs: FigureInputs) -> list[Entry]:
@@ -91,6 +96,8 @@ def make(entry: Entry, inputs: FigureInputs) -> None:
         images = len(used.perturbations(entry.sets[0]).label)
         only = f"Only the {images} images that all of these sets have."
         result = replace(result, note=f"{result.note} {only}".lstrip())
+    if reliable := [words for one in sets.values() if (words := rho_in_words(one))]:
+        result = replace(result, note=f"{result.note} Rho, {RHO}: {'; '.join(reliable)}.".lstrip())
     for table in result.tables:
         table.print()
     folder = inputs.sets.out / "figures" / entry.name
@@ -104,3 +111,12 @@ def make(entry: Entry, inputs: FigureInputs) -> None:
     }
     result.save(folder, about)
     print(f"{entry.title}: {folder}")
+
+
+def rho_in_words(one: PerturbationSet) -> str:
+    """Returns a set's name, ρ and its interval; empty where the set keeps no groups of source models."""
+    found = Reliability.known(one)
+    if found is None:
+        return ""
+    interval = "" if found.low is None else f" [{found.low:.2f}, {found.high:.2f}]"
+    return f"{one.name} {found.rho:.2f}{interval}"

@@ -91,3 +91,15 @@ def test_galleries_that_make_no_sense() -> None:
         gallery(small_set(0, 1), small_set(0, 1, grey=0.4))
     with pytest.raises(InputError, match="columns is 0"):
         gallery(small_set(0), columns=0)
+
+
+def test_ways_of_showing_have_rows_of_their_own() -> None:
+    one = small_set(0, 1)
+    for show in ("blur", ["blur"]):
+        figure = gallery(one, show=show)
+        assert [axes.get_ylabel().replace("\n", " ") for axes in figure.axes if axes.get_ylabel()] == [
+            "image", "SM BIM, blur 0.05 px",
+        ]  # fmt: skip
+    assert len(gallery(one, one, show=("thesis", "best")).axes) == 2 * 5
+    with pytest.raises(InputError, match="no way of showing"):
+        gallery(one, show="sharp")

@@ -126,7 +126,7 @@ def test_figures_are_made_of_the_images_that_all_sets_have(inputs: FigureInputs)
     entry = next(entry for entry in CATALOGUE if entry.name == "figure-5.4")
     make(replace(entry, sets=names), inputs)
     note = json.loads((inputs.sets.out / "figures" / "figure-5.4" / "figure.json").read_text())["note"]
-    assert note == "Only the 10 images that all of these sets have."
+    assert note.startswith("Only the 10 images that all of these sets have. Rho, ")
 
 
 def test_sets_without_a_common_image_are_refused(inputs: FigureInputs) -> None:

@@ -1,0 +1,134 @@
+"""Beyond the thesis: ways of showing −δ, to the eye and to judges."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isnan
+from typing import Final, Self
+
+import torch
+from torch import Tensor
+
+from lit_adv.attacks.attack import Model
+from lit_adv.evaluation.answers import right
+from lit_adv.evaluation.auc import mean_auc, pseudo_values
+from lit_adv.evaluation.cross import Spread
+from lit_adv.evaluation.intervals import two_way_change_interval
+from lit_adv.evaluation.recognizability import judge_input_in_words
+from lit_adv.evaluation.rules import Rules, judge_logits
+from lit_adv.evaluation.table import INTERVAL, Table
+from lit_adv.figures.gallery import gallery_row
+from lit_adv.figures.sample import one_of_each
+from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.perturbations.showing import altered, picture, titled, ways
+from lit_adv.reproduce.inputs import FigureInputs
+from lit_adv.reproduce.judges import BATCH_SIZE
+from lit_adv.reproduce.result import FigureResult, Row, number_or_none
+from lit_adv.reproduce.set_name import SetName
+
+ENDS: Final = ("", " low", " high")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What judges recognize of a set that is shown in one way.
+
+    Attributes:
+        right: `[judges, N]` float64, 1 where a judge gives an image's class.
+        areas: `[judges]` float64, areas under ROC curves; NaN where there is but one class.
+        pseudo: `[judges, N]` float64, their pseudo-values.
+    """
+
+    right: Tensor
+    areas: Tensor
+    pseudo: Tensor
+
+    @classmethod
+    def of(cls, shown: PerturbationSet, judges: Mapping[str, Model]) -> Self:
+        """Asks judges about perturbations as they are in `shown`."""
+        rules = Rules.of(shown, shown.data_set.epsilon)
+        found, areas, pseudo = [], [], []
+        for name, judge in judges.items():
+            logits = judge_logits(judge, shown, "recognized", rules, BATCH_SIZE, name=name)
+            found.append(right(shown, "recognized", rules.answer("recognized", logits)).double())
+            heard = rules.heard(logits), rules.answerable, shown.wanted
+            areas.append(mean_auc(*heard))
+            pseudo.append(pseudo_values(*heard))
+        return cls(torch.stack(found), torch.tensor(areas, dtype=torch.float64), torch.stack(pseudo))
+
+    def judged_by(self, which: slice) -> Self:
+        """Returns what some of the judges recognize."""
+        return replace(self, right=self.right[which], areas=self.areas[which], pseudo=self.pseudo[which])
+
+    @property
+    def recognized(self) -> Spread:
+        """Share of the perturbations that get their image's class."""
+        return Spread.of(self.right, self.right.mean(1))
+
+    @property
+    def auc(self) -> Spread:
+        """Area under the ROC curve."""
+        return Spread.of(self.pseudo, self.areas)
+
+    def more_than(self, other: "Seen") -> tuple[float, float, float]:
+        """Returns the share recognized less that of another way, image by image, with both ends of its interval."""
+        change = self.right - other.right
+        return float(change.mean()), *two_way_change_interval(change)
+
+
+def of_ways(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
+    """A gallery with a row for each way of showing a set, and what the test models recognize of each."""
+    [name] = names
+    one, judges = inputs.perturbations(name), inputs.held_out(name)
+    index, left_out = one_of_each(one.label)
+    known, every = ways(one), torch.arange(len(one.label))
+    pictures = [(titled(name, way), picture(one, index, way)) for name, way in known.items()]
+    seen = {
+        titled(name, way): Seen.of(replace(one, perturbation=altered(one, every, way)), judges)
+        for name, way in known.items()
+    }
+    whose = {judge: slice(place, place + 1) for place, judge in enumerate(judges)}
+    if len(judges) > 1:
+        whose[f"mean of {len(judges)}"] = slice(None)
+    thesis = next(iter(seen.values()))
+    return FigureResult(
+        pictures={"gallery": gallery_row([("image", one.image[index]), *pictures])},
+        tables=[
+            Table(
+                f"perturbations recognized, %, and AUC [{INTERVAL}], by way of showing",
+                ["way", *whose],
+                [[way, *(_cell(found.judged_by(which)) for which in whose.values())] for way, found in seen.items()],
+            )
+        ],
+        numbers={
+            "recognized": [
+                _row(way, judge, found.judged_by(which), thesis.judged_by(which))
+                for way, found in seen.items()
+                for judge, which in whose.items()
+            ]
+        },
+        note=f"No step uses the image. After a way's steps judges see it as they see the thesis's: "
+        f"{judge_input_in_words(inputs.data)}. The table is of {len(one.label)} images. {left_out}".rstrip(),
+    )
+
+
+def _cell(found: Seen) -> str:
+    share, area = found.recognized, found.auc
+    shown = f"{100 * share.value:.1f} [{100 * share.low:.0f}, {100 * share.high:.0f}]"
+    return shown if isnan(area.value) else f"{shown}; {area.value:.2f} [{area.low:.2f}, {area.high:.2f}]"
+
+
+def _row(way: str, judge: str, found: Seen, thesis: Seen) -> Row:
+    share, area = found.recognized, found.auc
+    figures = {
+        "recognized": (share.value, share.low, share.high),
+        "more than thesis": found.more_than(thesis),
+        "auc": (area.value, area.low, area.high),
+    }
+    return {
+        "way": way, "judge": judge, "images": found.right.shape[1],
+        **{
+            f"{what}{end}": number_or_none(value)
+            for what, values in figures.items()
+            for end, value in zip(ENDS, values, strict=True)
+        },
+    }  # fmt: skip
