@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -22,13 +21,12 @@ from lit_adv.cli import run_command
 from lit_adv.errors import InputError
 from lit_adv.files import expanded, write_json
 from lit_adv.perturbations.grouped_sums import GroupedSums
-from lit_adv.perturbations.jackknife import jackknife
+from lit_adv.perturbations.halves import gram, measured, with_interval
 from lit_adv.perturbations.outlook import Outlook
-from lit_adv.perturbations.variance_shares import Floats, Scalars, shares, shares_without
+from lit_adv.perturbations.variance_shares import Scalars, shares, shares_without
 from lit_adv.zoo.zoo import Zoo
 
 ATTACKS: Final = ("BIM", "DeepFool", "Gradient", "CW")
-SPLITS: Final = 200
 SIDE: Final = 28
 
 
@@ -112,44 +110,15 @@ def compared(name: str, whole: GroupedSums, few: GroupedSums, few_models: int) -
     predicted = with_interval(float(each[there].mean()), np.nanmean(without[there], 0), sizes)
     products = gram(whole)
     left = [np.delete(np.delete(products, k, 1), k, 2) for k in range(len(sizes))]
-    measured = with_interval(halves(products), np.array([halves(one, half) for one in left]), sizes)
+    found = with_interval(measured(products), np.array([measured(one, half) for one in left]), sizes)
     small = [
         Outlook.of(Scalars.of(chosen(few, range(first, first + few_models)))).rho(half, whole.copies)
         for first in range(0, len(few.models) - few_models + 1, few_models)
     ]
     return Comparison(
-        attack=name, models=half, copies=whole.copies, images=int(there.sum()), predicted=predicted, measured=measured,
+        attack=name, models=half, copies=whole.copies, images=int(there.sum()), predicted=predicted, measured=found,
         from_few=rounded(float(np.mean(small)), min(small), max(small)),
     )  # fmt: skip
-
-
-def halves(products: Floats, size: int | None = None) -> float:
-    """The mean cosine of sums over two disjoint random sets of groups, from ⟨G_k, G_l⟩ `[N, K, K]`.
-
-    Args:
-        products: of each image.
-        size: groups in a set; half of them where it is None, or more than that.
-    """
-    groups = products.shape[1]
-    size = min(size or groups // 2, groups // 2)
-    generator = np.random.Generator(np.random.Philox(key=0))
-    orders = generator.permuted(np.tile(np.arange(groups), (SPLITS, 1)), axis=1)
-    first, second = (np.zeros((SPLITS, groups)) for _ in range(2))
-    np.put_along_axis(first, orders[:, :size], 1, 1)
-    np.put_along_axis(second, orders[:, size : 2 * size], 1, 1)
-    of_both, of_first, of_second = (
-        np.einsum("rk,nkl,rl->nr", a, products, b, optimize=True)
-        for a, b in ((first, second), (first, first), (second, second))
-    )
-    size_of_both = np.sqrt(of_first * of_second)
-    return float((of_both[size_of_both > 0] / size_of_both[size_of_both > 0]).mean())
-
-
-def gram(sums: GroupedSums) -> Floats:
-    """⟨G_k, G_l⟩ of each image `[N, K, K]`."""
-    rows = sums.total.flatten(2).transpose(0, 1)
-    found: Floats = torch.bmm(rows, rows.transpose(1, 2)).numpy()
-    return found
 
 
 def chosen(sums: GroupedSums, groups: Sequence[int]) -> GroupedSums:
@@ -159,12 +128,6 @@ def chosen(sums: GroupedSums, groups: Sequence[int]) -> GroupedSums:
         total=sums.total[list(groups)], models=tuple((place,) for place in range(len(models))),
         square_norms=sums.square_norms[models], squares=sums.squares, copies=sums.copies,
     )  # fmt: skip
-
-
-def with_interval(value: float, without: Floats, sizes: Floats) -> tuple[float, float, float]:
-    """A mean cosine with its interval, from those without each model."""
-    low, high = jackknife(np.array([value]), without[None], sizes)
-    return rounded(value, float(low[0]), float(high[0]))
 
 
 def rounded(*values: float) -> tuple[float, float, float]:

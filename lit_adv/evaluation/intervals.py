@@ -82,16 +82,18 @@ def two_way_interval(right: Tensor, estimate: float | None = None) -> tuple[floa
     return wilson(share, trials * (Z / t.ppf(0.975, freedom)) ** 2 if groups > 2 else trials)
 
 
-def two_way_change_interval(change: Tensor) -> tuple[float, float]:
+def two_way_change_interval(change: Tensor, estimate: float | None = None) -> tuple[float, float]:
     """Returns the 95 % interval of the mean change of a share, in the manner of `two_way_interval`.
 
     If no image changed: ±u, u the upper Wilson limit of 0 changes in N images.
 
     Args:
-        change: `[groups, images]` in [−1, 1], differences between two measurements of the same image.
+        change: `[groups, images]` in [−1, 1], differences between two measurements of the same image, or between two
+            pseudo-values.
+        estimate: what the interval is of, in [−1, 1]; by default the mean of `change`.
     """
     if not change.any():
         _, most = wilson(0, change.shape[1])
         return -most, most
-    low, high = two_way_interval((change + 1) / 2)
+    low, high = two_way_interval((change + 1) / 2, None if estimate is None else (estimate + 1) / 2)
     return 2 * low - 1, 2 * high - 1

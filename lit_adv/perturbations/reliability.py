@@ -95,10 +95,8 @@ class Reliability:
     @classmethod
     def of(cls, found: Grouped) -> "Reliability | None":
         """Returns that of a set; None where it keeps no two groups, or no two with perturbations of one image."""
-        if len(found.groups) < 2:
-            return None
-        parts = in_parts(found.grouped, len(found.image), len(found.groups), found.image[0].numel())
-        return cls.from_scalars(Scalars.joined(map(Scalars.of, parts)))
+        scalars = scalars_of(found)
+        return None if scalars is None else cls.from_scalars(scalars)
 
     @classmethod
     def known(cls, found: "PerturbationSet") -> "Reliability | None":
@@ -226,6 +224,14 @@ def rho(sums: GroupedSums) -> Floats:
     return shares(scalars).rho(scalars.effective())
 
 
+def scalars_of(found: Grouped) -> Scalars | None:
+    """Returns the scalars of a set, read in parts; None where it keeps no two groups."""
+    if len(found.groups) < 2:
+        return None
+    parts = in_parts(found.grouped, len(found.image), len(found.groups), found.image[0].numel())
+    return Scalars.joined(map(Scalars.of, parts))
+
+
 def lower_bounds(sums: GroupedSums) -> Floats:
     """Returns the lower end `[N]` of the 95 % interval of each image's ρ; −1 where nothing is known.
 
@@ -239,12 +245,16 @@ def lower_bounds(sums: GroupedSums) -> Floats:
     return np.nan_to_num(jackknife(whole, without, _sizes(scalars))[0], nan=-1.0)
 
 
-def interval(scalars: Scalars) -> tuple[float, float]:
+def interval(scalars: Scalars, models: int | None = None) -> tuple[float, float]:
     """Returns the 95 % interval of the mean of ρ over the images; NaN where it is not known.
 
     The images are given, the models a sample: each group of them is left out in turn, for all images at once.
+
+    Args:
+        scalars: of the set.
+        models: of averages over so many models with as many copies; None for as many as the set has.
     """
-    whole, without = _of_images(scalars)
+    whole, without = _of_images(scalars, models)
     known = np.isfinite(whole) & np.isfinite(without).all(1)
     if not known.any():
         return float("nan"), float("nan")
@@ -254,9 +264,9 @@ def interval(scalars: Scalars) -> tuple[float, float]:
     return float(low[0]), float(high[0])
 
 
-def _of_images(scalars: Scalars) -> tuple[Floats, Floats]:
+def _of_images(scalars: Scalars, models: int | None = None) -> tuple[Floats, Floats]:
     """ρ of each image, `[N]`, and without each group in turn, `[N, K]`."""
-    effective = scalars.effective()
+    effective = scalars.effective(models)
     return shares(scalars).rho(effective), shares_without(scalars).rho(effective[:, None])
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from lit_adv.data_sets import DATA_SETS, IMAGES
 from lit_adv.evaluation.set_tables import areas, recognizability, strength
-from lit_adv.reproduce import agreement, curves, galleries, growth, showing, study, tables
+from lit_adv.reproduce import agreement, curves, galleries, growth, halves, showing, study, tables
 from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.result import FigureResult
 from lit_adv.reproduce.set_name import SetName, set_names
@@ -267,6 +267,15 @@ CATALOGUE: Final = (
         "set.",
         sets=set_names("nmm-gradient"),
         make=showing.of_ways,
+    ),
+    Entry(
+        name="halves",
+        title="Beyond the thesis: reliability, predicted from half of the models and measured on the other half",
+        published="Nothing: the thesis does not say how many models are enough. On ImageNet it has 270.",
+        sets=set_names("nmm-gradient"),
+        make=halves.halves,
+        judges=False,
+        groups=True,
     ),
     Entry(
         name="maps",

@@ -1,73 +1,52 @@
 """Growth of recognizability and strength with the numbers of source models and noisy copies (beyond the thesis)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from math import isnan
 from typing import Final
 
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
+from matplotlib.lines import Line2D
 
-from lit_adv.attacks.attack import Model
-from lit_adv.data_sets import DataSet
-from lit_adv.errors import InputError
-from lit_adv.evaluation.answers import right
-from lit_adv.evaluation.intervals import two_way_change_interval, two_way_interval
-from lit_adv.evaluation.judge_figures import Measure
-from lit_adv.evaluation.rules import Rules, judge_logits
+from lit_adv.evaluation.rules import Rules
 from lit_adv.figures.plots import LABELS, STYLES, legend_below, panels, plain
 from lit_adv.perturbations.cells import levels
-from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.reproduce.growth_points import MEASURES, GrowthPoint, growth_points
 from lit_adv.reproduce.inputs import FigureInputs
-from lit_adv.reproduce.judges import BATCH_SIZE
 from lit_adv.reproduce.result import FigureResult, Row
 from lit_adv.reproduce.set_name import SetName
 
-MEASURES: Final = {"recognized": "perturbations recognized (%)", "accuracy": "accuracy under attack (%)"}
-JUDGED: Final[tuple[Measure, ...]] = ("recognized", "attack")
-"""Measures of an evaluation that `MEASURES` are, in its order."""
-
-
-@dataclass(frozen=True)
-class GrowthPoint:
-    """Measures of averages over m models and n copies.
-
-    Attributes:
-        m: models.
-        n: copies.
-        groups: number of groups of m models.
-        measured: mean and both ends of the 95 % interval of each of `MEASURES`, as shares.
-        to_all: likewise, the change from here to the average over all models and copies, image by image.
-    """
-
-    m: int
-    n: int
-    groups: int
-    measured: Mapping[str, tuple[float, float, float]]
-    to_all: Mapping[str, tuple[float, float, float]]
+SHOWN: Final = {
+    "recognized": ("perturbations recognized (%)", 100),
+    "accuracy": ("accuracy under attack (%)", 100),
+    "auc": ("AUC (chance 0.5)", 1),
+}
+"""Label of each of `MEASURES`, and the top of its axis."""
+MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
+"""Of the numbers of copies."""
 
 
 def curves(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Curves against m with all copies, against n with all models, and against m·n for each n."""
-    found = {name: _sizes(inputs, name) for name in names}
+    found = {name: growth_points(inputs, name) for name in names}
     most = {name: (sizes[-1].m, sizes[-1].n) for name, sizes in found.items()}
     models, model_axes = panels(len(MEASURES))
     copies, copy_axes = panels(len(MEASURES))
-    for place, (measure, label) in enumerate(MEASURES.items()):
+    for place, measure in enumerate(MEASURES):
         for name, sizes in found.items():
             m, n = most[name]
             _draw(model_axes[place], name, measure, {size.m: size for size in sizes if size.n == n})
             _draw(copy_axes[place], name, measure, {size.n: size for size in sizes if size.m == m})
-        _label(model_axes[place], "source models m", label, levels(max(m for m, _ in most.values())))
-        _label(copy_axes[place], "noisy copies n", label, levels(max(n for _, n in most.values())))
+        _label(model_axes[place], "source models m", measure, levels(max(m for m, _ in most.values())))
+        _label(copy_axes[place], "noisy copies n", measure, levels(max(n for _, n in most.values())))
     for figure, axes in ((models, model_axes), (copies, copy_axes)):
         legend_below(figure, axes[0], len(names))
     numbers: list[Row] = [
         {
             "attack": LABELS[name.attack], "m": size.m, "n": size.n, "groups": size.groups,
+            "rho": _number(size.rho),
             **{
-                f"{measure}{what}{end}": round(value, 5)
+                f"{measure}{what}{end}": _number(value)
                 for what, shares in (("", size.measured), (" to all", size.to_all))
                 for measure, values in shares.items()
                 for end, value in zip(("", " low", " high"), values, strict=True)
@@ -78,12 +57,14 @@ def curves(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     ]  # fmt: skip
     about = [_about(inputs, name) for name in names]
     return FigureResult(
-        plots={"models": models, "copies": copies, "both": _both(found)},
+        plots={"models": models, "copies": copies, "both": _both(found), **_by_rho(inputs, found)},
         numbers={"growth": numbers},
         note="From one run for each attack: the average over the first n copies, of up to five groups of m source "
         "models that share none, drawn by chance. Bands: 95 % intervals, groups and images being samples (one or two "
         'groups count as given); mean of the test models that the attack did not use. "To all" is the change from here '
-        "to the average over all models and copies, image by image. "
+        "to the average over all models and copies, image by image. Rho is the expected cosine of two such averages, "
+        "from the shares of all models, one model and one copy in the whole set; points of one set have models in "
+        "common. "
         f"{'; '.join(about)}.",
     )
 
@@ -97,49 +78,11 @@ def _about(inputs: FigureInputs, name: SetName) -> str:
     )
 
 
-def _sizes(inputs: FigureInputs, name: SetName) -> list[GrowthPoint]:
-    perturbations, folder = inputs.perturbations(name), inputs.sets.folder(name)
-    kept = perturbations.kept
-    if kept is None or not kept.cells.growth:
-        raise InputError(f"{folder} was made without --growth; delete it or choose another --out")
-    judges = inputs.held_out(name)
-    shares = {}
-    for m, n in kept.sizes():
-        if averages := kept.averages(m, n):
-            groups = [_right(replace(perturbations, perturbation=average), judges, inputs.data) for average in averages]
-            shares[m, n] = torch.stack(groups, 1)
-    *_, whole = shares.values()
-    return [
-        GrowthPoint(
-            m,
-            n,
-            of_groups.shape[1],
-            {key: (float(x.mean()), *two_way_interval(x)) for key, x in zip(MEASURES, of_groups, strict=True)},
-            {
-                key: (0.0, 0.0, 0.0) if of_groups is whole else (float(x.mean()), *two_way_change_interval(x))
-                for key, x in zip(MEASURES, whole - of_groups, strict=True)
-            },
-        )
-        for (m, n), of_groups in shares.items()
-    ]
-
-
-def _right(perturbations: PerturbationSet, judges: Mapping[str, Model], data: DataSet) -> Tensor:
-    """Returns for each image the share of judges that answer right, by `MEASURES`; `[2, N]`."""
-    rules = Rules.of(perturbations, data.epsilon)
-
-    def answers(name: str, measure: Measure) -> Tensor:
-        logits = judge_logits(judges[name], perturbations, measure, rules, BATCH_SIZE, name=name)
-        return rules.answer(measure, logits)
-
-    found = [torch.stack([right(perturbations, of, answers(name, of)) for name in judges]) for of in JUDGED]
-    return torch.stack(found).double().mean(1)
-
-
 def _draw(axes: Axes, name: SetName, measure: str, sizes: Mapping[int, GrowthPoint]) -> None:
     attack = name.attack
     colour, marker, dash = STYLES[attack]
-    mean, low, high = ([100 * size.measured[measure][place] for size in sizes.values()] for place in range(3))
+    top = SHOWN[measure][1]
+    mean, low, high = ([top * size.measured[measure][place] for size in sizes.values()] for place in range(3))
     axes.plot(
         list(sizes), mean, color=colour, marker=marker, linestyle=dash, markersize=4, linewidth=1.3,
         label=LABELS[attack],
@@ -147,14 +90,53 @@ def _draw(axes: Axes, name: SetName, measure: str, sizes: Mapping[int, GrowthPoi
     axes.fill_between(list(sizes), low, high, color=colour, alpha=0.12, linewidth=0)
 
 
-def _label(axes: Axes, x: str, y: str, ticks: Sequence[int]) -> None:
+def _label(axes: Axes, x: str, measure: str, ticks: Sequence[int]) -> None:
     axes.set_xscale("log")
     axes.set_xticks(ticks, map(str, ticks))
     axes.minorticks_off()
+    _name(axes, x, measure)
+
+
+def _name(axes: Axes, x: str, measure: str) -> None:
+    label, top = SHOWN[measure]
     axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    axes.set_ylim(0, 100)
+    axes.set_ylabel(label)
+    axes.set_ylim(0, top)
     plain(axes)
+
+
+def _number(value: float) -> float | None:
+    return None if isnan(value) else round(value, 5)
+
+
+def _by_rho(inputs: FigureInputs, found: Mapping[SetName, Sequence[GrowthPoint]]) -> dict[str, Figure]:
+    """Each measure against ρ: a colour for each attack, a marker for each n; no figure where no ρ is known."""
+    known = {name: [size for size in sizes if not isnan(size.rho)] for name, sizes in found.items()}
+    every = sorted({size.n for sizes in known.values() for size in sizes})
+    if not every:
+        return {}
+    figure, axes = panels(len(MEASURES))
+    markers = {n: MARKERS[place % len(MARKERS)] for place, n in enumerate(every)}
+    for axis, measure in zip(axes, MEASURES, strict=True):
+        top = SHOWN[measure][1]
+        for name, sizes in known.items():
+            for size in sizes:
+                mean, low, high = (top * value for value in size.measured[measure])
+                axis.errorbar(
+                    size.rho, mean, [[max(mean - low, 0)], [max(high - mean, 0)]], color=STYLES[name.attack][0],
+                    marker=markers[size.n], markersize=4, linewidth=0.7, alpha=0.8,
+                )  # fmt: skip
+        _name(axis, "ρ, expected cosine of two such averages", measure)
+        axis.set_xlim(0, 1)
+    rules = [Rules.of(inputs.perturbations(name), inputs.data.epsilon) for name in known]
+    chances = {"recognized": 100 / len(rules[0].answerable), "auc": 0.5}
+    for measure, chance in chances.items():
+        axes[MEASURES.index(measure)].axhline(chance, color="0.5", linewidth=0.8, linestyle=":")
+    attacks = [Line2D([], [], color=STYLES[name.attack][0], label=LABELS[name.attack]) for name in known]
+    copies = [Line2D([], [], color="0.4", marker=markers[n], linestyle="", label=f"n = {n}") for n in every]
+    dotted = Line2D([], [], color="0.5", linestyle=":", label="chance")
+    figure.legend(handles=[*attacks, *copies, dotted], loc="outside lower center", ncols=6, frameon=False, fontsize=8)
+    return {"rho": figure}
 
 
 def _both(found: Mapping[SetName, Sequence[GrowthPoint]]) -> Figure:
@@ -167,7 +149,7 @@ def _both(found: Mapping[SetName, Sequence[GrowthPoint]]) -> Figure:
             grey = str(0.75 * (1 - place / max(len(every) - 1, 1)))
             axis.plot(list(line), list(line.values()), "o-", color=grey, markersize=3, linewidth=1, label=f"n = {n}")
         ticks = [10**place for place in range(len(str(sizes[-1].m * sizes[-1].n)))]
-        _label(axis, "perturbations averaged m·n", MEASURES["recognized"], ticks)
+        _label(axis, "perturbations averaged m·n", "recognized", ticks)
         axis.set_title(LABELS[name.attack], fontsize=10)
     legend_below(figure, axes[0], len(every))
     return figure

@@ -120,11 +120,34 @@ def test_growth_ends_at_the_set_itself(inputs: FigureInputs) -> None:
     for row, n in zip(rows, (1, 2), strict=False):
         seen = torch.stack([test_model((delta < 0).float()).argmax(1) for delta in one.kept.averages(1, n)])
         assert row["recognized"] == pytest.approx(float((seen == one.label).double().mean()))
+    judged = inputs.evaluation(SetName.parse("nmm-cw")).judges["model-000"].auc
+    assert judged is not None
+    assert rows[-1]["auc"] == pytest.approx(judged.value, abs=1e-4)
     for row in rows:
-        for measure in ("recognized", "accuracy"):
+        for measure in ("recognized", "accuracy", "auc"):
             assert row[f"{measure} low"] <= row[measure] <= row[f"{measure} high"]
             assert row[f"{measure} to all"] == pytest.approx(rows[-1][measure] - row[measure], abs=2e-5)
             assert row[f"{measure} to all low"] <= row[f"{measure} to all"] <= row[f"{measure} to all high"]
+
+
+def test_growth_says_how_reliable_each_size_is(inputs: FigureInputs) -> None:
+    """Against cosines of the averages that are there: three of two models, two copies each."""
+    made = growth.curves(inputs, set_names("nmm-cw"))
+    assert set(made.plots) == {"models", "copies", "both", "rho"}
+    rows = {(row["m"], row["n"]): row["rho"] for row in made.numbers["growth"]}
+    assert rows[1, 1] < rows[1, 2] < rows[6, 2]
+    one = inputs.perturbations(SetName.parse("nmm-cw"))
+    assert one.kept is not None
+    first, second, third = (average.flatten(1) for average in one.kept.averages(2, 2))
+    cosines = [torch.cosine_similarity(a, b).mean() for a, b in ((first, second), (first, third), (second, third))]
+    assert rows[2, 2] == pytest.approx(float(torch.stack(cosines).mean()), abs=0.01)
+
+
+def test_growth_without_groups_has_no_rho(inputs: FigureInputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lit_adv.reproduce.growth_points.scalars_of", lambda _: None)
+    made = growth.curves(inputs, set_names("nmm-cw"))
+    assert set(made.plots) == {"models", "copies", "both"}
+    assert {row["rho"] for row in made.numbers["growth"]} == {None}
 
 
 def test_growth_needs_sets_that_keep_it(inputs: FigureInputs) -> None:

@@ -1,0 +1,131 @@
+"""What test models make of averages over fewer models or copies, and how reliable these are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lit_adv.attacks.attack import Model
+from lit_adv.errors import InputError
+from lit_adv.evaluation.answers import right
+from lit_adv.evaluation.auc import mean_auc, pseudo_values
+from lit_adv.evaluation.intervals import two_way_change_interval, two_way_interval
+from lit_adv.evaluation.judge_figures import Measure
+from lit_adv.evaluation.rules import Rules, judge_logits
+from lit_adv.perturbations.outlook import Outlook
+from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.perturbations.reliability import scalars_of
+from lit_adv.perturbations.variance_shares import shares
+from lit_adv.reproduce.inputs import FigureInputs
+from lit_adv.reproduce.judges import BATCH_SIZE
+from lit_adv.reproduce.set_name import SetName
+
+MEASURES: Final = ("recognized", "accuracy", "auc")
+Ends = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class GrowthPoint:
+    """Measures of averages over m models and n copies.
+
+    Attributes:
+        m: models.
+        n: copies.
+        groups: number of groups of m models.
+        rho: expected cosine of two such averages; NaN where the set does not tell.
+        measured: mean and both ends of the 95 % interval of each of `MEASURES`; NaN for the area of a single class.
+        to_all: likewise, the change from here to the average over all models and copies, image by image.
+    """
+
+    m: int
+    n: int
+    groups: int
+    rho: float
+    measured: Mapping[str, Ends]
+    to_all: Mapping[str, Ends]
+
+
+class Sample(NamedTuple):
+    """One measure of several averages, means over the judges.
+
+    Attributes:
+        values: `[averages, N]` float64, of each image; of an area its pseudo-values.
+        figures: `[averages]` float64, the measure of each average.
+    """
+
+    values: Tensor
+    figures: Tensor
+
+    def with_interval(self) -> Ends:
+        """Returns the mean with both ends of its interval, averages and images being samples."""
+        mean = float(self.figures.mean())
+        return mean, *two_way_interval(self.values, mean)
+
+    def change_to(self, whole: "Sample") -> Ends:
+        """Returns what one average over everything has more, likewise."""
+        if whole is self:
+            return 0.0, 0.0, 0.0
+        mean = float(whole.figures.mean() - self.figures.mean())
+        return mean, *two_way_change_interval(whole.values - self.values, mean)
+
+
+def growth_points(inputs: FigureInputs, name: SetName) -> list[GrowthPoint]:
+    """Returns the points of a set, for every (m, n) of its growth; the last is of all models and copies.
+
+    Raises:
+        InputError: the set keeps no growth, or every test model is among its sources.
+    """
+    perturbations, folder = inputs.perturbations(name), inputs.sets.folder(name)
+    kept = perturbations.kept
+    if kept is None or not kept.cells.growth:
+        raise InputError(f"{folder} was made without --growth; delete it or choose another --out")
+    judges, outlook = inputs.held_out(name), _outlook(perturbations)
+    samples = {}
+    for m, n in kept.sizes():
+        if averages := kept.averages(m, n):
+            found = [_judged(replace(perturbations, perturbation=average), judges) for average in averages]
+            samples[m, n] = {
+                key: Sample(torch.stack([one[key][0] for one in found]), torch.stack([one[key][1] for one in found]))
+                for key in MEASURES
+            }
+    *_, whole = samples.values()
+    return [
+        GrowthPoint(
+            m,
+            n,
+            len(sample["recognized"].values),
+            float("nan") if outlook is None else outlook.rho(m, n),
+            {key: one.with_interval() for key, one in sample.items()},
+            {key: one.change_to(whole[key]) for key, one in sample.items()},
+        )
+        for (m, n), sample in samples.items()
+    ]
+
+
+def _outlook(perturbations: PerturbationSet) -> Outlook | None:
+    scalars = scalars_of(perturbations)
+    return None if scalars is None or np.isnan(shares(scalars).common).all() else Outlook.of(scalars)
+
+
+def _judged(perturbations: PerturbationSet, judges: Mapping[str, Model]) -> dict[str, tuple[Tensor, Tensor]]:
+    """Returns values `[N]` and figure of each of `MEASURES`, means over the judges."""
+    rules = Rules.of(perturbations, perturbations.data_set.epsilon)
+    values: dict[str, list[Tensor]] = {key: [] for key in MEASURES}
+    areas = []
+    for name, judge in judges.items():
+
+        def logits(measure: Measure, judge: Model = judge, name: str = name) -> Tensor:
+            return judge_logits(judge, perturbations, measure, rules, BATCH_SIZE, name=name)
+
+        alone = logits("recognized")
+        heard = rules.heard(alone), rules.answerable, perturbations.wanted
+        areas.append(mean_auc(*heard))
+        values["recognized"].append(right(perturbations, "recognized", rules.answer("recognized", alone)))
+        values["accuracy"].append(right(perturbations, "attack", rules.answer("attack", logits("attack"))))
+        values["auc"].append(pseudo_values(*heard))
+    means = {key: torch.stack(found).double().mean(0) for key, found in values.items()}
+    area = torch.tensor(areas, dtype=torch.float64).mean()
+    return {key: (mean, area if key == "auc" else mean.mean()) for key, mean in means.items()}
