@@ -69,7 +69,7 @@ def halves(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
 
 
 def with_models(scalars: Scalars, models: int) -> tuple[float, float, float]:
-    """Returns ρ of averages over so many models with as many copies, a mean over the images, and its interval's ends."""
+    """Returns the mean ρ of averages over so many models with as many copies, and both ends of its interval."""
     each = shares(scalars).rho(scalars.effective(models))
     return float(np.nanmean(each)), *interval(scalars, models)
 
