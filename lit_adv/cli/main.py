@@ -8,6 +8,7 @@ from typing import Final
 import lit_adv
 from lit_adv.cli.guard import run_guarded
 from lit_adv.errors import InputError
+from lit_adv.freed_memory import keep_freed_memory
 
 COMMANDS: Final = {
     "predict": "attacks the models of a zoo and averages their perturbations (Eq. 4.1)",
@@ -42,6 +43,7 @@ def main(args: Sequence[str] | None = None) -> None:
     Args:
         args: words after the program's name; left out, `sys.argv[1:]`.
     """
+    keep_freed_memory()
     run_guarded(_run, list(sys.argv[1:] if args is None else args))
 
 

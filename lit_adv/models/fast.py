@@ -26,12 +26,14 @@ def fast_form(model: nn.Module, example: Tensor | None = None) -> nn.Module:
     In float32 single elements of its gradient can differ. Batch normalisation is folded into the convolutions. A ReLU
     before a maximum goes behind it, where it has fewer values to treat and the same result. Convolutions of single
     channels get the gradient of `SingleChannelConv`. Memory is laid out channels last. A network whose steps depend on
-    values, which torch.fx cannot trace, keeps its batch normalisation and its layout.
+    values, which torch.fx cannot trace, keeps its batch normalisation and its layout; with an example only those parts
+    of it that cannot be traced keep theirs.
 
     Args:
         model: model in evaluation mode; it is not changed.
-        example: images on which the form is compared with the model; where they differ, the model is taken as it is.
-            For code that nobody here has seen: tracing follows one path through it.
+        example: images on which forms are compared with the model: the first that agrees is taken, else the model as it
+            is. For code that nobody here has seen: tracing follows one path through it, and its parts may be used in
+            other ways than by calling them.
 
     Raises:
         InputError: it is in training mode.
@@ -39,20 +41,43 @@ def fast_form(model: nn.Module, example: Tensor | None = None) -> nn.Module:
     refuse_training(model)
     if any(isinstance(part, (Program, torch.jit.ScriptModule)) for part in model.modules()):
         return model  # what was compiled stays so
+    forms = _forms(model, seen=example is None)
+    return next((form for form in forms if example is None or _agree(form, model, example)), model)
+
+
+def _forms(model: nn.Module, seen: bool) -> Iterator[nn.Module]:
+    """Yields quicker forms of a model, the quickest first; `seen` says that its code is known here."""
     try:
         traced = symbolic_trace(model)
     except Exception:  # some (DiCENet, MixNet, TensorFlow's EfficientNets) ask for values while they run
-        fast: nn.Module = _copied(model)
-        layout = torch.contiguous_format
+        if (copied := _copied(model)) is model:
+            return
+        if not seen:
+            yield _laid_out(_folded_parts(copied), torch.channels_last)
+        yield _laid_out(_copied(model), torch.contiguous_format)
     else:
-        fast = folded(traced)
-        layout = torch.channels_last
-    if fast is not model:
-        for name, layer in list(fast.named_modules()):
-            if SingleChannelConv.fits(layer):
-                fast.set_submodule(name, SingleChannelConv(layer))
-        fast = fast.eval().requires_grad_(False).to(memory_format=layout)
-    return fast if example is None or _agree(fast, model, example) else model
+        yield _laid_out(folded(traced), torch.channels_last)
+
+
+def _folded_parts(model: nn.Module) -> nn.Module:
+    """Folds, in place, the largest parts of a model that can be traced."""
+    for name, part in list(model.named_children()):
+        if not any(True for _ in part.children()):
+            continue
+        try:
+            form: nn.Module = folded(symbolic_trace(part))
+        except Exception:  # lists of layers, too, have no steps of their own
+            form = _folded_parts(part)
+        model.set_submodule(name, form)
+    return model
+
+
+def _laid_out(model: nn.Module, layout: torch.memory_format) -> nn.Module:
+    """Finishes a form in place: the convolutions of single channels, frozen, in a memory layout."""
+    for name, layer in list(model.named_modules()):
+        if SingleChannelConv.fits(layer):
+            model.set_submodule(name, SingleChannelConv(layer))
+    return model.eval().requires_grad_(False).to(memory_format=layout)
 
 
 def _copied(model: nn.Module) -> nn.Module:

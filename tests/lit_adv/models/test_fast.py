@@ -232,3 +232,48 @@ def test_a_model_that_cannot_be_copied_is_taken_as_it_is() -> None:
 
     model = Holds("asserts").eval()
     assert fast_form(model) is model
+
+
+class Sized(nn.Module):
+    """Own code as it is found in the wild: it asks for the size of images, which cannot be traced."""
+
+    def __init__(self, wild: bool = False) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 1))
+        self.wild = wild
+
+    def forward(self, x: Tensor) -> Tensor:
+        if tuple(x.shape[-2:]) != (16, 16):
+            x = functional.interpolate(x, (16, 16))
+        x = self.body(x)
+        if self.wild:
+            x = x * self.get_submodule("body.1").running_var.view(-1, 1, 1)  # type: ignore[operator, union-attr]
+        return x.mean((2, 3))
+
+
+@pytest.mark.parametrize("wild", [False, True])
+def test_parts_of_code_that_cannot_be_traced_are_folded_where_it_stays_the_same(wild: bool) -> None:
+    model = Sized(wild).double().eval()
+    nn.init.uniform_(model.get_parameter("body.1.weight"), 0.5, 2)
+    x, y = torch.rand(4, 3, 12, 12, dtype=torch.float64), torch.arange(4)
+    assert any(isinstance(layer, nn.BatchNorm2d) for layer in fast_form(model).modules())
+    fast = fast_form(model, x)
+    assert any(isinstance(layer, nn.BatchNorm2d) for layer in fast.modules()) == wild
+    assert torch.allclose(Gradient()(fast, x, y), Gradient()(model, x, y), atol=1e-12)
+    assert isinstance(model.get_submodule("body.1"), nn.BatchNorm2d)
+
+
+def test_code_that_needs_its_layout_keeps_it() -> None:
+    class Viewed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.rand(8, 3, 3, 3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            assert tuple(x.shape[1:]) == (3, 12, 12)
+            return functional.conv2d(x, self.weight).view(len(x), 8, -1).mean(2)
+
+    model, x = Viewed().eval(), torch.rand(4, 3, 12, 12)
+    fast = fast_form(model, x)
+    assert fast is not model
+    assert torch.allclose(fast(x), model(x), atol=1e-6)
