@@ -16,6 +16,7 @@ from rich.table import Table
 from lit_adv.data_sets import DATA_SETS, IMAGES, DataSet, own_images
 from lit_adv.errors import InputError
 from lit_adv.reproduce.catalogue import CATALOGUE
+from lit_adv.reproduce.entry import Entry
 from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.judges import Judges
 from lit_adv.reproduce.make import chosen_entries, is_own_zoo, lacking, make
@@ -41,6 +42,7 @@ def make_figures(
     devices: int = 1,
     only_list: bool = False,
     trust: Sequence[str] = (),
+    attacks: Sequence[str] = (),
     words_for_predict: Sequence[str] = (),
 ) -> None:
     """Makes tables and figures of the thesis, and the perturbation sets that they lack, or lists what there is.
@@ -56,6 +58,7 @@ def make_figures(
         devices: processes of each `predict`.
         only_list: whether to list figures, what they need and whether that is at hand.
         trust: packages of the user's own whose code may run.
+        attacks: names of the attacks in the place of each figure's own; none for its own.
         words_for_predict: further words for each `predict`.
 
     Raises:
@@ -75,10 +78,11 @@ def make_figures(
         devices=devices,
     )
     inputs = FigureInputs(sets=sets, judges=Judges(sets.zoo, sets.data, tuple(trust)), masks=masks)
+    catalogue = [entry.with_attacks(attacks) for entry in CATALOGUE]
     if only_list:
-        print_list(inputs)
+        print_list(inputs, catalogue)
         return
-    entries = chosen_entries(names, inputs)
+    entries = chosen_entries(names, inputs, catalogue)
     growth = frozenset(name for entry in entries if entry.growth for name in entry.sets)
     inputs = replace(inputs, sets=replace(sets, growth=growth))
     if train:
@@ -100,12 +104,12 @@ def images_of(zoo: Path, trust: Sequence[str] = ()) -> DataSet:
     return replace(own_images(shape, names, channels, channels), photographs=Path("data/images"))
 
 
-def print_list(inputs: FigureInputs) -> None:
+def print_list(inputs: FigureInputs, catalogue: Sequence[Entry]) -> None:
     """Prints the figures of the data set, and what of them is at hand."""
     table = Table(title=f"Figures and tables on {inputs.data.name}, kept in {inputs.sets.out}", title_justify="left")
     for heading in ("name", "shows", "perturbation sets that are there", "can be made"):
         table.add_column(heading, no_wrap=heading == "name")
-    for entry in CATALOGUE:
+    for entry in catalogue:
         there = sum(inputs.sets.is_finished(name) for name in entry.sets)
         all_sets = ", ".join(map(str, entry.sets))
         needs = f"{there} of {len(entry.sets)}" + ("" if there == len(entry.sets) else f" of {all_sets}")

@@ -4,7 +4,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Sequence
 
 from lit_adv.cli.options import named_path, option_parser
-from lit_adv.configs import STEPS_PARAMETERS
+from lit_adv.configs import ATTACKS, STEPS_PARAMETERS
 from lit_adv.data_sets import DATA_SETS, IMAGES
 
 
@@ -37,6 +37,13 @@ def reproduce(words: Sequence[str]) -> None:
         help="shorter attacks, such as cw=100 square=500",
     )
     parser.add_argument(
+        "--attacks",
+        nargs="+",
+        default=[],
+        choices=ATTACKS,
+        help="attacks in the place of each figure's own; of one attack, the first (default: its own)",
+    )
+    parser.add_argument(
         "--fast",
         action="store_true",
         help="few steps and copies; mnist without --zoo: on ten models of the embedded digits",
@@ -67,6 +74,7 @@ def reproduce(words: Sequence[str]) -> None:
         devices=chosen.devices,
         only_list=chosen.list,
         trust=chosen.trust,
+        attacks=chosen.attacks,
         words_for_predict=words[mark + 1 :],
     )
 

@@ -1,55 +1,17 @@
 """Every table and figure that can be made, by name."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from lit_adv.data_sets import DATA_SETS, IMAGES
 from lit_adv.evaluation.set_tables import areas, recognizability, strength
 from lit_adv.reproduce import agreement, curves, galleries, growth, halves, showing, study, tables
-from lit_adv.reproduce.inputs import FigureInputs
-from lit_adv.reproduce.result import FigureResult
-from lit_adv.reproduce.set_name import SetName, set_names
+from lit_adv.reproduce.entry import Entry
+from lit_adv.reproduce.set_name import set_names
 
 MAIN_ATTACKS: Final = ("bim", "cw", "deepfool")
 UNTARGETED: Final = set_names(*(f"{setting}-{attack}" for setting in ("sm", "nmm") for attack in MAIN_ATTACKS))
 MANY: Final = set_names(*(f"{setting}-{attack}" for setting in ("mm", "nmm") for attack in MAIN_ATTACKS))
 SIGMAS: Final = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One figure or table.
-
-    Attributes:
-        name: on the command line.
-        title: its number and subject.
-        published: the thesis's result, in words and numbers.
-        sets: names of the perturbation sets that it is made from.
-        make: makes it from inputs and these names.
-        masks: whether it needs masks of the objects.
-        judges: whether it needs test models.
-        growth: whether it needs sets that were made with `--growth`.
-        groups: whether it needs sets that keep sums of groups of source models.
-        any_images: whether its sets may be of different images; else it is made of the images that they share.
-    """
-
-    name: str
-    title: str
-    published: str
-    sets: tuple[SetName, ...]
-    make: Callable[[FigureInputs, Sequence[SetName]], FigureResult]
-    masks: bool = False
-    judges: bool = True
-    growth: bool = False
-    groups: bool = False
-    any_images: bool = False
-
-    @property
-    def data(self) -> tuple[str, ...]:
-        """Names of the data sets for which it has a meaning: with `masks`, those whose objects are known."""
-        return (*(name for name, data in DATA_SETS.items() if data.object_from or not self.masks), IMAGES)
 
 
 CATALOGUE: Final = (
@@ -175,6 +137,7 @@ CATALOGUE: Final = (
         sets=set_names("sm-square"),
         make=galleries.of_sets,
         judges=False,
+        own_attacks=True,
     ),
     Entry(
         name="figure-5.2",
@@ -182,6 +145,7 @@ CATALOGUE: Final = (
         published="About 27,000 averaged for each of 40 images: the object appears without any gradient.",
         sets=set_names("sm-square", "nmm-square"),
         make=partial(galleries.square_examples, clear=True),
+        own_attacks=True,
     ),
     Entry(
         name="figure-5.3",
@@ -189,6 +153,7 @@ CATALOGUE: Final = (
         published="A tree frog without a clear outline; of a shark only head and fin.",
         sets=set_names("sm-square", "nmm-square"),
         make=partial(galleries.square_examples, clear=False),
+        own_attacks=True,
     ),
     Entry(
         name="figure-5.4",
@@ -233,6 +198,7 @@ CATALOGUE: Final = (
         published="CW keeps to the panda's contour, with less noise and a clearer outline than the gradient.",
         sets=set_names("nmm-gradient", "nmm-cw"),
         make=galleries.gradient_beside_cw,
+        own_attacks=True,
     ),
     Entry(
         name="figure-5.9",

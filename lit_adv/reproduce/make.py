@@ -9,20 +9,21 @@ from lit_adv.data_sets import IMAGES
 from lit_adv.errors import InputError
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.reliability import Reliability
-from lit_adv.reproduce.catalogue import CATALOGUE, Entry
+from lit_adv.reproduce.catalogue import CATALOGUE
+from lit_adv.reproduce.entry import Entry
 from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.sets import described
 
 RHO: Final = "the cosine that is expected with an average over as many other models and copies"
 
 
-def chosen_entries(names: Sequence[str], inputs: FigureInputs) -> list[Entry]:
+def chosen_entries(names: Sequence[str], inputs: FigureInputs, catalogue: Sequence[Entry] = CATALOGUE) -> list[Entry]:
     """Returns the entries of these names, in the catalogue's order; `all` means every one that can be made.
 
     Raises:
         InputError: there is none of such a name, or it cannot be made.
     """
-    known = {entry.name: entry for entry in CATALOGUE}
+    known = {entry.name: entry for entry in catalogue}
     if not names:
         raise InputError("name figures or tables, or all; --list says what there is")
     wanted = set(names) - {"all"}
@@ -35,7 +36,7 @@ def chosen_entries(names: Sequence[str], inputs: FigureInputs) -> list[Entry]:
         if reason := lacking(known[name], inputs):
             raise InputError(f"{name}: {reason}")
     if "all" in names:
-        for entry in CATALOGUE:
+        for entry in catalogue:
             reason = lacking(entry, inputs)
             if entry.growth and inputs.data.is_large and not all(map(inputs.sets.is_finished, entry.sets)):
                 reason = reason or "it takes many times the memory; name it to have it"
@@ -43,7 +44,7 @@ def chosen_entries(names: Sequence[str], inputs: FigureInputs) -> list[Entry]:
                 print(f"left out: {entry.name}, {reason}")
             else:
                 wanted.add(entry.name)
-    return [entry for entry in CATALOGUE if entry.name in wanted]
+    return [entry for entry in catalogue if entry.name in wanted]
 
 
 def lacking(entry: Entry, inputs: FigureInputs) -> str:

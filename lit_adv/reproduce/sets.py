@@ -132,7 +132,7 @@ class Sets:
 
 
 def refuse_other(perturbations: PerturbationSet, name: SetName, data: DataSet, folder: Path) -> None:
-    """Checks that a set is the one of its name.
+    """Checks that a set is the one of its name, whatever its parameters, the perturbations' weight among them.
 
     Raises:
         InputError: it is not.
@@ -140,7 +140,10 @@ def refuse_other(perturbations: PerturbationSet, name: SetName, data: DataSet, f
     manifest = perturbations.manifest
     found = f"{manifest.data.name} {perturbations.name}".lower()
     clipped = manifest.attack.parameters.get("clip") is not None
-    same = found == f"{data.name}-{name.stem}".replace("-", " ") and clipped == name.clipped
+    same = (
+        found.replace(f" {manifest.weight}", "") == f"{data.name}-{name.stem}".replace("-", " ")
+        and clipped == name.clipped
+    )
     if not same or (name.sigma is not None and manifest.sigma != name.sigma):
         raise InputError(f"{folder} holds another set ({found}); delete it or choose another --out")
 
@@ -163,7 +166,8 @@ def refuse_strangers(perturbations: PerturbationSet, zoo: Zoo, folder: Path) -> 
 def described(name: SetName, perturbations: PerturbationSet) -> dict[str, Any]:
     """Returns the row about a set that stands in the page."""
     manifest = perturbations.manifest
-    parameters = ((key, value) for key, value in manifest.attack.parameters.items() if value is not None)
+    parameters = [f"{key} {value}" for key, value in manifest.attack.parameters.items() if value is not None]
+    weight = [] if manifest.weight == "none" else [f"weight {manifest.weight}"]
     return {
         "set": str(name),
         "images": len(perturbations.label),
@@ -171,6 +175,6 @@ def described(name: SetName, perturbations: PerturbationSet) -> dict[str, Any]:
         "models (m)": len(manifest.sources),
         "copies (n)": manifest.copies,
         "σ": manifest.sigma,
-        "attack": ", ".join([manifest.attack.name, *(f"{key} {value}" for key, value in parameters)]),
+        "attack": ", ".join([manifest.attack.name, *parameters, *weight]),
         "seed": manifest.seed,
     }

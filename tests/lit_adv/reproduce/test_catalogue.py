@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 
 from lit_adv.configs import packaged
-from lit_adv.reproduce.catalogue import CATALOGUE, Entry
+from lit_adv.reproduce.catalogue import CATALOGUE
+from lit_adv.reproduce.entry import Entry
 from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.make import make
 from lit_adv.reproduce.page import write_page
 from lit_adv.reproduce.result import FigureResult
-from lit_adv.reproduce.set_name import SetName
+from lit_adv.reproduce.set_name import SetName, set_names
 from tests.lit_adv.reproduce.conftest import inputs_of
 
 THESIS = (
@@ -94,3 +95,24 @@ def test_an_interrupted_figure_is_none(tmp_path: Path) -> None:
         FigureResult(pictures={"a": b"2"}, numbers={"n": [{"x": float("nan")}]}).save(tmp_path, {"title": "t"})
     assert (tmp_path / "a.png").read_bytes() == b"2"
     assert not (tmp_path / "figure.json").exists()
+
+
+def test_other_attacks_take_the_places_of_an_entry_s_own() -> None:
+    entries = {entry.name: entry for entry in CATALOGUE}
+    assert entries["table-4.3"].with_attacks(["gradient", "bim"]).sets == set_names(
+        "sm-gradient", "sm-bim", "nmm-gradient", "nmm-bim"
+    )
+    assert entries["figure-4.3"].with_attacks(["gradient", "bim"]).sets == set_names(
+        "nmm-gradient-clipped", "nmm-gradient"
+    )
+    assert entries["growth"].with_attacks(["gradient"]).sets == set_names("nmm-gradient")
+    for name in ("figure-5.1", "figure-5.8"):
+        assert entries[name].with_attacks(["bim"]) is entries[name]
+    assert all(entry.with_attacks([]) is entry for entry in CATALOGUE)
+
+
+def test_entries_are_made_of_one_attack(inputs: FigureInputs) -> None:
+    for name in ("table-4.3", "growth", "figure-4.8"):
+        entry = next(entry for entry in CATALOGUE if entry.name == name).with_attacks(["bim"])
+        made = entry.make(inputs, entry.sets)
+        assert made.numbers

@@ -15,7 +15,7 @@ from lit_adv.reproduce.catalogue import CATALOGUE
 from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.make import make
 from lit_adv.reproduce.set_name import SetName, set_names
-from lit_adv.reproduce.sets import Sets
+from lit_adv.reproduce.sets import Sets, described
 from lit_adv.zoo.zoo import Zoo
 from tests.lit_adv.reproduce.conftest import inputs_of
 
@@ -77,6 +77,15 @@ def test_another_set_in_the_folder_is_refused(inputs: FigureInputs) -> None:
         inputs.sets.folder(name).symlink_to(inputs.sets.folder(other))
         with pytest.raises(InputError, match="holds another set"):
             inputs.perturbations(name)
+
+
+def test_a_set_with_other_weights_is_used_and_described(inputs: FigureInputs, tmp_path: Path) -> None:
+    [name] = set_names("nmm-bim")
+    one = inputs.perturbations(name)
+    replace(one, manifest=replace(one.manifest, weight="norm")).save(tmp_path / "sets" / "nmm-bim")
+    found = replace(inputs, sets=replace(inputs.sets, out=tmp_path)).perturbations(name)
+    assert found.name == "NMM BIM norm"
+    assert described(name, found)["attack"] == f"{described(name, one)['attack']}, weight norm"
 
 
 def test_a_missing_set_is_made_by_the_function_that_is_handed_in(inputs: FigureInputs, tmp_path: Path) -> None:
