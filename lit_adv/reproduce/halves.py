@@ -17,6 +17,8 @@ from lit_adv.reproduce.set_name import SetName
 
 THESIS: Final = 270
 """Source models of the thesis on ImageNet."""
+STEPS: Final = 60
+"""Points of a line."""
 ENDS: Final = ("", " low", " high")
 
 
@@ -30,7 +32,7 @@ def halves(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
         if scalars is None:
             raise InputError(f"{one.name} keeps no groups of source models; make it again, of at least two models")
         models = scalars.scales.shape[1]
-        steps = sorted({*levels(max(models, THESIS)), models})
+        steps = sorted({*np.geomspace(1, max(models, THESIS), STEPS).round().astype(int).tolist(), models})
         curve = {m: with_models(scalars, m) for m in steps}
         colour, _, dash = STYLES[name.attack]
         value, low, high = zip(*curve.values(), strict=True)
@@ -51,7 +53,10 @@ def halves(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
                 found.models, middle, [[middle - least], [most - middle]], color=colour, marker="o", markersize=4,
                 capsize=2, label=f"{LABELS[name.attack]}, two halves",
             )  # fmt: skip
+    ticks = levels(max(THESIS, *(row["models"] for row in numbers)))
     axes.set_xscale("log")
+    axes.set_xticks(ticks, map(str, ticks))
+    axes.minorticks_off()
     axes.set_xlabel("source models m")
     axes.set_ylabel("ρ, expected cosine")
     axes.set_ylim(0, 1)

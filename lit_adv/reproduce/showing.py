@@ -94,10 +94,11 @@ def of_ways(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
         pictures={"gallery": gallery_row([("image", one.image[index]), *pictures])},
         tables=[
             Table(
-                f"perturbations recognized, %, and AUC [{INTERVAL}], by way of showing",
+                f"{what} [{INTERVAL}], by way of showing",
                 ["way", *whose],
-                [[way, *(_cell(found.judged_by(which)) for which in whose.values())] for way, found in seen.items()],
+                [[way, *(cell(found.judged_by(which)) for which in whose.values())] for way, found in seen.items()],
             )
+            for what, cell in (("perturbations recognized, %", _share), ("AUC, chance 0.5", _area))
         ],
         numbers={
             "recognized": [
@@ -107,14 +108,18 @@ def of_ways(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
             ]
         },
         note=f"No step uses the image. After a way's steps judges see it as they see the thesis's: "
-        f"{judge_input_in_words(inputs.data)}. The table is of {len(one.label)} images. {left_out}".rstrip(),
+        f"{judge_input_in_words(inputs.data)}. The tables are of {len(one.label)} images. {left_out}".rstrip(),
     )
 
 
-def _cell(found: Seen) -> str:
-    share, area = found.recognized, found.auc
-    shown = f"{100 * share.value:.1f} [{100 * share.low:.0f}, {100 * share.high:.0f}]"
-    return shown if isnan(area.value) else f"{shown}; {area.value:.2f} [{area.low:.2f}, {area.high:.2f}]"
+def _share(found: Seen) -> str:
+    share = found.recognized
+    return f"{100 * share.value:.1f} [{100 * share.low:.0f}, {100 * share.high:.0f}]"
+
+
+def _area(found: Seen) -> str:
+    area = found.auc
+    return "" if isnan(area.value) else f"{area.value:.2f} [{area.low:.2f}, {area.high:.2f}]"
 
 
 def _row(way: str, judge: str, found: Seen, thesis: Seen) -> Row:
