@@ -24,7 +24,7 @@ class Perturbations(pl.LightningDataModule):
         InputError: it is below 1.
     """
 
-    def __init__(self, batch_size: int = 256) -> None:
+    def __init__(self, batch_size: int = 32) -> None:
         super().__init__()
         if batch_size < 1:
             raise InputError(f"batch_size is {batch_size}; it must be at least 1")

@@ -35,7 +35,7 @@ def measure_fast_forms(
     zoo: Path,
     trust: Sequence[str] = (),
     json_file: Path | None = None,
-    batch: int = 8,
+    batch: int = 16,
     rounds: int = 3,
     threads: int = 1,
     models: int | None = None,
@@ -46,7 +46,7 @@ def measure_fast_forms(
         zoo: zoo folder or file.
         trust: packages whose code may run.
         json_file: file to which the figures are written, too.
-        batch: images side by side.
+        batch: images side by side, 16 as in a run.
         rounds: turns of each contestant.
         threads: of torch.
         models: number of source models; by default all.

@@ -16,7 +16,7 @@ from lit_adv.evaluation.strength import adversarial_example, equal_l2, random_no
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.source_models import type_of
 
-BATCH_SIZE: Final = 256
+BATCH_SIZE: Final = 32
 """Images that a judge sees at a time."""
 
 

@@ -14,13 +14,12 @@ from lit_adv.evaluation.answers import right
 from lit_adv.evaluation.auc import mean_auc, pseudo_values
 from lit_adv.evaluation.intervals import two_way_change_interval, two_way_interval
 from lit_adv.evaluation.judge_figures import Measure
-from lit_adv.evaluation.rules import Rules, judge_logits
+from lit_adv.evaluation.rules import BATCH_SIZE, Rules, judge_logits
 from lit_adv.perturbations.outlook import Outlook
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.reliability import scalars_of
 from lit_adv.perturbations.variance_shares import shares
 from lit_adv.reproduce.inputs import FigureInputs
-from lit_adv.reproduce.judges import BATCH_SIZE
 from lit_adv.reproduce.set_name import SetName
 
 MEASURES: Final = ("recognized", "accuracy", "auc")

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
 
 import torch
 from torch import Tensor
@@ -16,13 +15,10 @@ from lit_adv.evaluation.crossing import judges_of_each_other
 from lit_adv.evaluation.evaluate import evaluate
 from lit_adv.evaluation.judge import judge_says
 from lit_adv.evaluation.result import Evaluation
-from lit_adv.evaluation.rules import Rules, judge_logits
+from lit_adv.evaluation.rules import BATCH_SIZE, Rules, judge_logits
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import ZOOS, Zoo
-
-BATCH_SIZE: Final = 50
-"""Images that a judge of figures sees at a time."""
 
 
 @dataclass(frozen=True, eq=False)

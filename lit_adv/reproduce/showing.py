@@ -14,14 +14,13 @@ from lit_adv.evaluation.auc import mean_auc, pseudo_values
 from lit_adv.evaluation.cross import Spread
 from lit_adv.evaluation.intervals import two_way_change_interval
 from lit_adv.evaluation.recognizability import judge_input_in_words
-from lit_adv.evaluation.rules import Rules, judge_logits
+from lit_adv.evaluation.rules import BATCH_SIZE, Rules, judge_logits
 from lit_adv.evaluation.table import INTERVAL, Table
 from lit_adv.figures.gallery import gallery_row
 from lit_adv.figures.sample import one_of_each
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.showing import altered, picture, titled, ways
 from lit_adv.reproduce.inputs import FigureInputs
-from lit_adv.reproduce.judges import BATCH_SIZE
 from lit_adv.reproduce.result import FigureResult, Row, number_or_none
 from lit_adv.reproduce.set_name import SetName
 
