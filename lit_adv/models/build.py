@@ -1,6 +1,7 @@
 """Networks by name, and their resizing and normalisation of pixels."""
 
 import importlib
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
@@ -49,11 +50,17 @@ def build(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
     except Exception as error:
         if not own and not isinstance(error, (TypeError, ValueError, KeyError, AssertionError, RuntimeError)):
             raise
-        reason = in_own_words(error) if own else str(error) or type(error).__name__
+        reason = in_own_words(error) if own else str(error) or _line_of(error)
         raise InputError(f"architecture {architecture} cannot be built with {dict(arguments)}: {reason}") from error
     if not isinstance(network, nn.Module):
         raise InputError(f"architecture {architecture} does not give a network, but a {type(network).__name__}")
     return network
+
+
+def _line_of(error: Exception) -> str:
+    """Returns the line that raised an error without words, such as pytorchcv's `assert (blocks - 2) % 6 == 0`."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return (frames[-1].line if frames else "") or type(error).__name__
 
 
 def maker_of(architecture: str) -> Callable[..., Any]:

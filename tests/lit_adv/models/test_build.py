@@ -37,6 +37,11 @@ def test_three_ways_to_name_a_network() -> None:
         ("pytorchcv.models.resnet_cifar.os", {}, "none of pytorchcv's architectures"),
         ("resnet20_cifar10", {"pretrained": True}, "not by `pretrained`"),
         ("resnet20_cifar10", {"wings": 2}, "cannot be built with {'wings': 2}"),
+        (
+            "pytorchcv.models.resnet_cifar.get_resnet_cifar",
+            {"num_classes": 10, "blocks": 9, "bottleneck": False},
+            r"cannot be built with .*: assert.*blocks - 2",
+        ),
     ],
 )
 def test_wrong_names_and_arguments(architecture: str, arguments: dict[str, object], message: str) -> None:
