@@ -19,8 +19,17 @@ def keep_freed_memory() -> bool:
     Returns:
         Whether this C library has the limits; others are left as they are.
     """
+    return limit_freed_memory(mapped=MOST, trimmed=MOST)
+
+
+def limit_freed_memory(mapped: int, trimmed: int) -> bool:
+    """Sets from how many bytes on glibc maps memory by itself, and gives back what is free at the heap's end.
+
+    Returns:
+        Whether this C library has the limits; others are left as they are.
+    """
     try:
         limit = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # musl, macOS and Windows have none
         return False
-    return bool(limit(TRIM_THRESHOLD, MOST) == limit(MMAP_THRESHOLD, MOST) == 1)
+    return bool(limit(TRIM_THRESHOLD, trimmed) == limit(MMAP_THRESHOLD, mapped) == 1)

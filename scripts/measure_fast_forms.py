@@ -7,7 +7,6 @@ processor time, which other jobs of the machine disturb less than a clock. Ratio
 kept memory, is faster.
 """
 
-import ctypes
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from torch.nn import functional
 from lit_adv.cli import run_command
 from lit_adv.errors import InputError
 from lit_adv.files import expanded, write_json
-from lit_adv.freed_memory import MMAP_THRESHOLD, TRIM_THRESHOLD, keep_freed_memory
+from lit_adv.freed_memory import keep_freed_memory, limit_freed_memory
 from lit_adv.models.fast import fast_form
 from lit_adv.zoo.zoo import Zoo
 
@@ -88,7 +87,7 @@ def turns(forms: Sequence[nn.Module], images: Tensor, rounds: int) -> dict[str, 
             if limits:
                 keep_freed_memory()
             else:
-                _let_glibc_free_memory()
+                limit_freed_memory(mapped=GLIBC_REACHES, trimmed=2 * GLIBC_REACHES)
             gradient(form, images, labels)
             least[name] = min(least[name], processor_time(lambda form=form: gradient(form, images, labels)))
     return least
@@ -106,13 +105,6 @@ def processor_time(work: Callable[[], object]) -> float:
     began = time.process_time()
     work()
     return time.process_time() - began
-
-
-def _let_glibc_free_memory() -> None:
-    if hasattr(ctypes.CDLL(None), "mallopt"):
-        limit = ctypes.CDLL(None).mallopt
-        limit(MMAP_THRESHOLD, GLIBC_REACHES)
-        limit(TRIM_THRESHOLD, 2 * GLIBC_REACHES)
 
 
 def _images(count: int, shape: tuple[int, int, int]) -> Tensor:
