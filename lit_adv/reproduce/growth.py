@@ -13,7 +13,7 @@ from lit_adv.figures.plots import LABELS, STYLES, legend_below, panels, plain
 from lit_adv.perturbations.cells import levels
 from lit_adv.reproduce.growth_points import MEASURES, GrowthPoint, growth_points
 from lit_adv.reproduce.inputs import FigureInputs
-from lit_adv.reproduce.result import FigureResult, Row
+from lit_adv.reproduce.result import FigureResult, Row, number_or_none, value_and_ends
 from lit_adv.reproduce.set_name import SetName
 
 SHOWN: Final = {
@@ -44,12 +44,12 @@ def curves(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     numbers: list[Row] = [
         {
             "attack": LABELS[name.attack], "m": size.m, "n": size.n, "groups": size.groups,
-            "rho": _number(size.rho),
+            "rho": number_or_none(size.rho, 5),
             **{
-                f"{measure}{what}{end}": _number(value)
+                heading: value
                 for what, shares in (("", size.measured), (" to all", size.to_all))
                 for measure, values in shares.items()
-                for end, value in zip(("", " low", " high"), values, strict=True)
+                for heading, value in value_and_ends(f"{measure}{what}", values, 5).items()
             },
         }
         for name, sizes in found.items()
@@ -103,10 +103,6 @@ def _name(axes: Axes, x: str, measure: str) -> None:
     axes.set_ylabel(label)
     axes.set_ylim(0, top)
     plain(axes)
-
-
-def _number(value: float) -> float | None:
-    return None if isnan(value) else round(value, 5)
 
 
 def _by_rho(inputs: FigureInputs, found: Mapping[SetName, Sequence[GrowthPoint]]) -> dict[str, Figure]:

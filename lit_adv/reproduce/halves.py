@@ -12,14 +12,13 @@ from lit_adv.perturbations.halves import LEAST, Halves
 from lit_adv.perturbations.reliability import interval, scalars_of
 from lit_adv.perturbations.variance_shares import Scalars, shares
 from lit_adv.reproduce.inputs import FigureInputs
-from lit_adv.reproduce.result import FigureResult, Row, number_or_none
+from lit_adv.reproduce.result import FigureResult, Row, value_and_ends
 from lit_adv.reproduce.set_name import SetName
 
 THESIS: Final = 270
 """Source models of the thesis on ImageNet."""
 STEPS: Final = 60
 """Points of a line."""
-ENDS: Final = ("", " low", " high")
 
 
 def halves(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
@@ -40,11 +39,11 @@ def halves(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
         axes.fill_between(steps, low, high, color=colour, alpha=0.12, linewidth=0)
         row = {
             "set": one.name, "models": models, "copies": scalars.copies, "groups": len(scalars.models),
-            "images": len(one.label), **_columns("rho", curve[models]),
+            "images": len(one.label), **value_and_ends("rho", curve[models]),
             "models of a half": None if found is None else found.models,
-            **_columns("predicted by a half", None if found is None else found.predicted),
-            **_columns("measured between halves", None if found is None else found.measured),
-            **_columns(f"rho of {THESIS} models", curve[THESIS]),
+            **value_and_ends("predicted by a half", None if found is None else found.predicted),
+            **value_and_ends("measured between halves", None if found is None else found.measured),
+            **value_and_ends(f"rho of {THESIS} models", curve[THESIS]),
         }  # fmt: skip
         numbers.append(row)
         if found is not None:
@@ -77,7 +76,3 @@ def with_models(scalars: Scalars, models: int) -> tuple[float, float, float]:
     """Returns the mean ρ of averages over so many models with as many copies, and both ends of its interval."""
     each = shares(scalars).rho(scalars.effective(models))
     return float(np.nanmean(each)), *interval(scalars, models)
-
-
-def _columns(what: str, values: tuple[float, float, float] | None) -> dict[str, float | None]:
-    return {f"{what}{end}": None if values is None else number_or_none(values[i]) for i, end in enumerate(ENDS)}

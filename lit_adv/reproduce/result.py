@@ -67,9 +67,17 @@ class FigureResult:
         write_json(folder / FIGURE, content)
 
 
-def number_or_none(value: float) -> float | None:
-    """Returns the value with four decimals; None for NaN, which JSON has not."""
-    return None if isnan(value) else round(value, 4)
+def number_or_none(value: float, decimals: int = 4) -> float | None:
+    """Returns the rounded value; None for NaN, which JSON has not."""
+    return None if isnan(value) else round(value, decimals)
+
+
+def value_and_ends(name: str, values: tuple[float, float, float] | None, decimals: int = 4) -> dict[str, float | None]:
+    """Returns a value and both ends of its interval, by heading; None for what is not known."""
+    headings = (name, f"{name} low", f"{name} high")
+    if values is None:
+        return dict.fromkeys(headings)
+    return {heading: number_or_none(value, decimals) for heading, value in zip(headings, values, strict=True)}
 
 
 def with_interval(name: str, share: float, images: int) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
-from typing import Final, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -21,10 +21,8 @@ from lit_adv.figures.sample import one_of_each
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.showing import altered, picture, titled, ways
 from lit_adv.reproduce.inputs import FigureInputs
-from lit_adv.reproduce.result import FigureResult, Row, number_or_none
+from lit_adv.reproduce.result import FigureResult, Row, value_and_ends
 from lit_adv.reproduce.set_name import SetName
-
-ENDS: Final = ("", " low", " high")
 
 
 @dataclass(frozen=True)
@@ -123,16 +121,9 @@ def _area(found: Seen) -> str:
 
 def _row(way: str, judge: str, found: Seen, thesis: Seen) -> Row:
     share, area = found.recognized, found.auc
-    figures = {
-        "recognized": (share.value, share.low, share.high),
-        "more than thesis": found.more_than(thesis),
-        "auc": (area.value, area.low, area.high),
-    }
     return {
         "way": way, "judge": judge, "images": found.right.shape[1],
-        **{
-            f"{what}{end}": number_or_none(value)
-            for what, values in figures.items()
-            for end, value in zip(ENDS, values, strict=True)
-        },
+        **value_and_ends("recognized", (share.value, share.low, share.high)),
+        **value_and_ends("more than thesis", found.more_than(thesis)),
+        **value_and_ends("auc", (area.value, area.low, area.high)),
     }  # fmt: skip
