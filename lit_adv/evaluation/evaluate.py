@@ -16,6 +16,7 @@ from lit_adv.evaluation.result import Evaluation
 from lit_adv.evaluation.rules import BATCH_SIZE, Rules, judge_logits
 from lit_adv.evaluation.shown import Averages, Shown
 from lit_adv.evaluation.strength import norms
+from lit_adv.perturbations.influence import influences
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.replicas import check_seed, check_whole
 from lit_adv.perturbations.run_manifest import images_sha256
@@ -171,5 +172,6 @@ def evaluation_of(perturbations: PerturbationSet, rules: Rules, answers: Mapping
         seed=rules.seed,
         norms=norms(perturbations.perturbation, rules.epsilon),
         cross=Cross.of(crossing) if crossing else None,
+        influence=influences(perturbations),
         judges={name: found.figures for name, found in answers.items()},
     )

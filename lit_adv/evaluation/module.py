@@ -19,6 +19,7 @@ from lit_adv.evaluation.judge import check_epsilon, judge_says
 from lit_adv.evaluation.judge_figures import MEASURES, Measure
 from lit_adv.evaluation.result import Evaluation
 from lit_adv.evaluation.rules import Rules
+from lit_adv.perturbations.influence import in_words
 from lit_adv.perturbations.noise import SEEDS
 from lit_adv.perturbations.perturbation_set import EVALUATION, PerturbationSet
 from lit_adv.perturbations.reliability import Reliability
@@ -145,6 +146,8 @@ class EvaluationModule(pl.LightningModule):
             result.table().print()
             if reliability := Reliability.known(self.perturbations):
                 print("\n".join(reliability.lines()))
+            for line in in_words(result.influence, self.perturbations.data_set.class_names()):
+                print(line)
 
     def result(self) -> Evaluation:
         """Returns the evaluation, once the test models have seen all images; the other judges are asked here."""

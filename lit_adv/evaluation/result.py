@@ -11,6 +11,7 @@ from lit_adv.evaluation.intervals import Share
 from lit_adv.evaluation.judge_figures import SHARES, Area, JudgeFigures, known_fields
 from lit_adv.evaluation.strength import Norms
 from lit_adv.files import read_json, write_json
+from lit_adv.perturbations.influence import Influence
 
 if TYPE_CHECKING:
     from lit_adv.evaluation.table import Table
@@ -49,6 +50,7 @@ class Evaluation:
         norms: of the changes of the images, by measure, see `Norms`; None if unknown.
         arithmetic: settings of torch that the judges' logits depend on, see `lit_adv.arithmetic`; None if unknown.
         cross: what the models that judge each other say together; None where there are none.
+        influence: of each group of source models on the average; empty where it is not known.
         judges: by name.
     """
 
@@ -65,6 +67,7 @@ class Evaluation:
     norms: Mapping[str, Norms] | None = None
     arithmetic: Mapping[str, str] | None = None
     cross: Cross | None = None
+    influence: tuple[Influence, ...] = ()
     judges: Mapping[str, JudgeFigures]
 
     def __getitem__(self, judge: str) -> "Judged":
@@ -99,13 +102,15 @@ class Evaluation:
             judges = {name: JudgeFigures.from_json(figures) for name, figures in content["judges"].items()}
             norms = content.get("norms") and {name: Norms(**norm) for name, norm in content["norms"].items()}
             cross = content.get("cross") and Cross.from_json(content["cross"])
-            return cls(**{**known_fields(cls, content), "norms": norms, "cross": cross, "judges": judges})
+            influence = tuple(map(Influence.from_json, content.get("influence", ())))
+            known = {"norms": norms, "cross": cross, "influence": influence, "judges": judges}
+            return cls(**{**known_fields(cls, content), **known})
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(f"this is no evaluation of a perturbation set: {error!r}") from error
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the JSON values; unknown ones are left out."""
-        return _known(asdict(self))
+        """Returns the JSON values; unknown ones are left out, and an empty influence."""
+        return _known(asdict(self) | ({} if self.influence else {"influence": None}))
 
     @classmethod
     def load(cls, path: Path) -> Self:

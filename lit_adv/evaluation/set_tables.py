@@ -24,6 +24,9 @@ from lit_adv.evaluation.table import (
 CROSS: Final = "source models"
 """First column of the row of the models that judge each other."""
 
+LEAST_SHOWN: Final = 5
+"""Number of source models that a table of influence shows, also where none stands out."""
+
 Evaluations = Sequence[Evaluation]
 
 
@@ -47,6 +50,32 @@ def recognizability(evaluations: Evaluations) -> Table:
         crossed + rows,
         notes(evaluations, indifferent, empty, crossing),
     )
+
+
+def influence(evaluation: Evaluation, names: Sequence[str]) -> Table:
+    """Influence of source models on a set's average: those that agree least with the others, and all that stand out.
+
+    Args:
+        evaluation: of the set.
+        names: of the classes.
+    """
+    lowest = sorted(evaluation.influence, key=lambda one: (not one.stands_out, one.z))
+    shown = lowest[: max(LEAST_SHOWN, sum(one.stands_out for one in lowest))]
+    rows = [
+        [
+            f"{one.name}{' *' if one.stands_out else ''}",
+            f"{one.cosine:.3f}",
+            f"{one.z:.1f}".replace("-", "−"),
+            f"{names[one.label]} ({one.label_z:.1f})".replace("(-", "(−") if one.label >= 0 else "",
+        ]
+        for one in shown
+    ]
+    note = (
+        f"The {len(shown)} of {len(evaluation.influence)} that agree least. Cosine: with the average of all others, "
+        "the mean over images; z: from the median of all, in units of their spread; *: stands out."
+    )
+    headings = ["source models", "cosine", "z", "lowest class (z)"]
+    return Table(f"influence on {evaluation.set}", headings, rows, note if rows else "")
 
 
 def areas(evaluations: Evaluations) -> Table:

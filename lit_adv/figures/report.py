@@ -11,7 +11,7 @@ from lit_adv.errors import InputError
 from lit_adv.evaluation.pairs import compared
 from lit_adv.evaluation.recognizability import judge_input_in_words
 from lit_adv.evaluation.result import Evaluation
-from lit_adv.evaluation.set_tables import areas, recognizability, strength
+from lit_adv.evaluation.set_tables import areas, influence, recognizability, strength
 from lit_adv.figures.gallery import MOST_COLUMNS, gallery_row, picture_grid, picture_rows
 from lit_adv.figures.maps import EXPLANATION, rows_with_maps
 from lit_adv.figures.sample import MOST_IMAGES, one_of_each, spread
@@ -51,6 +51,7 @@ def report(sets: list[Path], out: Path, show: Sequence[str] = ("thesis",)) -> No
         strength(evaluations),
         *([strength(evaluations, "attack_l2")] if all(one.norms for one in evaluations) else []),
         compared(evaluations),
+        *(influence(one, loaded[0].data_set.class_names()) for one in evaluations),
     ]
     tables = [table for table in tables if table.rows or table.note]
     label = loaded[0].label
