@@ -16,8 +16,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
-from torch.nn import functional
 
+from lit_adv.attacks import Gradient
 from lit_adv.cli import run_command
 from lit_adv.errors import InputError
 from lit_adv.files import expanded, write_json
@@ -80,7 +80,7 @@ def measure_fast_forms(
 
 def turns(forms: Sequence[nn.Module], images: Tensor, rounds: int) -> dict[str, float]:
     """Returns the least seconds of processor time of each of `CONTESTANTS`, for two forms of a model."""
-    labels = torch.arange(len(images)) % 2
+    gradient, labels = Gradient(), torch.arange(len(images)) % 2
     least = dict.fromkeys(CONTESTANTS, float("inf"))
     for _ in range(rounds):
         for name, (limits, form) in zip(CONTESTANTS, [(k, f) for k in (False, True) for f in forms], strict=True):
@@ -91,13 +91,6 @@ def turns(forms: Sequence[nn.Module], images: Tensor, rounds: int) -> dict[str, 
             gradient(form, images, labels)
             least[name] = min(least[name], processor_time(lambda form=form: gradient(form, images, labels)))
     return least
-
-
-def gradient(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    """Returns the gradient `[B, C, H, W]` of the cross-entropy."""
-    images = images.clone().requires_grad_()
-    (found,) = torch.autograd.grad(functional.cross_entropy(model(images), labels, reduction="sum"), images)
-    return found
 
 
 def processor_time(work: Callable[[], object]) -> float:

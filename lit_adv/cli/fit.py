@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from importlib import import_module
 
-from lit_adv.cli.options import named_path, option_parser, underscored
+from lit_adv.cli.options import add_trust, named_path, option_parser, underscored
 from lit_adv.configs import TRAINING_DATA, expand
 
 
@@ -25,9 +25,7 @@ def fit(words: Sequence[str]) -> None:
     parser.add_argument("-c", "--config", action="config", help="a packaged configuration such as mnist-zoo, or a file")
     parser.add_argument("--out", required=True, type=lambda word: str(named_path(word)), help="folder of the zoo")
     added = parser.add_function_arguments(train, skip={"data", "model", "trainer", "out", "trust"})
-    parser.add_argument(
-        "--trust", type=str, nargs="+", default=[], metavar="PACKAGE", help="packages of your own whose code may run"
-    )
+    add_trust(parser)
     parser.add_subclass_arguments(TrainingData, "data", required=True)
     parser.add_class_arguments(ModelSettings, "model")
     add_trainer_options(parser)

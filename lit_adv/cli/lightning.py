@@ -15,7 +15,7 @@ from callbacks.run_description import attack_and_data, attack_and_data_of
 from lit_adv.attack_module import AttackModule
 from lit_adv.cli.launch import refuse_launch
 from lit_adv.cli.option_errors import clear
-from lit_adv.cli.options import named_path
+from lit_adv.cli.options import add_trust, named_path
 from lit_adv.configs import expand
 from lit_adv.errors import InputError
 from lit_adv.processes import end_with_launcher, process_number
@@ -71,14 +71,7 @@ class Command(LightningCLI):
         parser.add_argument(
             "--out", required=True, type=_path_word, help="the run's folder: its perturbation set and evaluation"
         )
-        parser.add_argument(
-            "--trust",
-            type=str,
-            nargs="+",
-            default=[],
-            metavar="PACKAGE",
-            help="packages of your own whose code may run, where the zoo names models of them",
-        )
+        add_trust(parser)
         parser.add_argument(
             "--restart", action="store_true", help="predict: delete what the run's folder holds, and begin anew"
         )

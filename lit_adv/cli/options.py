@@ -25,6 +25,19 @@ def option_parser(command: str, description: str, epilog: str | None = None) -> 
     return OptionParser(command, description=description, epilog=epilog, formatter_class=HelpFormatter)
 
 
+def add_trust(parser: ArgumentParser) -> None:
+    """Adds `--trust`, which may be given more than once."""
+    parser.add_argument(
+        "--trust",
+        type=str,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="PACKAGE",
+        help="packages of your own whose code may run, where the zoo names models of them",
+    )
+
+
 def named_path(word: str | Path) -> Path:
     """Returns the path that an option's word names, `~` expanded.
 

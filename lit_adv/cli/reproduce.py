@@ -3,7 +3,7 @@
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
 
-from lit_adv.cli.options import named_path, option_parser
+from lit_adv.cli.options import add_trust, named_path, option_parser
 from lit_adv.configs import ATTACKS, STEPS_PARAMETERS
 from lit_adv.data_sets import DATA_SETS, IMAGES
 
@@ -49,14 +49,7 @@ def reproduce(words: Sequence[str]) -> None:
         help="few steps and copies; mnist without --zoo: on ten models of the embedded digits",
     )
     parser.add_argument("--devices", type=int, default=1, help="processes of every predict (default: 1)")
-    parser.add_argument(
-        "--trust",
-        type=str,
-        nargs="+",
-        default=[],
-        metavar="PACKAGE",
-        help="packages of your own whose code may run, where the zoo names models of them",
-    )
+    add_trust(parser)
     parser.add_argument(
         "--list", action="store_true", help="say what there is, what it needs and whether that is at hand"
     )

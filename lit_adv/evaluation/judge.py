@@ -1,5 +1,6 @@
 """A judge is asked: its logits, or one line that says why they are none."""
 
+from collections.abc import Sequence
 from numbers import Real
 
 from torch import Tensor
@@ -9,14 +10,14 @@ from lit_adv.errors import InputError
 from lit_adv.logits import BrokenModel, broken_rows, call, first_few, logits_of, refuse_autocast, refuse_training
 
 
-def judge_says(judge: Model, pictures: Tensor, name: str, first: int = 0) -> Tensor:
+def judge_says(judge: Model, pictures: Tensor, name: str, places: Sequence[int] = ()) -> Tensor:
     """Returns a judge's logits `[B, K]`, all of them finite, for pictures `[B, C, H, W]`.
 
     Args:
         judge: the model.
         pictures: what it sees.
         name: the judge's, for messages; may be empty.
-        first: position of `pictures[0]` in its set, for messages.
+        places: positions of the pictures in their set, for messages; none for 0, 1, …
 
     Raises:
         InputError: the judge is in training mode, on another device or of another type than the pictures, or takes
@@ -32,7 +33,7 @@ def judge_says(judge: Model, pictures: Tensor, name: str, first: int = 0) -> Ten
     except RuntimeError as error:
         raise InputError(f"{who} does not take images {list(pictures.shape[1:])}: {error}") from error
     if rows := broken_rows(logits):
-        images = f"images {first_few([first + row for row in rows])}"
+        images = f"images {first_few([places[row] if places else row for row in rows])}"
         if broken_rows(pictures):
             raise InputError(f"what {who} is to see of {images} holds NaN or infinite values; make the set again")
         raise InputError(

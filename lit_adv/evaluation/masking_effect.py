@@ -65,17 +65,30 @@ class Masked:
         Raises:
             InputError: some of a judge's logits are NaN or infinite.
         """
-        right = [0] * len(self.judges)
+        return shares(self.right(region, epsilon, torch.arange(len(self.image))))
+
+    def right(self, region: Tensor, epsilon: float, which: Tensor) -> Tensor:
+        """Returns whether judges are right, `[judges, B]` bool, about the images at positions `which` `[B]`.
+
+        The arguments and errors are those of `attacked`.
+        """
+        right = torch.zeros(len(self.judges), len(which), dtype=torch.bool)
         names = self.names or [""] * len(self.judges)
-        for rows in torch.arange(len(self.image)).split(self.batch_size):
+        for places in torch.arange(len(which)).split(self.batch_size):
+            rows = which[places]
             image = self.image[rows]
             whole = adversarial_example(image, self.perturbation[rows], epsilon)
             perturbed = torch.where(region[rows, None], whole, image)
             for place, (name, judge) in enumerate(zip(names, self.judges, strict=True)):
                 with torch.no_grad():
-                    logits = judge_says(judge, perturbed, name, int(rows[0]))
-                right[place] += int((logits.argmax(1) == self.label[rows]).sum())
-        return tuple(one / len(self.image) for one in right)
+                    logits = judge_says(judge, perturbed, name, rows.tolist())
+                right[place, places] = logits.argmax(1) == self.label[rows]
+        return right
+
+
+def shares(right: Tensor) -> tuple[float, ...]:
+    """Returns the share of each row of `[judges, N]` bool that is true."""
+    return tuple(int(row.sum()) / len(row) for row in right)
 
 
 def area_ratio(mask: Tensor) -> float:
@@ -95,21 +108,30 @@ def by_area(masked: Masked, part: str, epsilon: float, points: int = 20) -> list
     """
     start = masked.part(part)
     allowed = masked.mask >= 0
-    shares = {0: float((start & allowed).float().mean())}
+    areas = {0: float((start & allowed).float().mean())}
     for sign in (-1, 1):
         before = start
         for step in count(1):
             region = dilated(start, sign * step)
             if torch.equal(region, before):
                 break
-            shares[sign * step] = float((region & allowed).float().mean())
+            areas[sign * step] = float((region & allowed).float().mean())
             before = region
-    first, last = min(shares), max(shares)
-    spacing = (shares[last] - shares[first]) / max(points - 1, 1)
-    wanted = [shares[first] + place * spacing for place in range(1, points - 1)]
-    nearest = {min(shares, key=lambda step: abs(shares[step] - share)) for share in wanted}
-    kept = sorted({first, 0, last} | {step for step in nearest if abs(shares[step] - shares[0]) >= spacing / 2})
-    return [Point(shares[step], masked.attacked(dilated(start, step) & allowed, epsilon)) for step in kept]
+    first, last = min(areas), max(areas)
+    spacing = (areas[last] - areas[first]) / max(points - 1, 1)
+    wanted = [areas[first] + place * spacing for place in range(1, points - 1)]
+    nearest = {min(areas, key=lambda step: abs(areas[step] - share)) for share in wanted}
+    kept = sorted({first, 0, last} | {step for step in nearest if abs(areas[step] - areas[0]) >= spacing / 2})
+    curve, right = [], torch.empty(len(masked.judges), len(start), dtype=torch.bool)
+    judged: Tensor | None = None  # judges are asked about an image again only where its region has changed
+    for step in kept:
+        region = dilated(start, step) & allowed
+        changed = torch.ones(len(start), dtype=torch.bool) if judged is None else (region != judged).any(2).any(1)
+        which = changed.nonzero()[:, 0]
+        right[:, which] = masked.right(region, epsilon, which)
+        curve.append(Point(areas[step], shares(right)))
+        judged = region
+    return curve
 
 
 def derivative(curve: Sequence[Point]) -> list[Point]:

@@ -129,11 +129,11 @@ class EvaluationModule(pl.LightningModule):
             InputError: some of a judge's logits are NaN or infinite.
         """
         position, image, perturbation, *_ = batch
-        first = int(position[0])
+        places = position.tolist()
         for measure in MEASURES:
-            picture = self.rules.picture(measure, image, perturbation, first)
+            picture = self.rules.picture(measure, image, perturbation, places[0])
             for spec, judge in zip(self.whole, self.judges, strict=True):
-                logits = judge_says(judge, picture, spec.name, first)
+                logits = judge_says(judge, picture, spec.name, places)
                 self._given.setdefault((spec.name, measure), []).append(self.rules.answer(measure, logits).cpu())
                 if measure == "recognized":
                     self._logits.setdefault(spec.name, []).append(self.rules.heard(logits).cpu())

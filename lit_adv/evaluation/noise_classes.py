@@ -41,6 +41,6 @@ def noise_classes(
         numbers = ((0, first + i, 0) for i in range(min(BATCH, draws - first)))
         with torch.no_grad():
             noise = gaussian_noise(seed, numbers, image_shape, stream=Stream.CLASSES)
-            logits = judge_says(model, middle + scale * noise, name, first)
+            logits = judge_says(model, middle + scale * noise, name, range(first, draws))
         found.update(logits.argmax(1).tolist())
     return [(label, times / draws) for label, times in found.most_common()]

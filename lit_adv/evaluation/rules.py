@@ -110,7 +110,7 @@ def judge_logits(
         image, perturbation = (x[rows].to(device) for x in (perturbations.image, perturbations.perturbation))
         first = int(rows[0])
         picture = rules.picture(measure, image, perturbation, first)
-        found.append(judge_says(model, picture.to(type_of(model) or picture.dtype), name, first))
+        found.append(judge_says(model, picture.to(type_of(model) or picture.dtype), name, rows.tolist()))
         if (given := found[-1].shape[1]) != rules.data.classes:
             raise InputError(
                 f"judge {name} gives {given} logits, the set is of {rules.data.classes} classes; judge it with a model "

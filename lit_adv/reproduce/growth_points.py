@@ -11,15 +11,14 @@ from torch import Tensor
 from lit_adv.attacks.attack import Model
 from lit_adv.errors import InputError
 from lit_adv.evaluation.answers import right
-from lit_adv.evaluation.auc import mean_auc, pseudo_values
 from lit_adv.evaluation.intervals import two_way_change_interval, two_way_interval
-from lit_adv.evaluation.judge_figures import Measure
 from lit_adv.evaluation.rules import BATCH_SIZE, Rules, judge_logits
 from lit_adv.perturbations.outlook import Outlook
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.reliability import scalars_of
 from lit_adv.perturbations.variance_shares import shares
 from lit_adv.reproduce.inputs import FigureInputs
+from lit_adv.reproduce.seen import Seen
 from lit_adv.reproduce.set_name import SetName
 
 MEASURES: Final = ("recognized", "accuracy", "auc")
@@ -111,20 +110,15 @@ def _outlook(perturbations: PerturbationSet) -> Outlook | None:
 
 def _judged(perturbations: PerturbationSet, judges: Mapping[str, Model]) -> dict[str, tuple[Tensor, Tensor]]:
     """Returns values `[N]` and figure of each of `MEASURES`, means over the judges."""
-    rules = Rules.of(perturbations, perturbations.data_set.epsilon)
-    values: dict[str, list[Tensor]] = {key: [] for key in MEASURES}
-    areas = []
-    for name, judge in judges.items():
-
-        def logits(measure: Measure, judge: Model = judge, name: str = name) -> Tensor:
-            return judge_logits(judge, perturbations, measure, rules, BATCH_SIZE, name=name)
-
-        alone = logits("recognized")
-        heard = rules.heard(alone), rules.answerable, perturbations.wanted
-        areas.append(mean_auc(*heard))
-        values["recognized"].append(right(perturbations, "recognized", rules.answer("recognized", alone)))
-        values["accuracy"].append(right(perturbations, "attack", rules.answer("attack", logits("attack"))))
-        values["auc"].append(pseudo_values(*heard))
-    means = {key: torch.stack(found).double().mean(0) for key, found in values.items()}
-    area = torch.tensor(areas, dtype=torch.float64).mean()
-    return {key: (mean, area if key == "auc" else mean.mean()) for key, mean in means.items()}
+    seen, rules = Seen.of(perturbations, judges), Rules.of(perturbations, perturbations.data_set.epsilon)
+    attacked = [
+        rules.answer("attack", judge_logits(judge, perturbations, "attack", rules, BATCH_SIZE, name=name))
+        for name, judge in judges.items()
+    ]
+    accurate = torch.stack([right(perturbations, "attack", answers) for answers in attacked]).double().mean(0)
+    recognized = seen.right.mean(0)
+    return {
+        "recognized": (recognized, recognized.mean()),
+        "accuracy": (accurate, accurate.mean()),
+        "auc": (seen.pseudo.mean(0), seen.areas.mean()),
+    }

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from lit_adv.cli.options import option_parser, run_command, underscored
+from lit_adv.cli.options import add_trust, option_parser, run_command, underscored
 
 
 def test_hyphens_stand_for_underscores() -> None:
@@ -31,3 +31,10 @@ def test_a_parser_raises_in_place_of_exiting() -> None:
     parser = option_parser("lit-adv nothing", "Does nothing.")
     with pytest.raises(Exception, match="there is no option --some; there are --help"):
         parser.parse_args(["--some"])
+
+
+def test_trust_adds_up() -> None:
+    parser = option_parser("lit-adv nothing", "Does nothing.")
+    add_trust(parser)
+    assert parser.parse_args(["--trust", "a", "b", "--trust", "c"]).trust == ["a", "b", "c"]
+    assert parser.parse_args([]).trust == []

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from lit_adv.evaluation.masking_effect import Masked, Point, area_ratio, by_area, by_epsilon, derivative
+from lit_adv.evaluation.masks import dilated
 
 SIDE = 9
 
@@ -54,6 +55,23 @@ def test_by_area(masked: Masked) -> None:
     background = by_area(masked, "background", 0.1, points=50)
     assert [point.x * 81 for point in background] == sorted(point.x * 81 for point in background)
     assert background[-1].accuracy == (0, 0)
+
+
+def test_nobody_is_asked_about_the_same_picture_twice(masked: Masked) -> None:
+    asked: list[int] = []
+
+    def counting(images: Tensor) -> Tensor:
+        asked.append(len(images))
+        return torch.stack([torch.full((len(images),), 0.05), images[:, 0, 4, 4]], 1)
+
+    mask = masked.mask.clone()
+    mask[0] = 1  # an object that fills its image is never larger, and is eroded last
+    one = replace(masked, mask=mask, judges=[counting])
+    curve = by_area(one, "contour", 0.1, points=50)
+    for step, point in zip((-5, -2, -1, 0, 1, 2, 3), [curve[0], *curve[-6:]], strict=True):
+        region = dilated(mask == 1, step) & (mask >= 0)
+        assert point.accuracy == replace(masked, mask=mask).attacked(region, 0.1)[:1]
+    assert sum(asked) < len(curve) * len(mask)
 
 
 def test_growth_goes_on_beyond_a_ring_that_is_ignored(masked: Masked) -> None:
