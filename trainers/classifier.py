@@ -10,6 +10,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from lit_adv.errors import InputError
 from lit_adv.logits import broken_rows, logits_of
+from trainers.adversarial import perturbed, squared_gradient
 from trainers.checkpoint import not_finite
 
 
@@ -18,7 +19,9 @@ class Diverged(InputError):
 
 
 class Classifier(pl.LightningModule):
-    """Classifier trained by SGD with Nesterov momentum and a one-cycle learning rate (Smith & Topin 2019).
+    """Classifier trained by SGD or Adam with a one-cycle learning rate (Smith & Topin 2019).
+
+    With `adversarial`, loss and training accuracy are those of the perturbed images.
 
     Args:
         network: network from `[B, C, H, W]` in [0, 1] to logits `[B, K]`.
@@ -27,6 +30,10 @@ class Classifier(pl.LightningModule):
         weight_decay: weight decay of all parameters.
         label_smoothing: label smoothing of the cross-entropy, 0 ≤ value < 1.
         augment: move and mirror the images, see `moved_and_mirrored`.
+        optimizer: `sgd`, with Nesterov momentum 0.9, or `adam`.
+        adversarial: ε of adversarial training, see `trainers.adversarial.perturbed`; 0 for none.
+        adversarial_steps: steps of its attack.
+        gradient_penalty: weight of `trainers.adversarial.squared_gradient` in the loss; 0 for none.
     """
 
     def __init__(
@@ -38,6 +45,10 @@ class Classifier(pl.LightningModule):
         weight_decay: float,
         label_smoothing: float = 0.0,
         augment: bool = False,
+        optimizer: str = "sgd",
+        adversarial: float = 0.0,
+        adversarial_steps: int = 7,
+        gradient_penalty: float = 0.0,
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
@@ -45,6 +56,10 @@ class Classifier(pl.LightningModule):
         self.weight_decay = weight_decay
         self.label_smoothing = label_smoothing
         self.augment = augment
+        self.optimizer = optimizer
+        self.adversarial = adversarial
+        self.adversarial_steps = adversarial_steps
+        self.gradient_penalty = gradient_penalty
         self.accuracy = MulticlassAccuracy(classes, average="micro")
         self.train_accuracy = MulticlassAccuracy(classes, average="micro")
 
@@ -54,8 +69,15 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, labels = batch
         images = moved_and_mirrored(images) if self.augment else images
-        logits = logits_of(self.network(images.contiguous(memory_format=torch.channels_last)), len(images))
+        if self.adversarial:
+            images = perturbed(self.network, images, labels, self.adversarial, self.adversarial_steps)
+        images = images.contiguous(memory_format=torch.channels_last)
+        if self.gradient_penalty:
+            images = images.detach().requires_grad_()
+        logits = logits_of(self.network(images), len(images))
         loss = functional.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+        if self.gradient_penalty:
+            loss = loss + self.gradient_penalty * squared_gradient(loss, images)
         self.losses += loss.detach()
         if self.trainer.loggers:
             self.train_accuracy(logits, labels)
@@ -87,9 +109,13 @@ class Classifier(pl.LightningModule):
         self.log("accuracy", self.accuracy, on_epoch=True)
 
     def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.SGD(
-            self.parameters(), self.learning_rate, momentum=0.9, nesterov=True, weight_decay=self.weight_decay
-        )
+        optimizer: torch.optim.Optimizer
+        if self.optimizer == "adam":
+            optimizer = torch.optim.Adam(self.parameters(), self.learning_rate, weight_decay=self.weight_decay)
+        else:
+            optimizer = torch.optim.SGD(
+                self.parameters(), self.learning_rate, momentum=0.9, nesterov=True, weight_decay=self.weight_decay
+            )
         steps = int(self.trainer.estimated_stepping_batches)
         rising = 0.25 if steps != 4 else 0.5  # torch divides by 0 where the rise would end in the first step
         schedule = torch.optim.lr_scheduler.OneCycleLR(

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from datamodules.labelled import TrainingData
 from lit_adv.errors import InputError
@@ -33,11 +33,17 @@ class ModelSettings:
         architecture: vgg16_like, a name of pytorchcv (lit-adv zoo lists them), torchvision:NAME, timm:NAME, or
             package.module:function of your own.
         arguments: keyword arguments of the architecture; by default those that suit the images.
-        learning_rate: peak of the one-cycle schedule.
-        weight_decay: weight decay of SGD; by default what suits the images.
+        learning_rate: peak of the one-cycle schedule; 0.001 suits Adam.
+        weight_decay: weight decay of SGD or Adam; by default what suits the images and SGD.
         label_smoothing: label smoothing of the cross-entropy, 0 or more and below 1.
         augment: mirror the images and move them by up to an eighth of their side, at random.
         reduced: train in bfloat16 on a GPU where --trainer.precision is not given.
+        optimizer: sgd (Nesterov momentum 0.9) or adam.
+        adversarial: train on images perturbed by up to so much, ε (Madry et al. 2018); 0 for ordinary training.
+        adversarial_steps: steps of the attack in training; each costs about as much as ordinary training.
+        gradient_penalty: weight of the loss gradient's squared norm (Ross & Doshi-Velez 2018); 0 for none.
+        normalise: subtract the data set's mean from the pixels and divide them by its standard deviation.
+        snapshots: epochs after which a copy of each source is kept as one more source, such as model-001-epoch-2.
     """
 
     architecture: str | None = None
@@ -47,6 +53,12 @@ class ModelSettings:
     label_smoothing: float = 0.0
     augment: bool = False
     reduced: bool = False
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    adversarial: float = 0.0
+    adversarial_steps: int = 7
+    gradient_penalty: float = 0.0
+    normalise: bool = False
+    snapshots: list[int] | None = None
 
 
 def fit(
@@ -107,6 +119,12 @@ def fit(
         reduced=model.reduced,
         images=data.describe(),
         trainer=weights,
+        optimizer=model.optimizer,
+        adversarial=model.adversarial,
+        adversarial_steps=model.adversarial_steps,
+        gradient_penalty=model.gradient_penalty,
+        normalise=model.normalise,
+        snapshots=tuple(sorted(set(model.snapshots or ()))),
     )
     experiment = Experiment.from_options(wandb, wandb_group)
     return train_zoo(recipe, models, data.load, out, processes, experiment, others, trust or ())
@@ -120,11 +138,12 @@ def say_accuracy(zoo: Zoo) -> None:
 
 
 def _arguments(architecture: str, given: Mapping[str, Any] | None, width: int) -> dict[str, Any]:
-    if given is None:
-        return {"width": width} if architecture == "vgg16_like" else {}
-    if architecture == "vgg16_like" and isinstance(given.get("width"), int) and given["width"] < 1:
-        raise InputError(f"width is {given['width']}; it must be at least 1")
-    return dict(given)
+    if architecture != "vgg16_like":
+        return dict(given or {})
+    arguments = {"width": width, **(given or {})}
+    if isinstance(arguments["width"], int) and arguments["width"] < 1:
+        raise InputError(f"width is {arguments['width']}; it must be at least 1")
+    return arguments
 
 
 def _given(value: Any, suited: Any) -> Any:

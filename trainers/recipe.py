@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from math import inf
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from lit_adv.data_sets import DATA_SETS, DataSet, own_images
@@ -14,6 +15,20 @@ SEEDS_PER_ZOO: Final = 1_000_000
 """Model i of the zoo of seed s is initialised with s·1,000,000 + i, so that zoos of different seeds share no model."""
 LARGEST_SEED: Final = 2**63 // SEEDS_PER_ZOO - 1
 """Largest seed of a zoo; torch's are below 2⁶³."""
+OPTIMIZERS: Final = ("sgd", "adam")
+LEFT_OUT: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "images": {},
+        "trainer": {},
+        "optimizer": "sgd",
+        "adversarial": 0.0,
+        "adversarial_steps": 7,
+        "gradient_penalty": 0.0,
+        "normalise": False,
+        "snapshots": (),
+    }
+)
+"""Settings that manifests hold only where they differ from these: older manifests have none of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +48,12 @@ class Recipe:
         reduced: train in bfloat16 on a GPU.
         images: of own images, `data` then being `images`: `image_shape`, `classes`, `mean` and `std`, see `own_images`.
         trainer: further options of Lightning's trainer that change weights, such as `gradient_clip_val`.
+        optimizer: `sgd` (Nesterov momentum 0.9) or `adam`.
+        adversarial: ε of adversarial training, see `trainers.adversarial`; 0 for none.
+        adversarial_steps: steps of its attack.
+        gradient_penalty: weight of the loss gradient's squared norm, see `trainers.adversarial`; 0 for none.
+        normalise: subtract the data set's mean from the pixels and divide them by its standard deviation.
+        snapshots: epochs after which a copy of each source's network is kept as one more source; not the last epoch.
 
     Raises:
         InputError: a number is out of range.
@@ -50,9 +71,17 @@ class Recipe:
     reduced: bool = False
     images: Mapping[str, Any] = field(default_factory=dict)
     trainer: Mapping[str, Any] = field(default_factory=dict)
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    adversarial: float = 0.0
+    adversarial_steps: int = 7
+    gradient_penalty: float = 0.0
+    normalise: bool = False
+    snapshots: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, least in (("seed", 0), ("epochs", 1), ("batch_size", 1), ("weight_decay", 0), ("label_smoothing", 0)):
+        least_values = {"seed": 0, "epochs": 1, "batch_size": 1, "weight_decay": 0, "label_smoothing": 0}
+        least_values |= {"adversarial": 0, "adversarial_steps": 1, "gradient_penalty": 0}
+        for name, least in least_values.items():
             if not least <= getattr(self, name) < inf:
                 wanted = "finite" if getattr(self, name) == inf else f"at least {least}"
                 raise InputError(f"{name} is {getattr(self, name)}; it must be {wanted}")
@@ -62,17 +91,30 @@ class Recipe:
             raise InputError(f"learning_rate is {self.learning_rate}; it must be above 0, and finite")
         if not self.label_smoothing < 1:
             raise InputError(f"label_smoothing is {self.label_smoothing}; it must be below 1")
+        if self.optimizer not in OPTIMIZERS:
+            raise InputError(f"optimizer is {self.optimizer}; it must be one of {', '.join(OPTIMIZERS)}")
+        if any(not 1 <= epoch < self.epochs for epoch in self.snapshots):
+            raise InputError(
+                f"snapshots is {list(self.snapshots)}; each must be 1 to {self.epochs - 1}: after the last of "
+                f"{self.epochs} epochs there is the model itself"
+            )
 
     def recorded(self) -> dict[str, Any]:
-        """Returns what a model's manifest holds of the recipe: all of it, but no empty `images` or `trainer`."""
-        return {name: value for name, value in asdict(self).items() if value != {}}
+        """Returns what a model's manifest holds of the recipe: all of it, but what is as `LEFT_OUT` has it."""
+        kept = {name: value for name, value in asdict(self).items() if name not in LEFT_OUT or value != LEFT_OUT[name]}
+        if not self.adversarial:
+            kept.pop("adversarial_steps", None)
+        return kept
 
     @property
     def data_set(self) -> DataSet:
         """What is known of the images; own ones are normalised by their own mean and standard deviation."""
-        if not self.images:
+        if self.images:
+            known = own_images(**self.images)
+        elif self.normalise:
+            known = DATA_SETS[self.data]
+        else:
             return DATA_SETS[self.data]
-        known = own_images(**self.images)
         return replace(known, input_mean=known.mean, input_std=known.std)
 
 
@@ -104,11 +146,11 @@ class ModelPlan:
 
 def difference(spec: ModelSpec, recipe: Recipe, model: ModelPlan) -> str | None:
     """Names the first setting in which a finished model differs from a planned one; None if there is none."""
-    made = {"images": {}, "trainer": {}, **spec.training["recipe"], **spec.arguments, "architecture": spec.architecture}
-    asked = {**asdict(recipe), **model.arguments, "architecture": model.architecture, "role": model.role}
-    made["role"] = spec.role
-    different = (key for key in asked if made.get(key) != asked[key])
-    return next((f"{key} {made.get(key)}, asked is {asked[key]}" for key in different), None)
+    made = {**LEFT_OUT, **spec.training["recipe"], **spec.arguments, "architecture": spec.architecture}
+    made |= {"role": spec.role, "snapshots": tuple(made["snapshots"])}
+    asked = {**LEFT_OUT, **recipe.recorded(), **model.arguments, "architecture": model.architecture, "role": model.role}
+    different = (key for key in {**asked, **spec.arguments} if made.get(key) != asked.get(key))
+    return next((f"{key} {made.get(key)}, asked is {asked.get(key)}" for key in different), None)
 
 
 def is_finished(zoo: Path, name: str) -> bool:

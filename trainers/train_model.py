@@ -5,7 +5,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,12 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import Logger
-from torch import Tensor
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
 
 from datamodules.labelled import Labelled
+from lit_adv.files import atomic_path
 from lit_adv.models.build import build, prepare
 from lit_adv.perturbations.manifest import versions
 from lit_adv.terminal import say
@@ -89,12 +91,18 @@ def _train(
         weight_decay=recipe.weight_decay,
         label_smoothing=recipe.label_smoothing,
         augment=recipe.augment,
+        optimizer=recipe.optimizer,
+        adversarial=recipe.adversarial,
+        adversarial_steps=recipe.adversarial_steps,
+        gradient_penalty=recipe.gradient_penalty,
     )
     what = hashlib.sha256(json.dumps([recipe.recorded(), asdict(model)]).encode()).hexdigest()
     unfinished = out / "unfinished" / f"{model.name}-{what[:8]}"  # so that another recipe does not continue this one
+    epochs = recipe.snapshots if model.role == "source" else ()
     settings = trainer_settings(recipe, options, device, out / "logs" / model.name)
     settings["callbacks"] = [
         EpochLine(model.name),
+        Snapshots(network, unfinished, epochs),
         ModelCheckpoint(unfinished, NAME, save_top_k=1, enable_version_counter=False),
         *settings["callbacks"],
     ]
@@ -107,29 +115,60 @@ def _train(
         ckpt_path=usable_checkpoint(unfinished, classifier),
         weights_only=True,
     )
-    [scores] = trainer.test(
-        classifier, image_batches(data.test_images, data.test_labels, 1000, shuffle=False), verbose=False
-    )
-    spec: dict[str, Any] = {
-        "name": model.name,
-        "role": model.role,
-        "architecture": model.architecture,
-        "arguments": dict(model.arguments),
-        "classes": data_set.classes,
-        "image_shape": tuple(data.train_images.shape[1:]),
-        "mean": data_set.input_mean,
-        "std": data_set.input_std,
-        "training": {
-            "seed": seed,
-            "accuracy": scores["accuracy"],
-            "train": len(data.train_labels),
-            "test": len(data.test_labels),
-            "recipe": recipe.recorded(),
-        },
-    }
-    finished = Zoo.save(out, spec, network.cpu().eval())
+    test_batches = image_batches(data.test_images, data.test_labels, 1000, shuffle=False)
+
+    def saved(name: str, more: Mapping[str, Any]) -> ModelSpec:
+        [scores] = trainer.test(classifier, test_batches, verbose=False)
+        spec: dict[str, Any] = {
+            "name": name,
+            "role": model.role,
+            "architecture": model.architecture,
+            "arguments": dict(model.arguments),
+            "classes": data_set.classes,
+            "image_shape": tuple(data.train_images.shape[1:]),
+            "mean": data_set.input_mean,
+            "std": data_set.input_std,
+            "training": {
+                "seed": seed,
+                "accuracy": scores["accuracy"],
+                "train": len(data.train_labels),
+                "test": len(data.test_labels),
+                "recipe": recipe.recorded(),
+                **more,
+            },
+        }
+        return Zoo.save(out, spec, network.cpu().eval())
+
+    last = {name: tensor.cpu().clone() for name, tensor in network.state_dict().items()} if epochs else {}
+    for epoch in epochs:
+        network.load_state_dict(load_file(snapshot_path(unfinished, epoch)))
+        saved(f"{model.name}-epoch-{epoch}", {"epoch": epoch})
+    if last:
+        network.load_state_dict(last)
+    finished = saved(model.name, {})
     shutil.rmtree(unfinished)
     return finished
+
+
+class Snapshots(pl.Callback):
+    """Writes a copy of the network beside the unfinished training after some epochs."""
+
+    def __init__(self, network: nn.Module, folder: Path, epochs: Collection[int]) -> None:
+        self.network = network
+        self.folder = folder
+        self.epochs = epochs
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Comes before the epoch's checkpoint: a training that goes on has all copies of the epochs behind it."""
+        if (epoch := trainer.current_epoch + 1) in self.epochs:
+            tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.network.state_dict().items()}
+            with atomic_path(snapshot_path(self.folder, epoch)) as temporary:
+                save_file(tensors, temporary)
+
+
+def snapshot_path(folder: Path, epoch: int) -> Path:
+    """Returns the file of the network after an epoch, in the folder of its unfinished training."""
+    return folder / f"epoch-{epoch}.safetensors"
 
 
 class EpochLine(pl.Callback):

@@ -9,7 +9,7 @@ from torch.fx import GraphModule, symbolic_trace
 
 from lit_adv.models.fast import SingleChannelConv, folded
 
-CHANNELWISE: Final = (nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Identity)
+CHANNELWISE: Final = (nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Identity, nn.ZeroPad2d, nn.Dropout)
 """Layers that treat each channel by itself, and so need no change in a stack."""
 
 
