@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from datamodules.idx import ORIGINAL, is_original, labelled_images, read_file, read_idx
 from datamodules.labelled import Labelled, TrainingData
-from datamodules.mnist import MNIST
+from datamodules.mnist import MNIST, Split
 from lit_adv.errors import InputError
 from lit_adv.files import expanded
 
@@ -89,19 +89,21 @@ def _packed(name: str, root: Path, raw: Path) -> dict[str, Any]:
 
 
 class FashionMNIST(MNIST):
-    """First k test images of each class of FashionMNIST (Xiao et al. 2017), with noisy copies.
+    """First k images of each class of FashionMNIST (Xiao et al. 2017), with noisy copies.
 
     Args:
         source: origin of the images, see `load_like_mnist`.
         root: folder of the images.
         per_class: k, number of images of each class; None for all.
-        targets: target class of each label, for targeted attacks; only images of these labels are used.
+        targets: target class of each label, for targeted attacks; only images of these labels are used. Or `random`: a
+            target of its own for each image, drawn by `seed` from all classes but its label.
         copies: n, number of noisy copies of each image for each source model.
         sigma: σ, standard deviation of the noise in units of the [0, 1] pixel range.
-        seed: seed of the noise.
+        seed: seed of the noise, and of random targets.
         batch_size: number of perturbations in a batch.
         costs: weight of each source model, by which the work is shared out, such as its multiply-accumulates.
         stackable: whether several models may share a batch where each has few perturbations to make.
+        split: `test`, or `training` for the images that models are trained on.
 
     Raises:
         InputError: a number is out of range.
@@ -114,22 +116,23 @@ class FashionMNIST(MNIST):
         source: Source = "torchvision",
         root: Path | None = None,
         per_class: int | None = 10,
-        targets: dict[int, int] | None = None,
+        targets: dict[int, int] | Literal["random"] | None = None,
         copies: int = 1,
         sigma: float = 0.0,
         seed: int = 0,
         batch_size: int = 200,
         costs: Sequence[float] = (1.0,),
         stackable: bool = False,
+        split: Split = "test",
     ) -> None:
-        super().__init__(source, root, per_class, targets, copies, sigma, seed, batch_size, costs, stackable)
+        super().__init__(source, root, per_class, targets, copies, sigma, seed, batch_size, costs, stackable, split)
 
     def load(self) -> Labelled:
         return load_like_mnist(self.name, self.source, self.root)  # type: ignore[arg-type]
 
 
 class KMNIST(FashionMNIST):
-    """First k test images of each class of KMNIST (Clanuwat et al. 2018), with noisy copies; see `FashionMNIST`."""
+    """First k images of each class of KMNIST (Clanuwat et al. 2018), with noisy copies; see `FashionMNIST`."""
 
     name = "kmnist"
 

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from datamodules.idx import CLASSES, ORIGINAL, find_idx, is_original, labelled_images, read_idx
 from datamodules.labelled import Labelled, TrainingData
 from datamodules.replicas import ReplicaDataModule
-from datamodules.selection import Selection, first_per_class, with_targets
+from datamodules.selection import Selection, first_per_class, with_random_targets, with_targets
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.embedded_digits import split_digits
 from lit_adv.errors import InputError
@@ -17,6 +17,7 @@ from lit_adv.processes import process_number
 from lit_adv.terminal import say
 
 Source = Literal["digits", "torchvision", "folder"]
+Split = Literal["test", "training"]
 
 
 def load_mnist(source: Source, root: Path | None = None) -> Labelled:
@@ -84,19 +85,21 @@ def download(root: Path) -> None:
 
 
 class MNIST(ReplicaDataModule):
-    """First k test digits of each class, with noisy copies.
+    """First k digits of each class, with noisy copies; test digits, unless `split` says otherwise.
 
     Args:
         source: origin of the digits, see `load_mnist`.
         root: folder of the sources `torchvision` and `folder`.
         per_class: k, number of digits of each class; None for all.
-        targets: target class of each label, for targeted attacks; only images of these labels are used.
+        targets: target class of each label, for targeted attacks; only images of these labels are used. Or `random`: a
+            target of its own for each image, drawn by `seed` from all classes but its label.
         copies: n, number of noisy copies of each image for each source model.
         sigma: σ, standard deviation of the noise in units of the [0, 1] pixel range.
-        seed: seed of the noise.
+        seed: seed of the noise, and of random targets.
         batch_size: number of perturbations in a batch.
         costs: weight of each source model, by which the work is shared out, such as its multiply-accumulates.
         stackable: whether several models may share a batch where each has few perturbations to make.
+        split: `test`, or `training` for the images that models are trained on.
 
     Raises:
         InputError: a number is out of range.
@@ -110,13 +113,14 @@ class MNIST(ReplicaDataModule):
         source: Source = "digits",
         root: Path | None = None,
         per_class: int | None = 10,
-        targets: dict[int, int] | None = None,
+        targets: dict[int, int] | Literal["random"] | None = None,
         copies: int = 1,
         sigma: float = 0.0,
         seed: int = 0,
         batch_size: int = 200,
         costs: Sequence[float] = (1.0,),
         stackable: bool = False,
+        split: Split = "test",
     ) -> None:
         super().__init__(
             per_class=per_class,
@@ -130,17 +134,28 @@ class MNIST(ReplicaDataModule):
         self.source = source
         self.root = None if root is None else expanded(root)
         self.targets = targets
+        self.split = split
 
     def select(self) -> Selection:
         data = self.load()
-        selection = first_per_class(data.test_images, data.test_labels, self.per_class, CLASSES)
+        training = data.train_images, data.train_labels
+        images, labels = training if self.split == "training" else (data.test_images, data.test_labels)
+        selection = first_per_class(images, labels, self.per_class, CLASSES)
+        if self.targets == "random":
+            return with_random_targets(selection, self.seed, CLASSES)
         return selection if self.targets is None else with_targets(selection, self.targets, CLASSES)
 
     def load(self) -> Labelled:
         return load_mnist(self.source, self.root)
 
     def describe(self) -> dict[str, object]:
-        return {"name": self.name, "source": self.source, "per_class": self.per_class, "targets": self.targets}
+        described: dict[str, object] = {
+            "name": self.name,
+            "source": self.source,
+            "per_class": self.per_class,
+            "targets": self.targets,
+        }
+        return described if self.split == "test" else {**described, "split": self.split}
 
 
 class MNISTTraining(TrainingData):

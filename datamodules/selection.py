@@ -1,14 +1,16 @@
 """Images that an experiment uses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lit_adv.errors import InputError
+from lit_adv.perturbations.noise import Stream
 from lit_adv.perturbations.replicas import refuse_outside
 
 
@@ -52,9 +54,7 @@ def first_per_class(images: Tensor, labels: Tensor, per_class: int | None, class
         return Selection(torch.arange(len(labels)), images, labels)
     counts = torch.bincount(labels, minlength=classes)
     if (fewest := int(counts.min())) < per_class:
-        raise InputError(
-            f"class {int(counts.argmin())} has {fewest} test images, per_class asks for {per_class}; lower it"
-        )
+        raise InputError(f"class {int(counts.argmin())} has {fewest} images, per_class asks for {per_class}; lower it")
     index = torch.cat([(labels == c).nonzero()[:per_class, 0] for c in range(classes)])
     return Selection(index, images[index], labels[index])
 
@@ -83,6 +83,21 @@ def with_targets(selection: Selection, targets: Mapping[int, int], classes: int)
     labels = selection.labels[chosen]
     wanted = torch.tensor([targets[label] for label in labels.tolist()])
     return Selection(selection.index[chosen], selection.images[chosen], labels, wanted)
+
+
+def with_random_targets(selection: Selection, seed: int, classes: int) -> Selection:
+    """Gives each image a target of its own, any class but its label with the same probability.
+
+    A target depends on the seed, the label and the image's position in the data set: not on what else is selected.
+
+    Args:
+        selection: images, `index` their positions.
+        seed: of the draws.
+        classes: K, number of classes.
+    """
+    draws = np.random.Generator(np.random.Philox(key=seed, counter=[Stream.TARGETS << 32, 0, 0, 0]))
+    steps = torch.from_numpy(draws.integers(1, classes, int(selection.index.max()) + 1))
+    return replace(selection, targets=(selection.labels + steps[selection.index]) % classes)
 
 
 def doubles(images: Tensor) -> list[tuple[int, int]]:

@@ -17,7 +17,7 @@ BAD: list[tuple[list[str], str]] = [
     (["--data.copies", "0"], "copies is 0"),
     (["--data.sigma=-0.1"], "sigma is -0.1"),
     (["--data.batch_size", "0"], "batch_size is 0"),
-    (["--data.per_class", "101"], "has 100 test images, per_class asks for 101"),
+    (["--data.per_class", "101"], "has 100 images, per_class asks for 101"),
     (["--model.attack.epsilon", "0"], "epsilon is 0.0; it must be above 0"),
     (["--model.sources", "9"], "has 3 source models, 9 are needed"),
     (["--model.sources", "0"], "sources is 0"),

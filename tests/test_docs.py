@@ -64,7 +64,9 @@ def check(words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     if whole := arguments is not None and arguments[0] in ("fit", "predict", "test"):
         asked = [*arguments, *(["--print_config"] if not {"--model.help", "--data.help"} & {*arguments} else [])]
     else:
-        verbs = [word for word in (arguments or []) if re.fullmatch("build|score|report|reproduce|study|zoo", word)]
+        verbs = [
+            word for word in (arguments or []) if re.fullmatch("build|score|relearn|report|reproduce|study|zoo", word)
+        ]
         asked = [*verbs, "--help"]
     monkeypatch.setattr(sys, "argv", [words[1], *asked])
     monkeypatch.syspath_prepend(str(REPOSITORY / "scripts"))  # where Python finds what a script imports

@@ -98,7 +98,7 @@ def test_imagenet_is_judged_among_its_classes(tmp_path: Path) -> None:
     ("more", "message"),
     [
         (["--model.sources", "[resnet21]"], "has no model 'resnet21'; it has resnet20_cifar10"),
-        (["--data.per_class", "3"], "class 0 has 2 test images, per_class asks for 3"),
+        (["--data.per_class", "3"], "class 0 has 2 images, per_class asks for 3"),
         (["--zoo", "imagenet"], "source model resnet50 takes images [3, 224, 224], the data are [3, 32, 32]"),
         (["--zoo", "cifar11"], "nor one of cifar10, imagenet"),
     ],

@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "predict": "attacks the models of a zoo and averages their perturbations (Eq. 4.1)",
     "test": "judges a perturbation set: what models recognize in it, and how strongly it attacks them",
     "fit": "trains source models: a zoo, with Lightning's own options",
+    "relearn": "trains networks on perturbations alone, and tests what they know of clean images",
     "report": "writes a page with the table and pictures of judged sets",
     "reproduce": "makes figures and tables of the thesis, and the perturbation sets they need",
     "study": "asks people what they see in perturbations, and counts their answers",

@@ -23,6 +23,8 @@ class Stream(IntEnum):
     """Pure noise that models classify."""
     ORDER = 3
     """Order in which growth takes the source models."""
+    TARGETS = 4
+    """Targets of images that have one each, at random."""
 
 
 def gaussian_noise(

@@ -103,7 +103,7 @@ def test_selection_is_the_first_of_each_class(folder: Path) -> None:
     module.setup("predict")
     assert module.selection.index.tolist() == [i for c in range(10) for i in (c, c + 10)]
     assert module.selection.labels.tolist() == [c for c in range(10) for _ in range(2)]
-    with pytest.raises(InputError, match="has 2 test images, per_class asks for 3"):
+    with pytest.raises(InputError, match="has 2 images, per_class asks for 3"):
         MNIST(source="folder", root=folder, per_class=3).setup("predict")
 
 
@@ -216,3 +216,23 @@ def test_the_largest_seed_gives_noise() -> None:
     module.setup("predict")
     batch = module.dataset()[BatchClaim(0, None)]
     assert abs((batch.noisy - batch.clean).std().item() - 0.1) < 0.01
+
+
+def test_training_digits_with_targets_of_their_own(digits: Labelled) -> None:
+    module = MNIST(per_class=None, split="training", targets="random", seed=3)
+    module.setup("predict")
+    found = module.selection
+    assert torch.equal(found.images, digits.train_images)
+    assert found.targets is not None
+    pairs = torch.zeros(10, 10, dtype=torch.int64)
+    pairs.index_put_((found.labels, found.targets), torch.ones(4000, dtype=torch.int64), accumulate=True)
+    assert not pairs.diagonal().any()
+    assert pairs[~torch.eye(10, dtype=torch.bool)].min() > 20  # 44 expected of each
+    fewer = MNIST(per_class=3, split="training", targets="random", seed=3)
+    fewer.setup("predict")
+    assert fewer.selection.targets is not None
+    assert torch.equal(fewer.selection.targets, found.targets[fewer.selection.index])
+    other = MNIST(per_class=3, split="training", targets="random", seed=4).select()
+    assert not torch.equal(other.targets, fewer.selection.targets)
+    assert fewer.describe()["split"] == "training"
+    assert "split" not in MNIST().describe()

@@ -1,0 +1,83 @@
+"""Training images made of perturbations: with their digits, alone, or on noise; dealt right, or shuffled."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import torch
+from torch import Tensor
+
+from lit_adv.errors import InputError
+from lit_adv.evaluation.strength import adversarial_example, equal_l2
+from lit_adv.perturbations.perturbation_set import PerturbationSet
+
+Input = Literal["image", "delta", "noise"]
+"""What a network is trained on: x + δ, δ alone, or uniform noise + δ."""
+Scale = Literal["norm", "sign", "own"]
+"""Size of δ: the L2 norm of ±ε, ε·sign(δ), or as it is."""
+ADD: Final[Mapping[Scale, Callable[[Tensor, Tensor, float], Tensor]]] = {
+    "norm": equal_l2,
+    "sign": adversarial_example,
+    "own": lambda image, perturbation, _: image + perturbation,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """What perturbations are turned into.
+
+    Attributes:
+        input: what they are added to.
+        scale: their size.
+        epsilon: ε of `norm` and `sign`.
+        seed: of the noise, and of the dealing.
+        shuffled: whether each perturbation is dealt to another image, the labels staying: a control.
+    """
+
+    input: Input
+    scale: Scale = "norm"
+    epsilon: float
+    seed: int = 0
+    shuffled: bool = False
+
+    def images(self, image: Tensor, perturbation: Tensor) -> Tensor:
+        """Returns the training images `[N, C, H, W]`, not clipped, of images and perturbations of that shape."""
+        generator = torch.Generator().manual_seed(self.seed)
+        if self.shuffled:
+            order = torch.randperm(len(image), generator=generator)
+            dealt = torch.empty_like(perturbation)
+            dealt[order] = perturbation[order.roll(1)]  # a cycle: none keeps its own
+            perturbation = dealt
+        if self.input == "delta":
+            base = torch.zeros_like(image)
+        elif self.input == "noise":
+            base = torch.rand(image.shape, generator=generator)
+        else:
+            base = image
+        return ADD[self.scale](base, perturbation, self.epsilon)
+
+    def __str__(self) -> str:
+        """Names it, for folders and recipes."""
+        size = self.scale if self.scale == "own" else f"{self.scale}{self.epsilon:g}"
+        return f"{self.input}-{size}-seed{self.seed}{'-shuffled' * self.shuffled}"
+
+
+def average_of(found: PerturbationSet, models: int, copies: int) -> Tensor:
+    """Returns the set's average `[N, C, H, W]` over its first `models` models and `copies` copies, in the run's order.
+
+    Raises:
+        InputError: the set does not keep it.
+    """
+    if (models, copies) == size_of(found):
+        return found.perturbation
+    kept = found.kept
+    sizes = list(kept.sizes()) if kept is not None and kept.cells.growth else []
+    if kept is None or (models, copies) not in sizes:
+        few = ", ".join(f"{m}x{n}" for m, n in sizes) or "{}x{} only; make it with --growth".format(*size_of(found))
+        raise InputError(f"{found.name} keeps no average over {models} models and {copies} copies; it keeps {few}")
+    return kept.averages(models, copies)[0]
+
+
+def size_of(found: PerturbationSet) -> tuple[int, int]:
+    """Returns numbers of models and copies of a set."""
+    return len(found.manifest.sources), found.manifest.copies
