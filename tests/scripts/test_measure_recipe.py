@@ -1,0 +1,63 @@
+"""Recipes compared with the thesis, tiny."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from datamodules import mnist
+from lit_adv.errors import InputError
+from scripts.measure_recipe import THESIS, distance, judged, measure_recipe, with_interval
+from tests.trainers.conftest import in_this_process  # noqa: F401
+from tests.trainers.test_zoo_runner import few_digits
+
+
+def test_settings_are_measured_and_kept(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    in_this_process: None,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mnist, "embedded_digits", few_digits)
+    options = {"source": "digits", "models": 3, "width": 1, "cw_steps": 2, "bim_steps": 2, "copies": 2, "per_class": 1}
+    for message, words in {"no setting x": {"settings": "x"}, "models is 2": {"models": 2}}.items():
+        with pytest.raises(InputError, match=message):
+            measure_recipe(tmp_path, **{**options, **words})  # type: ignore[arg-type]
+    measure_recipe(tmp_path, settings="base", **options)  # type: ignore[arg-type]
+    first = json.loads((tmp_path / "recipe.json").read_text())
+    measure_recipe(tmp_path, settings="base,normalised pixels", **options)  # type: ignore[arg-type]
+    found = json.loads((tmp_path / "recipe.json").read_text())
+    assert found["base"] == first["base"]
+    assert set(found) == {"base", "normalised pixels"}
+    assert {"SM CW 0.001", "SM CW 0.1"} <= set(found["base"])
+    assert "normalised pixels" in capsys.readouterr().out
+
+
+def test_a_network_judges_what_it_had_no_part_in() -> None:
+    """The judge that says what is in the picture recognizes the others' perturbations, never its own."""
+
+    class Found:
+        image = torch.zeros(2, 1, 1, 2)
+        label = torch.tensor([0, 1])
+        groups = ((1,), (0,), (2,))
+
+        def grouped(self) -> object:
+            own = torch.tensor([[[[-1.0, 1.0]]], [[[1.0, -1.0]]]])  # −δ is the label's pixel
+            return type("Sums", (), {"total": torch.stack([own, -9 * own, own])})
+
+    class Spec:
+        def load(self) -> torch.nn.Module:
+            return torch.nn.Flatten()
+
+    found = judged((Spec(), Spec(), Spec()), Found())  # type: ignore[arg-type]
+    assert found["single recognized"].mean(1).tolist() == [1.0, 0.5, 0.5]  # model 0 is in the second group
+    assert found["mean recognized"].mean(1).tolist() == [1.0, 0.0, 0.0]
+    assert found["single attack"].mean(1).tolist() == [0.0, 0.5, 0.5]
+
+
+def test_the_distance_is_0_at_the_thesis_and_in_points() -> None:
+    row = {which: (there, 0, 0) for which, there in THESIS.items()}
+    assert distance(row) == 0
+    assert distance({**row, "SM BIM": (23, 0, 0)}) == 10
+    assert with_interval(torch.ones(3, 8))[0] == 100
