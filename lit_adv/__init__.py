@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lit_adv.attacks import BIM, CW, Attack, DeepFool, Gradient, Square
+    from lit_adv.attacks import BIM, CW, Attack, DeepFool, Gradient, Map, Square
     from lit_adv.embedded_digits import digits
     from lit_adv.evaluation.evaluate import evaluate
     from lit_adv.figures.gallery import gallery
@@ -25,6 +25,7 @@ _PLACES = {
     "CW": "lit_adv.attacks",
     "DeepFool": "lit_adv.attacks",
     "Gradient": "lit_adv.attacks",
+    "Map": "lit_adv.attacks",
     "PerturbationSet": "lit_adv.perturbations.perturbation_set",
     "Square": "lit_adv.attacks",
     "Zoo": "lit_adv.zoo.zoo",
@@ -42,6 +43,7 @@ __all__ = [
     "Attack",
     "DeepFool",
     "Gradient",
+    "Map",
     "PerturbationSet",
     "Square",
     "Zoo",

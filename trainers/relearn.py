@@ -60,7 +60,7 @@ class Learner:
         if not first.training:
             raise InputError(f"zoo {zoo}: {first.name} was not trained by lit-adv fit; name a zoo that has a recipe")
         first.refuse_data(data)
-        recipe = replace(Recipe(**first.training["recipe"]), seed=seed)
+        recipe = replace(Recipe(**first.training["recipe"]), seed=seed, snapshots=())
         return cls(recipe, numbered_models(count, 0, first.architecture, first.arguments), None, trust)
 
     def trained(self, images: Tensor, labels: Tensor, clean: Labelled, source: str, out: Path) -> Zoo:

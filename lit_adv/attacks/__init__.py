@@ -5,6 +5,7 @@ from lit_adv.attacks.bim import BIM
 from lit_adv.attacks.cw import CW
 from lit_adv.attacks.deepfool import DeepFool
 from lit_adv.attacks.gradient import Gradient
+from lit_adv.attacks.map import Map
 from lit_adv.attacks.square import Square
 
-__all__ = ["BIM", "CW", "Attack", "DeepFool", "Gradient", "Square"]
+__all__ = ["BIM", "CW", "Attack", "DeepFool", "Gradient", "Map", "Square"]

@@ -5,7 +5,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from lit_adv.cli.options import named_path, option_parser
+from lit_adv.cli.options import add_trust, named_path, option_parser
 from lit_adv.errors import InputError
 
 INPUTS: Final = {"image": "image + δ", "delta": "δ alone", "noise": "noise + δ"}
@@ -44,9 +44,7 @@ def relearn(words: Sequence[str]) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of networks, noise and shuffling (0)")
     parser.add_argument("--processes", type=int | None, help="networks that train side by side (default: one a core)")
     parser.add_argument("--root", type=named_path, help="folder of the clean images, where these are files")
-    parser.add_argument(
-        "--trust", type=str, nargs="+", default=[], metavar="PACKAGE", help="packages of your own whose code may run"
-    )
+    add_trust(parser)
     chosen = parser.parse_args(words)
     if chosen.epsilon is not None and not 0 < chosen.epsilon <= 1:
         raise InputError(f"--epsilon is {chosen.epsilon:g}; it must be above 0, and at most 1")

@@ -4,7 +4,7 @@
 `<data>.yaml`, `<data>-<attack>.yaml` (the thesis's parameters and noise), `<setting>.yaml`. With `-targeted` at the end
 of the name `<data>-targeted.yaml` (which classes are attacked towards which) follows, and where it exists
 `<data>-<attack>-targeted.yaml`. `<data>-test` is `test.yaml` and `<data>-test.yaml`, the ε of Eq. 4.3.
-`<data>-zoo` is how `lit-adv fit` trains a zoo.
+`<data>-zoo` is how `lit-adv fit` trains a zoo, `mnist-map` how it trains a map from images to averages.
 
 `images`, the user's own, has ImageNet's data and attack files and then `images.yaml`, which puts its data module in the
 place of ImageNet's. Likewise `fashionmnist` and `kmnist` have MNIST's.
@@ -52,7 +52,7 @@ def packaged() -> dict[str, list[Path]]:
     """Every name and the files that it stands for, in order."""
     every = (*DATA_SETS, IMAGES)
     names = {f"{data}-test": ["test", f"{data}-test"] for data in every}
-    names |= {f"{data}-zoo": [f"{data}-zoo"] for data in ZOOS}
+    names |= {f"{data}-zoo": [f"{data}-zoo"] for data in ZOOS} | {"mnist-map": ["mnist-map"]}
     for data, setting, attack in product(every, SETTINGS, ATTACKS):
         like = LIKE.get(data, data)
         files = [like, f"{like}-{attack}", *([data] if data in LIKE else [])]

@@ -20,7 +20,7 @@ def test_every_name_has_its_files() -> None:
     endings = attacks | {f"{attack}-targeted" for attack in attacks - {"deepfool"}}
     settings = ("sm", "nsm", "mm", "nmm")
     data = ("mnist", "cifar10", "imagenet", "fashionmnist", "kmnist", "images")
-    zoos = {"mnist-zoo", "cifar10-zoo", "fashionmnist-zoo", "kmnist-zoo", "images-zoo"}
+    zoos = {"mnist-zoo", "cifar10-zoo", "fashionmnist-zoo", "kmnist-zoo", "images-zoo", "mnist-map"}
     assert set(packaged()) == zoos | {f"{d}-{s}-{e}" for d in data for s in settings for e in endings} | {
         f"{d}-test" for d in data
     }
