@@ -13,7 +13,7 @@ from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.zoo import Zoo
 from tests.datamodules.test_mnist import write_idx
 from tests.helpers import TINY_ZOO
-from trainers.fit import OTHERWISE, SUITED
+from trainers.fit import OTHERWISE, SUITED, _arguments
 from trainers.lightning_options import OPTIONS, split
 from trainers.mnist_zoo import train_mnist_zoo
 from trainers.models import file_name, named_models, numbered_models, planned
@@ -44,6 +44,32 @@ def test_the_models_are_the_scripts(tmp_path: Path, in_this_process: None) -> No
     again = fit(tmp_path / "script", "--count", "2", "--seed", "5")
     assert [(spec.name, spec.role) for spec in again.models] == [("model-000", "test"), ("model-001", "source")]
     assert "trainer" not in again.models[0].training["recipe"]
+
+
+def test_variants_are_the_scripts(tmp_path: Path, in_this_process: None) -> None:
+    network = [
+        "--model.arguments.batch_norm",
+        "false",
+        "--model.arguments.dropout",
+        "0.5",
+        "--model.arguments.pad",
+        "2",
+    ]
+    recipe = ["--model.optimizer", "adam", "--model.learning_rate", "0.001", "--model.normalise", "true"]
+    robust = ["--model.adversarial", "0.1", "--model.adversarial_steps", "1", "--model.gradient_penalty", "2"]
+    fit(tmp_path / "fit", "--count", "1", *network, *recipe, *robust)
+    settings: dict[str, Any] = {"batch_norm": False, "dropout": 0.5, "pad": 2, "optimizer": "adam", "normalise": True}
+    settings |= {"learning_rate": 0.001, "adversarial": 0.1, "adversarial_steps": 1, "gradient_penalty": 2.0}
+    train_mnist_zoo(tmp_path / "script", 1, width=1, epochs=1, batch_size=500, processes=1, **settings)
+    for name in ("model-000.json", "model-000.safetensors"):
+        assert (tmp_path / "fit" / name).read_bytes() == (tmp_path / "script" / name).read_bytes()
+
+
+def test_a_network_has_the_width_that_suits_the_digits_whatever_else_is_given() -> None:
+    assert _arguments("vgg16_like", {"pad": 2}, 6) == {"width": 6, "pad": 2}
+    assert _arguments("vgg16_like", {"pad": 2, "width": 3}, 6) == {"width": 3, "pad": 2}
+    assert _arguments("vgg16_like", None, 6) == {"width": 6}
+    assert _arguments("resnet20_cifar10", None, 6) == {}
 
 
 def test_options_of_the_trainer_reach_it_and_are_recorded(
