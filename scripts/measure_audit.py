@@ -9,7 +9,7 @@ are kept in FOLDER, and a second call continues.
 
 import gzip
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import sqrt
 from pathlib import Path
@@ -118,7 +118,7 @@ def measure_audit(
     )
 
 
-def labelled(ordinary: tuple[ModelSpec, ...], kinds: dict[str, Callable[..., object]], odd: int) -> list[str]:
+def labelled(ordinary: Sequence[ModelSpec], kinds: Iterable[str], odd: int) -> list[str]:
     """The kind of each model, in order."""
     return ["ordinary"] * len(ordinary) + [kind for kind in kinds for _ in range(odd)]
 

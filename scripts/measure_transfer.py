@@ -107,9 +107,13 @@ def measure_transfer(
     }
     show(points, across, within)
     rows = [asdict(p) | {"recognized": numbers(p.recognized), "fooled": numbers(p.fooled)} for p in points]
-    correlations = {"across": {title: numbers(ends) for title, ends in across.items()}}
-    correlations["within"] = {a: {what: numbers(ends) for what, ends in one.items()} for a, one in within.items()}
-    write_json(out / "transfer.json", {**correlations, "margin": numbers(margin), "sets": rows})
+    content = {
+        "across": {title: numbers(ends) for title, ends in across.items()},
+        "within": {title: {what: numbers(ends) for what, ends in one.items()} for title, one in within.items()},
+        "margin": numbers(margin),
+        "sets": rows,
+    }
+    write_json(out / "transfer.json", content)
 
 
 def judged(title: str, found: PerturbationSet, judges: dict[str, nn.Module]) -> list[Point]:
