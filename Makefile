@@ -25,10 +25,12 @@ $(VENV)/.lit-adv-installed: pyproject.toml
 demo: install
 	$(BIN)/lit-adv fit --config mnist-zoo --count 10 --test_models 0 --model.weight_decay 0.005 --out $(RUN)/zoo
 	$(BIN)/lit-adv predict --config mnist-sm-gradient --zoo $(RUN)/zoo --out $(RUN)/sm $(ON_CPU)
-	$(BIN)/lit-adv predict --config mnist-nmm-gradient --zoo $(RUN)/zoo --out $(RUN)/nmm $(MANY) $(ON_CPU)
-	$(BIN)/lit-adv predict --config mnist-nmm-gradient --zoo $(RUN)/zoo --out $(RUN)/norm --weight norm $(MANY) $(ON_CPU)
+	$(BIN)/lit-adv predict --config mnist-nmm-gradient --zoo $(RUN)/zoo --out $(RUN)/nmm $(MANY) --growth $(ON_CPU)
+	$(BIN)/lit-adv predict --config mnist-nmm-gradient --zoo $(RUN)/zoo --out $(RUN)/norm --weight norm $(MANY) --growth $(ON_CPU)
 	for set in sm nmm norm; do $(BIN)/lit-adv test --config mnist-test --zoo $(RUN)/zoo --out $(RUN)/$$set || exit; done
-	$(BIN)/lit-adv report $(RUN)/sm $(RUN)/nmm $(RUN)/norm --out $(RUN)/report
+	$(BIN)/lit-adv fit --config mnist-zoo --count 2 --test_models 2 --seed 1 --model.weight_decay 0.005 --out $(RUN)/judges
+	$(BIN)/lit-adv explore $(RUN)/nmm $(RUN)/norm --zoo $(RUN)/judges --out $(RUN)/explorer
+	$(BIN)/lit-adv report $(RUN)/sm $(RUN)/nmm $(RUN)/norm --out $(RUN)/report --explorer $(RUN)/explorer/index.html
 
 # One thread for each of the two processes that test side by side; SEED changes what tests draw at random.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal --seed $(SEED) --hypothesis-seed $(SEED)

@@ -21,11 +21,11 @@ import lit_adv
 from lit_adv.cli import run_command
 from lit_adv.errors import InputError
 from lit_adv.evaluation.intervals import two_way_change_interval
+from lit_adv.evaluation.seen import Seen
 from lit_adv.files import expanded, write_json
 from lit_adv.perturbations.grouped_sums import in_parts
 from lit_adv.perturbations.halves import gram
 from lit_adv.perturbations.perturbation_set import PerturbationSet
-from lit_adv.reproduce.seen import Seen
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import Zoo
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from playwright.sync_api import Browser, sync_playwright
 
 from datamodules.labelled import Labelled
 from datamodules.mnist import embedded_digits
@@ -77,6 +78,7 @@ OWN_CODE = """
 from pathlib import Path
 from shutil import rmtree
 import torch
+from playwright.sync_api import Browser, sync_playwright
 from torch import nn
 from torch.hub import load_state_dict_from_url as fetched
 
@@ -116,3 +118,15 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     yield name
     sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A Chromium of this machine, driven through pages."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("there is no chromium to open pages with")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield started
+        started.close()

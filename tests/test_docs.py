@@ -65,7 +65,9 @@ def check(words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pyt
         asked = [*arguments, *(["--print_config"] if not {"--model.help", "--data.help"} & {*arguments} else [])]
     else:
         verbs = [
-            word for word in (arguments or []) if re.fullmatch("build|score|relearn|report|reproduce|study|zoo", word)
+            word
+            for word in (arguments or [])
+            if re.fullmatch("build|explore|score|relearn|report|reproduce|study|zoo", word)
         ]
         asked = [*verbs, "--help"]
     monkeypatch.setattr(sys, "argv", [words[1], *asked])

@@ -17,7 +17,8 @@ def report(words: Sequence[str]) -> None:
         metavar="WAY",
         help="rows for each set: thesis, percentiles, agreement, luminance, blur, best (default: thesis)",
     )
+    parser.add_argument("--explorer", type=named_path, metavar="HTML", help="page of lit-adv explore to link to")
     chosen = parser.parse_args(words)
     from lit_adv.figures.report import report
 
-    report(chosen.sets, chosen.out, chosen.show)
+    report(chosen.sets, chosen.out, chosen.show, chosen.explorer)

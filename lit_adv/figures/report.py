@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Sequence
+from os.path import relpath
 from pathlib import Path
 
 import torch
@@ -22,7 +23,7 @@ from lit_adv.perturbations.reliability import Reliability
 from lit_adv.terminal import say
 
 
-def report(sets: list[Path], out: Path, show: Sequence[str] = ("thesis",)) -> None:
+def report(sets: list[Path], out: Path, show: Sequence[str] = ("thesis",), explorer: Path | None = None) -> None:
     """Writes a page with the table and the pictures of perturbation sets of the same images.
 
     Writes `index.html`, which needs no other file, and the galleries as PNG beside it; prints the table. Of more
@@ -32,10 +33,14 @@ def report(sets: list[Path], out: Path, show: Sequence[str] = ("thesis",)) -> No
         sets: folders of evaluated perturbation sets, in the order of the gallery's rows.
         out: the page's folder.
         show: ways of showing δ, see `lit_adv.perturbations.showing`.
+        explorer: page of `lit-adv explore` that the page links to.
 
     Raises:
-        InputError: a set is missing or not evaluated, the sets are of different images, or a way is unknown.
+        InputError: a set is missing or not evaluated, the sets are of different images, a way is unknown, or there is
+            no such explorer.
     """
+    if explorer is not None and not explorer.is_file():
+        raise InputError(f"there is no page {explorer}; make it with lit-adv explore")
     loaded = [PerturbationSet.load(folder) for folder in sets]
     evaluations = [read_evaluation(folder, one) for folder, one in zip(sets, loaded, strict=True)]
     for folder, one in zip(sets[1:], loaded[1:], strict=True):
@@ -83,6 +88,7 @@ def report(sets: list[Path], out: Path, show: Sequence[str] = ("thesis",)) -> No
         classes_left_out=classes_left_out,
         reliability=reliability,
         explanation=EXPLANATION,
+        explorer=None if explorer is None else relpath(explorer, out),
         pictures={name: b64encode(png).decode() for name, png in pictures.items()},
     )
     with atomic_path(out / "index.html") as temporary:

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from lit_adv.evaluation.growth_points import MEASURES, GrowthPoint, growth_points
 from lit_adv.evaluation.rules import Rules
 from lit_adv.figures.plots import LABELS, STYLES, legend_below, panels, plain
 from lit_adv.perturbations.cells import levels
-from lit_adv.reproduce.growth_points import MEASURES, GrowthPoint, growth_points
 from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.result import FigureResult, Row, number_or_none, value_and_ends
 from lit_adv.reproduce.set_name import SetName
@@ -28,7 +28,7 @@ MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 
 def curves(inputs: FigureInputs, names: Sequence[SetName]) -> FigureResult:
     """Curves against m with all copies, against n with all models, and against m·n for each n."""
-    found = {name: growth_points(inputs, name) for name in names}
+    found = {name: growth_points(inputs.perturbations(name), inputs.held_out(name)) for name in names}
     most = {name: (sizes[-1].m, sizes[-1].n) for name, sizes in found.items()}
     models, model_axes = panels(len(MEASURES))
     copies, copy_axes = panels(len(MEASURES))

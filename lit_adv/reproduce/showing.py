@@ -7,13 +7,13 @@ from math import isnan
 import torch
 
 from lit_adv.evaluation.recognizability import judge_input_in_words
+from lit_adv.evaluation.seen import Seen
 from lit_adv.evaluation.table import INTERVAL, Table
 from lit_adv.figures.gallery import gallery_row
 from lit_adv.figures.sample import one_of_each
 from lit_adv.perturbations.showing import altered, picture, titled, ways
 from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.result import FigureResult, Row, value_and_ends
-from lit_adv.reproduce.seen import Seen
 from lit_adv.reproduce.set_name import SetName
 
 

@@ -144,7 +144,7 @@ def test_growth_says_how_reliable_each_size_is(inputs: FigureInputs) -> None:
 
 
 def test_growth_without_groups_has_no_rho(inputs: FigureInputs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lit_adv.reproduce.growth_points.scalars_of", lambda _: None)
+    monkeypatch.setattr("lit_adv.evaluation.growth_points.scalars_of", lambda _: None)
     made = growth.curves(inputs, set_names("nmm-cw"))
     assert set(made.plots) == {"models", "copies", "both"}
     assert {row["rho"] for row in made.numbers["growth"]} == {None}

@@ -1,7 +1,6 @@
 """People answer the page in a real browser, from its files and from a web server."""
 
 import json
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 from lit_adv.cli import main
 from lit_adv.study.build import build
@@ -19,17 +18,6 @@ from lit_adv.study.jspsych import CDN, LIBRARIES
 
 Visit = Callable[[str], Page]
 WRONG = {"cat": "dog", "dog": "ship", "ship": "cat"}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("there is no chromium to open the page with")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,11 @@ from lit_adv.errors import InputError
 from lit_adv.evaluation.answers import right
 from lit_adv.evaluation.intervals import two_way_change_interval, two_way_interval
 from lit_adv.evaluation.rules import BATCH_SIZE, Rules, judge_logits
+from lit_adv.evaluation.seen import Seen
 from lit_adv.perturbations.outlook import Outlook
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.reliability import scalars_of
 from lit_adv.perturbations.variance_shares import shares
-from lit_adv.reproduce.inputs import FigureInputs
-from lit_adv.reproduce.seen import Seen
-from lit_adv.reproduce.set_name import SetName
 
 MEASURES: Final = ("recognized", "accuracy", "auc")
 Ends = tuple[float, float, float]
@@ -70,17 +68,20 @@ class Sample(NamedTuple):
         return mean, *two_way_change_interval(whole.values - self.values, mean)
 
 
-def growth_points(inputs: FigureInputs, name: SetName) -> list[GrowthPoint]:
+def growth_points(perturbations: PerturbationSet, judges: Mapping[str, Model]) -> list[GrowthPoint]:
     """Returns the points of a set, for every (m, n) of its growth; the last is of all models and copies.
 
+    Args:
+        perturbations: the set.
+        judges: by name, none of them among its sources.
+
     Raises:
-        InputError: the set keeps no growth, or every test model is among its sources.
+        InputError: the set keeps no growth.
     """
-    perturbations, folder = inputs.perturbations(name), inputs.sets.folder(name)
     kept = perturbations.kept
     if kept is None or not kept.cells.growth:
-        raise InputError(f"{folder} was made without --growth; delete it or choose another --out")
-    judges, outlook = inputs.held_out(name), _outlook(perturbations)
+        raise InputError(f"{perturbations.name} was made without --growth; make it again with it")
+    outlook = _outlook(perturbations)
     samples = {}
     for m, n in kept.sizes():
         if averages := kept.averages(m, n):

@@ -1,0 +1,1 @@
+"""The page on which averages appear as models and copies are added."""

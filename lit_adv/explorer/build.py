@@ -1,0 +1,157 @@
+"""Writes the explorer's page."""
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from lit_adv.attacks.attack import Model
+from lit_adv.errors import InputError
+from lit_adv.explorer.cells import Cells
+from lit_adv.explorer.figures import answers, described, figures
+from lit_adv.files import atomic_path
+from lit_adv.html import page
+from lit_adv.perturbations.perturbation_set import PerturbationSet, first_of_each_class
+from lit_adv.perturbations.rendering import as_bytes
+from lit_adv.terminal import say
+from lit_adv.zoo.zoo import Zoo
+
+LARGEST: Final = 15_000_000
+"""Most bytes of a page."""
+
+
+def explore(
+    runs: Sequence[Path],
+    out: Path,
+    zoo: Path | None = None,
+    trust: Sequence[str] = (),
+    images: int = 10,
+) -> Path:
+    """Writes `index.html`, which needs no other file and no server.
+
+    Args:
+        runs: folders of perturbation sets of the same images, made with `--growth`.
+        out: the page's folder.
+        zoo: whose test models judge the averages, those that a run did not attack; without it the page has ρ only.
+        trust: packages whose code may run, where the zoo names some.
+        images: most images on the page: the first of each class, and of the classes the first. Fewer where the page
+            would have more than 15 MB.
+
+    Returns:
+        The page.
+
+    Raises:
+        InputError: a set is missing, has no growth, or is of other images; the zoo has no test model that could judge a
+            run; or one image alone is too much for a page.
+    """
+    if images < 1:
+        raise InputError(f"images is {images}; it must be at least 1")
+    loaded = [PerturbationSet.load(folder) for folder in runs]
+    for folder, one in zip(runs, loaded, strict=True):
+        if not torch.equal(one.image, loaded[0].image):
+            raise InputError(f"{folder} and {runs[0]} are of different images; a page needs the same ones")
+        if one.kept is None or not one.kept.cells.growth:
+            raise InputError(f"{folder} was made without --growth; make it again with it, into another folder")
+    index = first_of_each_class(loaded[0].label).sort().values[:images]
+    index = index[: _fitting(loaded, index)]
+    shown = []
+    for folder, one in zip(runs, loaded, strict=True):
+        judges = _judges(zoo, trust, one, folder)
+        say(f"{folder}: {len(judges)} judges, {sum(1 for _ in _sizes(one))} numbers of models and copies …")
+        shown.append(
+            {
+                **described(one),
+                "cells": Cells.of(one, index).packed(),
+                "figures": figures(one, judges),
+                "judges": [*judges],
+                "answers": answers(one, index, judges),
+                "chance": 1 / len(one.classes if one.data_set.answers_among_its_classes else _names(loaded)),
+            }
+        )
+    content = {
+        "names": _names(loaded),
+        "images": [_image(loaded[0], position) for position in index.tolist()],
+        "runs": shown,
+    }
+    script = (files("lit_adv.explorer") / "templates" / "explorer.js").read_text(encoding="utf-8")
+    html = page("lit_adv.explorer", "index.html", content=content, script=script, title=_title(loaded))
+    if (size := len(html.encode())) > LARGEST:
+        raise InputError(f"the page has {size / 1e6:.0f} MB, more than {LARGEST / 1e6:.0f}; give fewer runs")
+    with atomic_path(out / "index.html") as temporary:
+        temporary.write_text(html, encoding="utf-8")
+    return out / "index.html"
+
+
+def _fitting(loaded: Sequence[PerturbationSet], index: Tensor) -> int:
+    """Number of images that fit; a line tells where they are fewer than asked.
+
+    Raises:
+        InputError: none does.
+    """
+    channels, height, width = loaded[0].image.shape[1:]
+    large = loaded[0].data_set.is_large
+    pixels = (1 if large else channels) * height * width
+    cells = sum(sum(1 for _ in _sizes(one)) for one in loaded)
+    each = (4 / 3) * (pixels * cells + height * width * (len(loaded) + 4))  # weights, and the image as PNG
+    fitting = int((LARGEST - 1_000_000) // each)
+    if fitting < 1:
+        raise InputError(
+            f"one image takes {each / 1e6:.0f} MB, a page has at most {LARGEST / 1e6:.0f}; give fewer runs"
+        )
+    if fitting < len(index):
+        say(f"{fitting} of {len(index)} images fit into a page of {LARGEST / 1e6:.0f} MB")
+    return min(fitting, len(index))
+
+
+def _sizes(one: PerturbationSet) -> Sequence[tuple[int, int]]:
+    assert one.kept is not None
+    return [*one.kept.sizes()]
+
+
+def _names(loaded: Sequence[PerturbationSet]) -> list[str]:
+    return [*loaded[0].data_set.class_names()]
+
+
+def _title(loaded: Sequence[PerturbationSet]) -> str:
+    return f"{', '.join(dict.fromkeys(one.name for one in loaded))}: {loaded[0].data_set.name}"
+
+
+def _image(one: PerturbationSet, position: int) -> dict[str, Any]:
+    picture = as_bytes(one.image[position : position + 1])[0]
+    stream = BytesIO()
+    Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(stream, "png", optimize=True)
+    return {
+        "label": int(one.label[position]),
+        "target": None if one.target is None else int(one.target[position]),
+        "png": b64encode(stream.getvalue()).decode(),
+    }
+
+
+def _judges(zoo: Path | None, trust: Sequence[str], one: PerturbationSet, folder: Path) -> Mapping[str, Model]:
+    """The zoo's test models that a run did not attack.
+
+    Raises:
+        InputError: there is none.
+    """
+    if zoo is None:
+        return {}
+    attacked = {source.checksum for source in one.manifest.sources}
+    specs = [spec for spec in Zoo.open(zoo, trust).judges if spec.checksum not in attacked]
+    if not specs:
+        raise InputError(f"zoo {zoo} has no test model that {folder} did not attack; name another, or leave --zoo out")
+    return {spec.name: spec.load() for spec in specs}
+
+
+def read_content(html: Path) -> dict[str, Any]:
+    """Returns the data in a page."""
+    text = html.read_text(encoding="utf-8")
+    _, _, rest = text.partition('<script type="application/json" id="content">')
+    found: dict[str, Any] = json.loads(rest.partition("</script>")[0])
+    return found
