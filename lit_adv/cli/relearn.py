@@ -1,7 +1,6 @@
 """`lit-adv relearn`: what networks learn from perturbations alone."""
 
 import re
-from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -27,7 +26,7 @@ def relearn(words: Sequence[str]) -> None:
     parser.add_argument(
         "--sizes",
         nargs="+",
-        type=_size,
+        type=str,
         default=[],
         metavar="MxN",
         help="models and copies of the averages, of sets with growth (default: 1x1, all models x 1, all)",
@@ -46,6 +45,7 @@ def relearn(words: Sequence[str]) -> None:
     parser.add_argument("--root", type=named_path, help="folder of the clean images, where these are files")
     add_trust(parser)
     chosen = parser.parse_args(words)
+    sizes = [_size(word) for word in chosen.sizes]
     if chosen.epsilon is not None and not 0 < chosen.epsilon <= 1:
         raise InputError(f"--epsilon is {chosen.epsilon:g}; it must be above 0, and at most 1")
     from dataclasses import replace
@@ -62,12 +62,12 @@ def relearn(words: Sequence[str]) -> None:
     ]
     learner = Learner.of(chosen.zoo, data.name, chosen.count, chosen.seed, chosen.trust)
     learner = replace(learner, processes=chosen.processes)
-    print(markdown(learn(chosen.sets, chosen.out, lessons, learner, chosen.sizes, chosen.root)))
+    print(markdown(learn(chosen.sets, chosen.out, lessons, learner, sizes, chosen.root)))
 
 
 def _size(word: str) -> tuple[int, int]:
     if not (found := re.fullmatch(r"(\d+)x(\d+)", word)):
-        raise ArgumentTypeError(f"a size is {word!r}; it must be models x copies, such as 10x5")
+        raise InputError(f"a size is {word!r}; it must be models x copies, such as 10x5")
     return int(found[1]), int(found[2])
 
 

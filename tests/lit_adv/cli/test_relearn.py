@@ -18,7 +18,7 @@ def test_the_command(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str
     words = [*SMALL, "--data.targets", "random", "--data.split", "training"]
     predict("mnist-nmm-gradient", zoo, tmp_path / "set", *words)
     command = ["relearn", str(tmp_path / "set"), "--out", str(tmp_path / "out"), "--inputs", "delta", "--count", "1"]
-    command += ["--zoo", str(zoo.path), "--processes", "1"]
+    command += ["--zoo", str(zoo.path), "--processes", "1", "--sizes", "1x1", "3x1", "3x2"]
     main(command)
     first = capsys.readouterr().out
     table = [line for line in first.splitlines() if line.startswith("| NMM") or line.startswith("| clean")]
