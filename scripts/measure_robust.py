@@ -21,11 +21,14 @@ from torch.nn import functional
 
 import lit_adv
 from lit_adv.cli import run_command
+from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
 from lit_adv.evaluation.intervals import two_way_change_interval, two_way_interval
-from lit_adv.files import expanded, write_json
+from lit_adv.figures.gallery import gallery_row
+from lit_adv.files import atomic_path, expanded, write_json
 from lit_adv.perturbations.outlook import Outlook
 from lit_adv.perturbations.reliability import interval
+from lit_adv.perturbations.rendering import as_shown
 from lit_adv.perturbations.variance_shares import Scalars
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import Zoo
@@ -74,7 +77,7 @@ def measure_robust(
 
     Args:
         ordinary: zoo of ordinary sources and test models, trained on the digits that come with the project.
-        out: folder for the robust zoos, the sets and `robust.json`.
+        out: folder for the robust zoos, the sets, `robust.json` and `robust.png`.
         kinds: names of robust trainings, with commas between them.
         models: networks of each.
         steps: of the attack in adversarial training.
@@ -131,7 +134,20 @@ def measure_robust(
         half = crossing(0.5, curve.sizes, curve.right.mean((1, 2)).numpy())
         rows[-len(each)]["for half"] = said(half, curve.sizes[-1])
         write_json(out / "robust.json", {"rows": rows})
+        if noise == "none":
+            save_picture(out / "robust.png", images, labels, each)
     show(rows)
+
+
+def save_picture(path: Path, images: Tensor, labels: Tensor, each: Mapping[str, Tensor]) -> None:
+    """Draws the first digit of each class, −δ of one network of each kind, and that of all ordinary ones."""
+    first = torch.cat([(labels == c).nonzero()[:1, 0] for c in labels.unique()])
+    shown = {f"one {name}": found[0] for name, found in each.items()}
+    shown[f"all {len(each['ordinary'])} ordinary"] = each["ordinary"].sum(0)
+    digits = DATA_SETS["mnist"]
+    rows = {name: as_shown(delta[first], digits.mean, digits.std, targeted=False) for name, delta in shown.items()}
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(gallery_row([("image", images[first]), *rows.items()]))
 
 
 def answers(judges: Sequence[nn.Module], delta: Tensor, labels: Tensor) -> Tensor:

@@ -39,6 +39,7 @@ def test_kinds_are_measured(
     assert rows[0]["k by recognition"][0] in ("1.0", "above 2")
     [recipe] = {json.dumps(spec.training["recipe"]) for spec in Zoo.open(tmp_path / "out" / "zoos" / "PGD-0.1").models}
     assert json.loads(recipe)["adversarial"] == 0.1
+    assert (tmp_path / "out" / "robust.png").read_bytes().startswith(b"\x89PNG")
     assert "PGD 0.1" in capsys.readouterr().out
 
 
