@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lit_adv.attacks import BIM, CW, Attack, DeepFool, Gradient, Map, Square
+    from lit_adv.attacks import BIM, CW, Attack, DeepFool, Gradient, Map, Square, TransferBIM
     from lit_adv.embedded_digits import digits
     from lit_adv.evaluation.evaluate import evaluate
     from lit_adv.figures.gallery import gallery
@@ -28,6 +28,7 @@ _PLACES = {
     "Map": "lit_adv.attacks",
     "PerturbationSet": "lit_adv.perturbations.perturbation_set",
     "Square": "lit_adv.attacks",
+    "TransferBIM": "lit_adv.attacks",
     "Zoo": "lit_adv.zoo.zoo",
     "average": "lit_adv.perturbations.average",
     "digits": "lit_adv.embedded_digits",
@@ -46,6 +47,7 @@ __all__ = [
     "Map",
     "PerturbationSet",
     "Square",
+    "TransferBIM",
     "Zoo",
     "__version__",
     "average",

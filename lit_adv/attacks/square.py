@@ -2,15 +2,14 @@
 
 from bisect import bisect_left
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from math import sqrt
 from typing import ClassVar, Final
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from lit_adv.attacks.attack import Attack, Problem, at_least, positive
+from lit_adv.attacks.draws import uniform as drawn
 from lit_adv.errors import InputError
 
 HALVINGS: Final = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
@@ -68,7 +67,7 @@ class Square(Attack):
     @torch.no_grad()
     def _perturb(self, problem: Problem) -> Tensor:
         channels, height, width = problem.images.shape[1:]
-        uniform = self._uniform(problem.images)
+        uniform = drawn(problem.images, channels * width + self.queries * (2 + channels), self.seed)
         stripes, uniform = uniform.split([channels * width, self.queries * (2 + channels)], 1)
         delta = torch.zeros_like(problem.images)
         if self.stripes:
@@ -102,19 +101,6 @@ class Square(Attack):
 
     def _signed(self, uniform: Tensor, dtype: torch.dtype) -> Tensor:
         return self.epsilon * torch.where(uniform < 0.5, -1, 1).to(dtype)
-
-    def _uniform(self, images: Tensor) -> Tensor:
-        """Draws `[B, C·W + queries·(2 + C)]` numbers in [0, 1)."""
-        channels, _, width = images.shape[1:]
-        size = channels * width + self.queries * (2 + channels)
-        key = self.seed.to_bytes(32, "little")
-        rows = [
-            np.random.Generator(
-                np.random.Philox(key=int.from_bytes(blake2b(image.numpy(), digest_size=16, key=key).digest()))
-            ).random(size, dtype=np.float32)
-            for image in images.cpu().contiguous().view(torch.uint8)  # numpy has no bfloat16
-        ]
-        return torch.from_numpy(np.stack(rows)).to(images.device)
 
 
 def squares(top: Tensor, left: Tensor, side: int, height: int, width: int) -> Tensor:

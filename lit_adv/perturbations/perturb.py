@@ -17,6 +17,8 @@ from lit_adv.perturbations.source_models import Given, checked_model, classes_of
 
 MOST: Final = {"epsilon": 1.0, "lr": 100.0, "overshoot": 100.0}
 """Parameter of an attack to its largest value in a run; beyond it perturbations outgrow what can be summed."""
+MOST_L2: Final = 100.0
+"""Largest ε where it is an L2 norm."""
 WHY: Final = "pixels are in [0, 1], where 8 of 255 is 0.031"
 
 
@@ -81,7 +83,8 @@ def refuse_extremes(attack: Attack) -> None:
     if not isinstance(attack, Attack):
         kind = f"the class {attack.__name__}" if isinstance(attack, type) else f"a {type(attack).__name__}"
         raise InputError(f"attack is {kind}; give one such as BIM(epsilon=0.2)")
-    for name, most in MOST.items():
+    for name, bound in MOST.items():
+        most = MOST_L2 if name == "epsilon" and getattr(attack, "norm", "") == "l2" else bound
         if (value := getattr(attack, name, 0.0)) > most:
             raise InputError(f"{type(attack).__name__}: {name} is {value}; it must be at most {most}: {WHY}")
 

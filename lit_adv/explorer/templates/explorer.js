@@ -134,7 +134,7 @@ function say() {
     const wanted = image.target === null ? image.label : image.target, counts = new Map();
     given.forEach((judge) => counts.set(judge[state.image], (counts.get(judge[state.image]) || 0) + 1));
     const words = [...counts].sort((a, b) => b[1] - a[1])
-      .map(([c, k]) => `${c === wanted ? "<b>" : ""}${escaped(content.names[c])}${c === wanted ? " ✓</b>" : ""}${k > 1 ? ` × ${k}` : ""}`);
+      .map(([c, k]) => `${c === wanted ? "<b>" : ""}${escaped(content.names[c])}${c === wanted ? " ✓</b>" : ""}${run.judges.length > 1 ? ` (${k})` : ""}`);
     at("answers").innerHTML = `${run.judges.length} judge${run.judges.length > 1 ? "s" : ""} that had no part in it see: ${words.join(", ")}`;
   }
   at("curves").innerHTML = Object.keys(FIGURES)
