@@ -43,8 +43,18 @@ class Learner:
     trust: Sequence[str] = ()
 
     @classmethod
-    def of(cls, zoo: Path | None, data: str, count: int, seed: int, trust: Sequence[str] = ()) -> "Learner":
+    def of(
+        cls,
+        zoo: Path | None,
+        data: str,
+        count: int,
+        seed: int,
+        trust: Sequence[str] = (),
+        weight_decay: float | None = None,
+    ) -> "Learner":
         """Returns that which makes networks like a zoo's first model; without a zoo, as `mnist-zoo` makes them.
+
+        A `weight_decay` takes the place of theirs.
 
         Raises:
             InputError: the zoo was not trained here or on other data, or a number is out of range.
@@ -55,12 +65,14 @@ class Learner:
             suited = {**OTHERWISE, **SUITED[("mnist", "digits")]}
             width = {"width": suited.pop("width")}
             recipe = Recipe(data=data, source="", seed=seed, learning_rate=0.1, **suited)
+            recipe = recipe if weight_decay is None else replace(recipe, weight_decay=weight_decay)
             return cls(recipe, numbered_models(count, 0, "vgg16_like", width), None, trust)
         first = Zoo.open(zoo, trust).models[0]
         if not first.training:
             raise InputError(f"zoo {zoo}: {first.name} was not trained by lit-adv fit; name a zoo that has a recipe")
         first.refuse_data(data)
         recipe = replace(Recipe(**first.training["recipe"]), seed=seed, snapshots=())
+        recipe = recipe if weight_decay is None else replace(recipe, weight_decay=weight_decay)
         return cls(recipe, numbered_models(count, 0, first.architecture, first.arguments), None, trust)
 
     def trained(self, images: Tensor, labels: Tensor, clean: Labelled, source: str, out: Path) -> Zoo:
@@ -78,15 +90,18 @@ class Learned:
         what: set, sizes, input and control, as JSON values.
         right: `[networks, N]` bool, as they are.
         adapted: likewise, with the statistics of their batch normalisation measured on clean training images.
+        fitted: `[networks]`, share of the images that they were trained on to which they give the wanted class.
     """
 
     what: dict[str, Any]
     right: Tensor
     adapted: Tensor
+    fitted: Tensor
 
     def to_json(self, first: "Learned | None") -> dict[str, Any]:
         """The row of the table, with paired changes since the row of the smallest average."""
         found: dict[str, Any] = {**self.what, "networks": len(self.right), "images": self.right.shape[1]}
+        found["fitted"] = float(self.fitted.mean())
         for name in ("right", "adapted"):
             mine = getattr(self, name).double()
             found[name] = [float(mine.mean()), *two_way_interval(mine)]
@@ -160,14 +175,18 @@ def _rows(
             zoo = learner.trained(images, found.target, clean, source, out / f"{folder.name}-{mark}-{m}x{n}-{kind}")
             control = "shuffled" if kind.shuffled else ""
             what = {"set": str(folder), "sha256": found.manifest.sha256, "name": found.name, "models": m, "copies": n}
-            row = _learned(zoo, clean, {**what, "input": kind.input, "lesson": str(kind), "control": control})
+            row = _learned(
+                zoo, images, found.target, clean, {**what, "input": kind.input, "lesson": str(kind), "control": control}
+            )
             yield row.to_json(None if kind.shuffled else first)
             first = first or row
     images_mark = found.manifest.data.sha256[:8]
     if images_mark not in ceilings:
         ceilings.add(images_mark)
         zoo = learner.trained(found.image, found.label, clean, f"clean {images_mark}", out / f"clean-{images_mark}")
-        yield _learned(zoo, clean, {"set": str(folder), "name": "clean images", "control": "clean"}).to_json(None)
+        yield _learned(
+            zoo, found.image, found.label, clean, {"set": str(folder), "name": "clean images", "control": "clean"}
+        ).to_json(None)
 
 
 def _sizes(found: PerturbationSet) -> list[tuple[int, int]]:
@@ -197,19 +216,21 @@ def _clean(folder: Path, found: PerturbationSet, root: Path | None) -> Labelled:
     return data
 
 
-def _learned(zoo: Zoo, clean: Labelled, what: dict[str, Any]) -> Learned:
-    right, adapted = [], []
+def _learned(zoo: Zoo, images: Tensor, labels: Tensor, clean: Labelled, what: dict[str, Any]) -> Learned:
+    """Looks at the networks that were trained on these images and labels."""
+    right, adapted, fitted = [], [], []
     for spec in zoo.models:
         model = spec.load()
-        right.append(_right(model, clean))
-        adapted.append(_right(adapt(model, clean.train_images), clean))
-    return Learned(what, torch.stack(right), torch.stack(adapted))
+        fitted.append(_right(model, images, labels).double().mean())
+        right.append(_right(model, clean.test_images, clean.test_labels))
+        adapted.append(_right(adapt(model, clean.train_images), clean.test_images, clean.test_labels))
+    return Learned(what, torch.stack(right), torch.stack(adapted), torch.stack(fitted))
 
 
-def _right(model: nn.Module, clean: Labelled) -> Tensor:
+def _right(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
     with torch.no_grad():
-        answers = torch.cat([model(some).argmax(1) for some in clean.test_images.split(BATCH)])
-    return answers == clean.test_labels
+        answers = torch.cat([model(some).argmax(1) for some in images.split(BATCH)])
+    return answers == labels
 
 
 def adapt(model: nn.Module, images: Tensor) -> nn.Module:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from lit_adv.cli.options import add_trust, named_path, option_parser
+from lit_adv.cli.options import add_trust, named_path, option_parser, underscored
 from lit_adv.errors import InputError
 
 INPUTS: Final = {"image": "image + δ", "delta": "δ alone", "noise": "noise + δ"}
@@ -39,12 +39,17 @@ def relearn(words: Sequence[str]) -> None:
     )
     parser.add_argument("--epsilon", type=float | None, help="ε (default: the data set's)")
     parser.add_argument("--zoo", type=named_path, help="networks like its first model (default: as mnist-zoo)")
+    parser.add_argument(
+        "--weight_decay",
+        type=float,
+        help="of their training, in place of the recipe's, which may be too strong for perturbations (see fitted)",
+    )
     parser.add_argument("--count", type=int, default=3, help="networks for each row (3)")
     parser.add_argument("--seed", type=int, default=0, help="of networks, noise and shuffling (0)")
     parser.add_argument("--processes", type=int | None, help="networks that train side by side (default: one a core)")
     parser.add_argument("--root", type=named_path, help="folder of the clean images, where these are files")
     add_trust(parser)
-    chosen = parser.parse_args(words)
+    chosen = parser.parse_args(underscored(words))
     sizes = [_size(word) for word in chosen.sizes]
     if chosen.epsilon is not None and not 0 < chosen.epsilon <= 1:
         raise InputError(f"--epsilon is {chosen.epsilon:g}; it must be above 0, and at most 1")
@@ -60,7 +65,7 @@ def relearn(words: Sequence[str]) -> None:
         Lesson(input=name, scale=chosen.scale, epsilon=chosen.epsilon or data.epsilon, seed=chosen.seed)
         for name in chosen.inputs
     ]
-    learner = Learner.of(chosen.zoo, data.name, chosen.count, chosen.seed, chosen.trust)
+    learner = Learner.of(chosen.zoo, data.name, chosen.count, chosen.seed, chosen.trust, chosen.weight_decay)
     learner = replace(learner, processes=chosen.processes)
     print(markdown(learn(chosen.sets, chosen.out, lessons, learner, sizes, chosen.root)))
 
@@ -74,16 +79,14 @@ def _size(word: str) -> tuple[int, int]:
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """Returns the table: shares of clean test images, and gains since the first size, in % with 95 % intervals."""
     lines = [
-        "| set | m × n | trained on | right, % | gain | adapted, % | gain |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| set | m × n | trained on | fitted, % | right, % | gain | adapted, % | gain |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
         size = f"{row['models']} × {row['copies']}" if "models" in row else ""
         trained = INPUTS.get(row.get("input", ""), "clean images") + (", shuffled" * (row["control"] == "shuffled"))
-        cells = [
-            _interval(row.get(name), name.endswith("gain"))
-            for name in ("right", "right_gain", "adapted", "adapted_gain")
-        ]
+        gains = ("right", "right_gain", "adapted", "adapted_gain")
+        cells = [f"{100 * row['fitted']:.0f}", *(_interval(row.get(name), name.endswith("gain")) for name in gains)]
         lines.append(f"| {' | '.join([row['name'], size, trained, *cells])} |")
     return "\n".join(lines)
 

@@ -58,8 +58,9 @@ def test_the_table() -> None:
         "copies": 1,
         "input": "noise",
         "control": "shuffled",
+        "fitted": 0.5,
         "right": [0.1, 0.05, 0.2],
     }
     assert markdown([{**row, "right_gain": [0.02, -0.01, 0.05]}]).splitlines()[-1] == (
-        "| NMM BIM | 3 × 1 | noise + δ, shuffled | 10.0 [5, 20] | +2.0 [-1, +5] |  |  |"
+        "| NMM BIM | 3 × 1 | noise + δ, shuffled | 50 | 10.0 [5, 20] | +2.0 [-1, +5] |  |  |"
     )
