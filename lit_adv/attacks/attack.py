@@ -212,6 +212,11 @@ class Attack(ABC):
                 )
             return delta
 
+    @property
+    def gradients(self) -> int | None:
+        """Most gradients that a perturbation takes; None if it is not known."""
+        return None
+
     def for_model(self, position: int) -> "Attack":
         """Returns the attack for the source model at `position`; only attacks that draw at random differ."""
         return self

@@ -47,6 +47,11 @@ class BIM(Attack):
         if self.clip is not None and not self.clip[0] < self.clip[1]:
             raise InputError(f"BIM: clip is {self.clip}; it must be a lower and a higher bound")
 
+    @property
+    def gradients(self) -> int:
+        """Most gradients that a perturbation takes."""
+        return self.steps
+
     def _perturb(self, problem: Problem) -> Tensor:
         step_size = self.step_size or 2 * self.epsilon / max(self.steps, 1)
         x, delta = problem.images, torch.zeros_like(problem.images)

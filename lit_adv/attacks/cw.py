@@ -56,6 +56,11 @@ class CW(Attack):
         positive(self, "c", "lr")
         at_least(self, confidence=0, steps=0)
 
+    @property
+    def gradients(self) -> int:
+        """Most gradients that a perturbation takes."""
+        return self.steps
+
     def _perturb(self, problem: Problem) -> Tensor:
         # Adam's squares and 10⁻⁸ are below the least number of 16 bits.
         delta = torch.zeros_like(problem.images, dtype=torch.promote_types(problem.images.dtype, torch.float32))

@@ -46,6 +46,11 @@ class DeepFool(Attack):
     def __post_init__(self) -> None:
         at_least(self, steps=0, overshoot=0, **({} if self.top_k is None else {"top_k": 2}))
 
+    @property
+    def gradients(self) -> int | None:
+        """Most gradients that a perturbation takes; None without `top_k`."""
+        return None if self.top_k is None else self.steps * self.top_k
+
     def _perturb(self, problem: Problem) -> Tensor:
         if problem.targeted:
             raise InputError("DeepFool is untargeted; leave the targets out, or use BIM, CW or Square")

@@ -26,5 +26,10 @@ class Gradient(Attack):
     keeps_batch_order: ClassVar[bool] = True
     fraction_bits: ClassVar[int] = 80  # where a model is sure, its gradient is tiny
 
+    @property
+    def gradients(self) -> int:
+        """Most gradients that a perturbation takes."""
+        return 1
+
     def _perturb(self, problem: Problem) -> Tensor:
         return problem.loss_gradient(problem.images)

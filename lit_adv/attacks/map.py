@@ -46,6 +46,11 @@ class Map(Attack):
             object.__setattr__(self, "checksum", hashlib.sha256(_content(self.weights)).hexdigest())
         network(self.weights, self.checksum, torch.device("cpu"))
 
+    @property
+    def gradients(self) -> int:
+        """Most gradients that a perturbation takes."""
+        return 0
+
     def _perturb(self, problem: Problem) -> Tensor:
         if problem.targeted:
             raise InputError("Map is untargeted: it draws from the image alone; leave the targets out")

@@ -57,6 +57,11 @@ class Square(Attack):
         if self.p_init > 1:
             raise InputError(f"Square: p_init is {self.p_init}; it is a share of the image, at most 1")
 
+    @property
+    def gradients(self) -> int:
+        """It takes none."""
+        return 0
+
     def for_model(self, position: int) -> "Square":
         """Returns the attack with draws of its own for the source model at `position`.
 

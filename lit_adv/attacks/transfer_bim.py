@@ -90,7 +90,7 @@ class TransferBIM(Attack):
 
     @property
     def gradients(self) -> int:
-        """Number of gradients for an image."""
+        """Number of gradients that a perturbation takes."""
         return self.restarts * self.steps * self.scales * (1 + self.neighbours)
 
     def for_model(self, position: int) -> "TransferBIM":

@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "report": "writes a page with the table and pictures of judged sets",
     "reproduce": "makes figures and tables of the thesis, and the perturbation sets they need",
     "explore": "writes a page on which averages appear as models and copies are added",
+    "transfer": "compares how sets fool models that had no part in them",
     "export": "writes adversarial examples as PNG files with a table of labels and answers",
     "study": "asks people what they see in perturbations, and counts their answers",
     "zoo": "lists the models of pytorchcv, torchvision and timm, and writes zoo files of them",

@@ -1,0 +1,52 @@
+"""`lit-adv transfer`: how sets fool models that had no part in them, as a table."""
+
+from collections.abc import Sequence
+
+from lit_adv.cli.options import add_trust, named_path, option_parser
+from lit_adv.errors import InputError
+
+
+def transfer(words: Sequence[str]) -> None:
+    """Runs `lit-adv transfer` with the words after it.
+
+    Raises:
+        InputError: a set is missing or of other images than the first, or the zoo has no model that none attacked.
+    """
+    parser = option_parser(
+        "lit-adv transfer",
+        "Compares how perturbation sets of the same images fool models that had no part in them, at one ε.",
+    )
+    parser.add_argument("sets", nargs="+", type=named_path, help="folders of sets; each is compared with the first")
+    parser.add_argument("--zoo", required=True, type=named_path, help="zoo whose test models judge")
+    parser.add_argument("--out", required=True, type=named_path, help="folder for transfer.md, .tex, .csv and .png")
+    parser.add_argument(
+        "--change",
+        choices=("signs", "delta", "l2"),
+        default="signs",
+        help="what is added to images: ε·sign(δ), δ, or δ with the signs' L2 norm (signs)",
+    )
+    parser.add_argument("--epsilon", type=float, help="ε, in pixel values of [0, 1]; left out, that of the data set")
+    add_trust(parser)
+    chosen = parser.parse_args(words)
+    import torch
+
+    from lit_adv.evaluation.transfer import transfer as judged
+    from lit_adv.figures.transfer import write_transfer
+    from lit_adv.perturbations.perturbation_set import PerturbationSet
+    from lit_adv.zoo.zoo import Zoo
+
+    loaded = [PerturbationSet.load(folder) for folder in chosen.sets]
+    for folder, one in zip(chosen.sets, loaded, strict=True):
+        if not torch.equal(one.image, loaded[0].image):
+            raise InputError(f"{folder} and {chosen.sets[0]} are of different images; a table needs the same ones")
+    attacked = {source.checksum for one in loaded for source in one.manifest.sources}
+    specs = [spec for spec in Zoo.open(chosen.zoo, chosen.trust).judges if spec.checksum not in attacked]
+    if not specs:
+        raise InputError(f"zoo {chosen.zoo} has no test model that no set attacked; name another zoo")
+    judges = {spec.name: spec.load() for spec in specs}
+    rows = [judged(one, judges, chosen.change, chosen.epsilon) for one in loaded]
+    names = [one.name for one in loaded]
+    if len(set(names)) < len(names):
+        names = [f"{one.name} ({folder.name})" for folder, one in zip(chosen.sets, loaded, strict=True)]
+    write_transfer(rows, names, chosen.out).print()
+    print(f"{chosen.out / 'transfer.md'}, .tex, .csv, .png")
