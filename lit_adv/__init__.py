@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lit_adv.attacks import BIM, CW, Attack, DeepFool, Gradient, Map, Square, TransferBIM
+    from lit_adv.attacks import BIM, CW, SVRE, Attack, DeepFool, Gradient, Map, Square, TransferBIM
     from lit_adv.embedded_digits import digits
     from lit_adv.evaluation.evaluate import evaluate
     from lit_adv.figures.gallery import gallery
@@ -27,6 +27,7 @@ _PLACES = {
     "Gradient": "lit_adv.attacks",
     "Map": "lit_adv.attacks",
     "PerturbationSet": "lit_adv.perturbations.perturbation_set",
+    "SVRE": "lit_adv.attacks",
     "Square": "lit_adv.attacks",
     "TransferBIM": "lit_adv.attacks",
     "Zoo": "lit_adv.zoo.zoo",
@@ -41,6 +42,7 @@ _PLACES = {
 __all__ = [
     "BIM",
     "CW",
+    "SVRE",
     "Attack",
     "DeepFool",
     "Gradient",

@@ -7,6 +7,7 @@ from lit_adv.attacks.deepfool import DeepFool
 from lit_adv.attacks.gradient import Gradient
 from lit_adv.attacks.map import Map
 from lit_adv.attacks.square import Square
+from lit_adv.attacks.svre import SVRE
 from lit_adv.attacks.transfer_bim import TransferBIM
 
-__all__ = ["BIM", "CW", "Attack", "DeepFool", "Gradient", "Map", "Square", "TransferBIM"]
+__all__ = ["BIM", "CW", "SVRE", "Attack", "DeepFool", "Gradient", "Map", "Square", "TransferBIM"]
