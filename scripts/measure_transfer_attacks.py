@@ -9,6 +9,8 @@ continues; the table is written as Markdown, LaTeX and CSV, with a picture.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from torch import nn
+
 import lit_adv
 from lit_adv.attacks import Attack
 from lit_adv.cli import run_command
@@ -54,9 +56,7 @@ def contestants(models: int, each: int, epsilon: float, sigma: float) -> dict[st
     whole, few, mi = models * each, each // 5, {"momentum": 1.0}
     return {
         "Eq. 4.1 gradient": Contestant(attack=lit_adv.Gradient(), kind="all", copies=each, sigma=sigma),
-        "Eq. 4.1 BIM": Contestant(
-            attack=lit_adv.BIM(epsilon=epsilon, steps=each // 2), kind="all", copies=2, sigma=sigma
-        ),
+        "Eq. 4.1 BIM": Contestant(attack=bim(each // 2), kind="all", copies=2, sigma=sigma),
         "Eq. 4.1 BIM, no noise": Contestant(attack=lit_adv.BIM(epsilon=epsilon, steps=each), kind="all"),
         "Eq. 4.1 DeepFool": Contestant(attack=lit_adv.DeepFool(steps=each // 10, top_k=10), kind="all"),
         "Eq. 4.1 MI": Contestant(attack=bim(each, **mi), kind="all"),
@@ -107,7 +107,7 @@ def measure_transfer_attacks(
     sources = [spec.load() for spec in opened.sources[:models]]
     judges = {spec.name: spec.load() for spec in opened.judges}
     images, labels = lit_adv.digits(per_class=per_class)
-    kinds = {"all": sources, "ensemble": [Ensemble(sources)], "one": sources[:1]}
+    kinds: dict[str, list[nn.Module]] = {"all": sources, "ensemble": [Ensemble(sources)], "one": sources[:1]}
     rows = {}
     for name, one in contestants(models, each, epsilon, sigma).items():
         say(f"{name} …")
