@@ -14,7 +14,7 @@ STYLES: Final = {
     "cw": ("#D55E00", "s", "--"),
     "deepfool": ("#009E73", "^", "-."),
     "square": ("#CC79A7", "D", ":"),
-    "gradient": ("#000000", "x", (0, (5, 1, 1, 1))),
+    "gradient": ("#000000", "v", (0, (5, 1, 1, 1))),
 }
 """Colour (Okabe and Ito's, told apart by the colour-blind too), marker and dash of each attack."""
 LABELS: Final = {"bim": "BIM", "cw": "CW", "deepfool": "DeepFool", "square": "Square", "gradient": "gradient"}
