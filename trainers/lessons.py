@@ -1,25 +1,17 @@
 """Training images made of perturbations: with their digits, alone, or on noise; dealt right, or shuffled."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from lit_adv.errors import InputError
-from lit_adv.evaluation.strength import adversarial_example, equal_l2
+from lit_adv.evaluation.strength import CHANGED, Scale
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 
 Input = Literal["image", "delta", "noise"]
 """What a network is trained on: x + δ, δ alone, or uniform noise + δ."""
-Scale = Literal["norm", "sign", "own"]
-"""Size of δ: the L2 norm of ±ε, ε·sign(δ), or as it is."""
-ADD: Final[Mapping[Scale, Callable[[Tensor, Tensor, float], Tensor]]] = {
-    "norm": equal_l2,
-    "sign": adversarial_example,
-    "own": lambda image, perturbation, _: image + perturbation,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +46,7 @@ class Lesson:
             base = torch.rand(image.shape, generator=generator)
         else:
             base = image
-        return ADD[self.scale](base, perturbation, self.epsilon)
+        return CHANGED[self.scale](base, perturbation, self.epsilon)
 
     def __str__(self) -> str:
         """Names it, for folders and recipes."""

@@ -14,10 +14,10 @@ def export(words: Sequence[str]) -> None:
     parser.add_argument("set", type=named_path, help="the folder of a perturbation set")
     parser.add_argument("--png", required=True, type=named_path, metavar="FOLDER", help="folder of the files")
     parser.add_argument(
-        "--change",
-        choices=("signs", "delta", "l2"),
-        default="signs",
-        help="what is added: ε·sign(δ), δ, or δ with the signs' L2 norm (signs)",
+        "--scale",
+        choices=("sign", "norm", "own"),
+        default="sign",
+        help="what is added: ε·sign(δ), δ with the L2 norm that signs have, or δ itself (sign)",
     )
     parser.add_argument("--epsilon", type=float, help="ε, in pixel values of [0, 1]; left out, that of the data set")
     parser.add_argument("--zoo", type=named_path, help="zoo whose test models answer; left out, there are no answers")
@@ -31,7 +31,7 @@ def export(words: Sequence[str]) -> None:
     judges = (
         {} if chosen.zoo is None else {spec.name: spec.load() for spec in Zoo.open(chosen.zoo, chosen.trust).judges}
     )
-    right = export(found, chosen.png, chosen.change, chosen.epsilon, judges)
+    right = export(found, chosen.png, chosen.scale, chosen.epsilon, judges)
     for name, (before, after) in right.items():
         print(f"{name}: right about {before:.1%} of them before they are clipped and rounded, {after:.1%} of the files")
     print(f"{len(found.label)} files, {chosen.png / LABELS}")

@@ -20,10 +20,10 @@ def transfer(words: Sequence[str]) -> None:
     parser.add_argument("--zoo", required=True, type=named_path, help="zoo whose test models judge")
     parser.add_argument("--out", required=True, type=named_path, help="folder for transfer.md, .tex, .csv and .png")
     parser.add_argument(
-        "--change",
-        choices=("signs", "delta", "l2"),
-        default="signs",
-        help="what is added to images: ε·sign(δ), δ, or δ with the signs' L2 norm (signs)",
+        "--scale",
+        choices=("sign", "norm", "own"),
+        default="sign",
+        help="what is added: ε·sign(δ), δ with the L2 norm that signs have, or δ itself (sign)",
     )
     parser.add_argument("--epsilon", type=float, help="ε, in pixel values of [0, 1]; left out, that of the data set")
     add_trust(parser)
@@ -44,7 +44,7 @@ def transfer(words: Sequence[str]) -> None:
     if not specs:
         raise InputError(f"zoo {chosen.zoo} has no test model that no set attacked; name another zoo")
     judges = {spec.name: spec.load() for spec in specs}
-    rows = [judged(one, judges, chosen.change, chosen.epsilon) for one in loaded]
+    rows = [judged(one, judges, chosen.scale, chosen.epsilon) for one in loaded]
     names = [one.name for one in loaded]
     if len(set(names)) < len(names):
         names = [f"{one.name} ({folder.name})" for folder, one in zip(chosen.sets, loaded, strict=True)]

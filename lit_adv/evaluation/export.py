@@ -2,9 +2,9 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import torch
 from PIL import Image
@@ -14,26 +14,19 @@ from lit_adv.attacks.attack import Model
 from lit_adv.errors import InputError
 from lit_adv.evaluation.judge import check_epsilon, judge_says
 from lit_adv.evaluation.rules import BATCH_SIZE
-from lit_adv.evaluation.strength import adversarial_example, equal_l2
+from lit_adv.evaluation.strength import CHANGED, Scale
 from lit_adv.files import atomic_path
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.rendering import as_bytes
 
 LABELS: Final = "labels.csv"
 CLASSES: Final = "classes.txt"
-Change = Literal["signs", "delta", "l2"]
-CHANGES: Final[Mapping[Change, Callable[[Tensor, Tensor, float], Tensor]]] = {
-    "signs": adversarial_example,
-    "delta": lambda image, perturbation, _: image + perturbation,
-    "l2": equal_l2,
-}
-"""What becomes of an image: x + ε·sign(δ) (Eq. 4.3), x + δ, or x + r·δ/‖δ‖₂ of the same L2 norm as the signs."""
 
 
 def export(
     found: PerturbationSet,
     out: Path,
-    change: Change = "signs",
+    scale: Scale = "sign",
     epsilon: float | None = None,
     judges: Mapping[str, Model] | None = None,
 ) -> dict[str, tuple[float, float]]:
@@ -43,7 +36,7 @@ def export(
         found: the set.
         out: folder; its `labels.csv` has the columns `file`, `label`, `target` where the set is targeted, and what each
             judge answers to the file. `classes.txt` has the names of all classes.
-        change: one of `CHANGES`.
+        scale: what becomes of δ, one of `CHANGED`.
         epsilon: ε, in pixel values of [0, 1]; by default the data set's.
         judges: by name.
 
@@ -59,7 +52,7 @@ def export(
         raise InputError(f"{out / LABELS} is there already; choose another folder, or delete it")
     examples = torch.cat(
         [
-            CHANGES[change](image, delta, epsilon)
+            CHANGED[scale](image, delta, epsilon)
             for image, delta in zip(found.image.split(64), found.perturbation.split(64), strict=True)
         ]
     )

@@ -1,7 +1,9 @@
 """Adversarial examples of equal norm (thesis 4.8.3, Table 4.4)."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import sqrt
+from typing import Final, Literal
 
 import torch
 from torch import Tensor
@@ -21,6 +23,16 @@ def equal_l2(image: Tensor, perturbation: Tensor, epsilon: float) -> Tensor:
     forgets how large each value is. A δ of 0 leaves the image as it is.
     """
     return image + epsilon * sqrt(image[0].numel()) * _unit(perturbation).to(image.dtype)
+
+
+Scale = Literal["sign", "norm", "own"]
+"""What becomes of δ before it is added to an image: ε·sign(δ), δ with the L2 norm that signs have, or δ itself."""
+CHANGED: Final[Mapping[Scale, Callable[[Tensor, Tensor, float], Tensor]]] = {
+    "sign": adversarial_example,
+    "norm": equal_l2,
+    "own": lambda image, perturbation, _: image + perturbation,
+}
+"""The changed images `[N, C, H, W]` of images, perturbations and ε."""
 
 
 @dataclass(frozen=True)

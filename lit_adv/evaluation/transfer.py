@@ -10,10 +10,11 @@ from torch import Tensor
 import lit_adv.attacks
 from lit_adv.attacks.attack import Model
 from lit_adv.errors import InputError
-from lit_adv.evaluation.export import CHANGES, Change, answers
+from lit_adv.evaluation.export import answers
 from lit_adv.evaluation.intervals import Share, two_way_change_interval, two_way_interval
 from lit_adv.evaluation.judge import check_epsilon
 from lit_adv.evaluation.pairs import NONE_SHOWN
+from lit_adv.evaluation.strength import CHANGED, Scale
 from lit_adv.evaluation.table import INTERVAL, Table
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.rendering import as_bytes
@@ -72,14 +73,14 @@ class Transfer:
 
 
 def transfer(
-    found: PerturbationSet, judges: Mapping[str, Model], change: Change = "signs", epsilon: float | None = None
+    found: PerturbationSet, judges: Mapping[str, Model], scale: Scale = "sign", epsilon: float | None = None
 ) -> Transfer:
     """Asks judges about the adversarial examples of a set.
 
     Args:
         found: the set.
         judges: by name, none of which the set attacked.
-        change: what becomes of an image, one of `CHANGES`.
+        scale: what becomes of δ, one of `CHANGED`.
         epsilon: ε, in pixel values of [0, 1]; by default the data set's.
 
     Raises:
@@ -89,7 +90,7 @@ def transfer(
         raise InputError("there is no judge; give models that the sets did not attack")
     epsilon = found.data_set.epsilon if epsilon is None else epsilon
     check_epsilon(epsilon)
-    examples = CHANGES[change](found.image, found.perturbation, epsilon)
+    examples = CHANGED[scale](found.image, found.perturbation, epsilon)
     rounded = torch.from_numpy(as_bytes(examples)).permute(0, 3, 1, 2).to(examples) / 255
     pictures = {"clean": found.image, "wrong": examples, "rounded": rounded}
     seen = {

@@ -35,11 +35,11 @@ def test_answers_are_the_same_when_the_files_are_read_back(nmm: Path, zoo: Zoo, 
     assert [int(row["label"]) for row in rows] == selection.labels.tolist() == PerturbationSet.load(nmm).label.tolist()
 
 
-@pytest.mark.parametrize(("change", "expected"), [("signs", "signs"), ("delta", "delta")])
-def test_pixels_are_clipped_and_rounded(change: str, expected: str, nmm: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scale", ["sign", "own"])
+def test_pixels_are_clipped_and_rounded(scale: str, nmm: Path, tmp_path: Path) -> None:
     found = PerturbationSet.load(nmm)
-    export(found, tmp_path, change, epsilon=0.1)  # type: ignore[arg-type]
-    step = 0.1 * found.perturbation.sign() if expected == "signs" else found.perturbation
+    export(found, tmp_path, scale, epsilon=0.1)  # type: ignore[arg-type]
+    step = 0.1 * found.perturbation.sign() if scale == "sign" else found.perturbation
     wanted = (255 * (found.image + step).clamp(0, 1)).numpy()
     for row, values in zip(read(tmp_path / "labels.csv"), wanted, strict=True):
         pixels = np.asarray(Image.open(tmp_path / row["file"])).astype(float)
