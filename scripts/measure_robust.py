@@ -125,6 +125,7 @@ def measure_robust(
                     "accuracy": float(np.mean([spec.training["accuracy"] for spec in specs[name]])),
                     "recognized": with_interval(single), "average recognized": with_interval(whole),
                     "more than one ordinary": change(single - curve.right[0]),
+                    **seen_otherwise(judges, found_each, labels),
                     "cosine": float(own[1].mean()), "rho": rho(scalars[name], copies),
                     "k by recognition": worth(curve, own, "right"), "k by cosine": worth(curve, own, "cosine"),
                 }
@@ -144,16 +145,38 @@ def save_picture(path: Path, images: Tensor, labels: Tensor, each: Mapping[str, 
     first = torch.cat([(labels == c).nonzero()[:1, 0] for c in labels.unique()])
     shown = {f"one {name}": found[0] for name, found in each.items()}
     shown[f"all {len(each['ordinary'])} ordinary"] = each["ordinary"].sum(0)
-    digits = DATA_SETS["mnist"]
-    rows = {name: as_shown(delta[first], digits.mean, digits.std, targeted=False) for name, delta in shown.items()}
+    rows = {name: grey(delta[first]) for name, delta in shown.items()}
     with atomic_path(path) as temporary:
         temporary.write_bytes(gallery_row([("image", images[first]), *rows.items()]))
 
 
 def answers(judges: Sequence[nn.Module], delta: Tensor, labels: Tensor) -> Tensor:
     """Whether each judge recognizes −δ, black and white `[judges, images]`."""
+    return asked(judges, (delta < 0).float(), labels)
+
+
+def asked(judges: Sequence[nn.Module], pictures: Tensor, labels: Tensor) -> Tensor:
+    """Whether each judge gives pictures their label `[judges, images]`."""
     with torch.no_grad():
-        return torch.stack([judge((delta < 0).float()).argmax(1) == labels for judge in judges]).double()
+        return torch.stack([judge(pictures).argmax(1) == labels for judge in judges]).double()
+
+
+def grey(delta: Tensor) -> Tensor:
+    """−δ with the digits' mean and standard deviation, as people see it, within [0, 1]."""
+    digits = DATA_SETS["mnist"]
+    return as_shown(delta, digits.mean, digits.std, targeted=False).clamp(0, 1).float()
+
+
+def seen_otherwise(judges: Sequence[nn.Module], each: Tensor, labels: Tensor) -> dict[str, tuple[float, float, float]]:
+    """Recognized of three networks' single perturbations in grey: −δ, and two controls, |δ| and +δ.
+
+    Where |δ| is read as well as −δ, it says where the digit is, and not what the network takes it for.
+    """
+    ways = {"grey": each[:3], "grey size": -each[:3].abs(), "grey opposite": -each[:3]}
+    return {
+        name: with_interval(torch.stack([asked(judges, grey(one), labels) for one in shown]).mean(0))
+        for name, shown in ways.items()
+    }
 
 
 def cosines(each: Tensor, other: Tensor) -> Tensor:
