@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -14,6 +15,8 @@ from torch.nn import functional
 from lit_adv.attacks import Attack
 
 EPSILON = 0.2
+NEIGHBOURS = 4
+"""Of variance tuning, whose step takes one gradient more."""
 
 
 def ours(attack: Attack) -> Callable[[nn.Module], Callable[..., Any]]:
@@ -49,7 +52,7 @@ def adv_lib() -> ModuleType | None:
 
 
 def peers(kind: str, steps: int) -> dict[str, Callable[[nn.Module], Callable[..., Any]]]:
-    """Lists the other libraries' attacks of one kind, each as a function of a model."""
+    """Lists the other libraries' attacks of one kind and so many gradients, each as a function of a model."""
 
     def fool(attack: Any, **keywords: Any) -> Callable[[nn.Module], Callable[..., Any]]:
         def on(model: nn.Module) -> Callable[..., Any]:
@@ -59,6 +62,11 @@ def peers(kind: str, steps: int) -> dict[str, Callable[[nn.Module], Callable[...
         return on
 
     extra = adv_lib()
+    if kind in ("MI", "VMI"):
+        each = steps // (1 + NEIGHBOURS) if kind == "VMI" else steps
+        words = {"eps": EPSILON, "alpha": 2 * EPSILON / each, "steps": each, "decay": 1.0}
+        attack = torchattacks.MIFGSM if kind == "MI" else partial(torchattacks.VMIFGSM, N=NEIGHBOURS)
+        return {"torchattacks": lambda m: attack(m, **words)}
     if kind == "BIM":
         size = 2 * EPSILON / steps
         return {

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import torch
-from benchmark.contestants import EPSILON, ours, passes, peers
+from benchmark.contestants import EPSILON, NEIGHBOURS, ours, passes, peers
 from benchmark.race import Task, over
 from torch.nn import functional
 
 from datamodules.mnist import load_mnist
-from lit_adv.attacks import BIM, CW, DeepFool, Square
+from lit_adv.attacks import BIM, CW, DeepFool, Square, TransferBIM
 from lit_adv.errors import InputError
 from lit_adv.models.fast import BFloat16Model, fast_form, has_bf16
 from lit_adv.models.stack import Stack
@@ -19,7 +19,7 @@ THOUSAND = "DeepFool, 1000 classes, top 10"
 
 
 def mnist_tasks(zoo: Zoo, cw_steps: int, device: torch.device) -> list[Task]:
-    """BIM, CW, DeepFool and Square on one model of the zoo, BIM and CW on ten."""
+    """BIM, CW, DeepFool, Square, MI and VMI on one model of the zoo, BIM and CW on ten."""
     digits = load_mnist("digits")
     eager = [spec.load().to(device) for spec in zoo.models[:10]]
     if len(eager) < 10:
@@ -37,9 +37,11 @@ def mnist_tasks(zoo: Zoo, cw_steps: int, device: torch.device) -> list[Task]:
         ("CW", cw_steps, CW(steps=cw_steps)),
         ("DeepFool", 50, DeepFool()),
         ("Square", 200, Square(epsilon=0.03, queries=200, stripes=True)),
+        ("MI", 50, TransferBIM(epsilon=EPSILON, steps=50, momentum=1.0)),
+        ("VMI", 50, TransferBIM(epsilon=EPSILON, steps=10, momentum=1.0, neighbours=NEIGHBOURS)),
     ):
         contestants = {"ours": over(fast[:1], *many, ours(attack))}
-        if kind in ("BIM", "CW"):
+        if kind in ("BIM", "CW", "MI", "VMI"):
             contestants["floor"] = over(fast[:1], *many, passes(steps))
         contestants |= {name: over(eager[:1], *many, peer) for name, peer in peers(kind, steps).items()}
         contestants["ours, exact"] = over(eager[:1], *many, ours(attack))
