@@ -31,11 +31,11 @@ def with_momentum(gradient: Tensor, momentum: Tensor, decay: float) -> Tensor:
 
 
 def smoothed(gradient: Tensor, side: int) -> Tensor:
-    """Translation invariance (Dong et al. 2019, TI): the gradient after a Gaussian of `side`² values, 3σ to its edge.
+    """Translation invariance (Dong et al. 2019, TI): the gradient after a Gaussian kernel, 3σ to its edge.
 
     Args:
         gradient: `[B, C, H, W]`.
-        side: odd.
+        side: of the kernel in pixels, odd.
     """
     values = torch.tensor(norm.pdf(torch.linspace(-3, 3, side).double().numpy()))
     kernel = torch.outer(values, values)
