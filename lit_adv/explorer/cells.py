@@ -55,15 +55,10 @@ class Cells:
         Raises:
             InputError: it keeps no growth.
         """
-        part = found.subset(index)
-        kept = part.kept
-        if kept is None or not kept.cells.growth:
-            raise InputError(f"{found.name} was made without --growth; make it again with it")
-        sizes = [(m, n) for m, n in kept.sizes() if kept.averages(m, n)]
-        models, copies = sorted({m for m, _ in sizes}), sorted({n for _, n in sizes})
-        grey = found.data_set.is_large
-        pictures = [[as_kept(kept.averages(m, n)[0], grey) for n in copies] for m in models]
-        quantised = [[in_steps(picture, found.target is not None) for picture in row] for row in pictures]
+        part, averages = found.subset(index), first_averages(found, index)
+        models, copies = sorted({m for m, _ in averages}), sorted({n for _, n in averages})
+        grey, targeted = found.data_set.is_large, found.target is not None
+        quantised = [[in_steps(as_kept(averages[m, n], grey), targeted) for n in copies] for m in models]
         weight = None
         if part.groups:
             trust = torch.cat([agreement(part.grouped(slice(i, i + 1)))[:, 0] for i in range(len(index))])
@@ -95,6 +90,23 @@ class Cells:
             "mean": self.mean,
             "std": self.std,
         }
+
+
+def first_averages(found: PerturbationSet, index: Tensor) -> dict[tuple[int, int], Tensor]:
+    """Returns the average `[N, C, H, W]` over the first m models and n copies of a run, by (m, n).
+
+    Args:
+        found: the run's set.
+        index: positions `[N]` of images.
+
+    Raises:
+        InputError: it keeps no growth.
+    """
+    kept = found.subset(index).kept
+    if kept is None or not kept.cells.growth:
+        raise InputError(f"{found.name} was made without --growth; make it again with it")
+    every = {(m, n): kept.averages(m, n)[:1] for m, n in kept.sizes()}
+    return {size: first for size, averages in every.items() for first in averages}
 
 
 def as_kept(delta: Tensor, grey: bool) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 from lit_adv.attacks.attack import Model
 from lit_adv.evaluation.growth_points import MEASURES, growth_points
 from lit_adv.evaluation.rules import Rules, judge_logits
+from lit_adv.explorer.cells import first_averages
 from lit_adv.perturbations.outlook import Outlook
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.reliability import scalars_of
@@ -47,17 +48,15 @@ def answers(found: PerturbationSet, index: Tensor, judges: Mapping[str, Model]) 
         index: positions of the images on the page.
         judges: by name.
     """
-    part = found.subset(index)
-    kept, rules = part.kept, Rules.of(found, found.data_set.epsilon)
-    assert kept is not None
-    said = {}
-    for m, n in kept.sizes():
-        for average in kept.averages(m, n)[:1]:
-            shown = replace(part, perturbation=average)
-            said[f"{m},{n}"] = [
-                rules.answer("recognized", judge_logits(judge, shown, "recognized", rules, name=name)).tolist()
-                for name, judge in judges.items()
-            ]
+    if not judges:
+        return {}
+    part, rules, said = found.subset(index), Rules.of(found, found.data_set.epsilon), {}
+    for (m, n), average in first_averages(found, index).items():
+        shown = replace(part, perturbation=average)
+        said[f"{m},{n}"] = [
+            rules.answer("recognized", judge_logits(judge, shown, "recognized", rules, name=name)).tolist()
+            for name, judge in judges.items()
+        ]
     return said
 
 

@@ -83,7 +83,7 @@ def test_the_page_says_what_the_sets_hold(html: Path, runs: list[Path]) -> None:
 def test_without_a_zoo_there_is_reliability_alone(runs: list[Path], tmp_path: Path) -> None:
     content = read_content(explore(runs[:1], tmp_path, images=1))
     [run] = content["runs"]
-    assert (run["judges"], run["answers"]["1,1"]) == ([], [])
+    assert (run["judges"], run["answers"]) == ([], {})
     assert run["figures"]["3,2"].keys() == {"rho"}
 
 
