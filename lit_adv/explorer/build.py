@@ -5,12 +5,12 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from io import BytesIO
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from PIL import Image
-from torch import Tensor
 
 from lit_adv.attacks.attack import Model
 from lit_adv.errors import InputError
@@ -25,6 +25,8 @@ from lit_adv.zoo.zoo import Zoo
 
 LARGEST: Final = 15_000_000
 """Most bytes of a page."""
+TEXT: Final = 300_000
+"""Bytes left for all but pictures."""
 
 
 def explore(
@@ -60,7 +62,9 @@ def explore(
         if one.kept is None or not one.kept.cells.growth:
             raise InputError(f"{folder} was made without --growth; make it again with it, into another folder")
     index = first_of_each_class(loaded[0].label).sort().values[:images]
-    index = index[: _fitting(loaded, index)]
+    pictures = [_image(loaded[0], position) for position in index.tolist()]
+    pictures = pictures[: _fitting(loaded, [len(picture["png"]) for picture in pictures])]
+    index = index[: len(pictures)]
     shown = []
     for folder, one in zip(runs, loaded, strict=True):
         judges = _judges(zoo, trust, one, folder)
@@ -77,7 +81,7 @@ def explore(
         )
     content = {
         "names": _names(loaded),
-        "images": [_image(loaded[0], position) for position in index.tolist()],
+        "images": pictures,
         "runs": shown,
     }
     script = (files("lit_adv.explorer") / "templates" / "explorer.js").read_text(encoding="utf-8")
@@ -89,25 +93,23 @@ def explore(
     return out / "index.html"
 
 
-def _fitting(loaded: Sequence[PerturbationSet], index: Tensor) -> int:
-    """Number of images that fit; a line tells where they are fewer than asked.
+def _fitting(loaded: Sequence[PerturbationSet], pictures: Sequence[int]) -> int:
+    """Number of images that fit into a page, of the sizes of their files; a line tells where not all do.
 
     Raises:
         InputError: none does.
     """
     channels, height, width = loaded[0].image.shape[1:]
-    large = loaded[0].data_set.is_large
-    pixels = (1 if large else channels) * height * width
-    cells = sum(sum(1 for _ in _sizes(one)) for one in loaded)
-    each = (4 / 3) * (pixels * cells + height * width * (len(loaded) + 4))  # weights, and the image as PNG
-    fitting = int((LARGEST - 1_000_000) // each)
-    if fitting < 1:
-        raise InputError(
-            f"one image takes {each / 1e6:.0f} MB, a page has at most {LARGEST / 1e6:.0f}; give fewer runs"
-        )
-    if fitting < len(index):
-        say(f"{fitting} of {len(index)} images fit into a page of {LARGEST / 1e6:.0f} MB")
-    return min(fitting, len(index))
+    pixels = (1 if loaded[0].data_set.is_large else channels) * height * width
+    cells = sum(pixels * len(_sizes(one)) + height * width for one in loaded)  # and the weights of agreement
+    total = list(accumulate(size + 4 * cells / 3 for size in pictures))
+    fitting = sum(size < LARGEST - TEXT for size in total)
+    if not fitting:
+        most = f"a page has at most {LARGEST / 1e6:.0f}"
+        raise InputError(f"one image takes {total[0] / 1e6:.0f} MB, {most}; give fewer runs")
+    if fitting < len(pictures):
+        say(f"{fitting} of {len(pictures)} images fit into a page of {LARGEST / 1e6:.0f} MB")
+    return fitting
 
 
 def _sizes(one: PerturbationSet) -> Sequence[tuple[int, int]]:
