@@ -59,9 +59,14 @@ def test_a_report_has_maps_and_says_the_reliability(tmp_path: Path) -> None:
         )  # fmt: skip
         found = lit_adv.PerturbationSet.load(tmp_path / name)
         lit_adv.evaluate(found, {"judge": linear(9)}).save(tmp_path / name / "evaluation.json")
-    report([tmp_path / "many", tmp_path / "one"], tmp_path / "page")
+    (explorer := tmp_path / "explorer" / "index.html").parent.mkdir()
+    with pytest.raises(InputError, match="no page"):
+        report([tmp_path / "many"], tmp_path / "page", explorer=explorer)
+    explorer.touch()
+    report([tmp_path / "many", tmp_path / "one"], tmp_path / "page", explorer=explorer)
     html = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
     assert "How reliable the averages are" in html
+    assert 'href="../explorer/index.html"' in html
     assert (tmp_path / "page" / "maps.png").is_file()
     report([tmp_path / "one"], tmp_path / "other")
     assert "How reliable" not in (tmp_path / "other" / "index.html").read_text(encoding="utf-8")
