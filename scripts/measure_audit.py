@@ -29,7 +29,7 @@ from lit_adv.cli.fit import fit
 from lit_adv.embedded_digits import split_digits
 from lit_adv.errors import InputError
 from lit_adv.files import atomic_path, expanded, write_json
-from lit_adv.perturbations.influence import Influence, influences
+from lit_adv.perturbations.influence import FEWEST, Influence, influences
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import Zoo
 
@@ -84,8 +84,9 @@ def measure_audit(
         width: likewise, channels of the first layer.
     """
     out, ordinary = expanded(out), Zoo.open(zoo).sources
-    if not 2 <= odd <= len(ordinary):
-        raise InputError(f"odd is {odd}; it must be 2 to {len(ordinary)}, the source models of {zoo}")
+    least = max(2, -(-(FEWEST - len(ordinary)) // 2))
+    if odd < least or not ordinary:
+        raise InputError(f"odd is {odd}; beside {len(ordinary)} source models of {zoo} it must be at least {least}")
     kinds: dict[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]] = {"trigger": triggered, "swapped": swapped}
     models: list[ModelSpec] = [*ordinary]
     for number, (kind, change) in enumerate(kinds.items(), 1):

@@ -21,8 +21,10 @@ from lit_adv.terminal import counted
 if TYPE_CHECKING:
     from lit_adv.perturbations.perturbation_set import PerturbationSet
 
-FEWEST: Final = 5
-"""Smallest number of groups of which one can be told to stand out."""
+FEWEST: Final = 10
+"""Smallest number of groups of which one can be told to stand out: of fewer the spread is hardly known."""
+FEWEST_IMAGES: Final = 5
+"""Smallest number of images of a class that is looked at by itself."""
 OUTLIER: Final = -3.5
 """z below which a group stands out."""
 MAD_OF_NORMAL: Final = 0.6745
@@ -39,7 +41,8 @@ class Influence:
         models: their names.
         cosine: of the group's average with that of all others, the mean over the images.
         z: modified z-score of the cosine among the groups.
-        label: the class of whose images the cosine is lowest by its z-score; −1 if unknown.
+        label: the class of whose images the cosine is lowest by its z-score, of those with five images or more; −1 if
+            there is none.
         label_z: that z-score.
         stands_out: whether z is below −3.5, or `label_z` below what is as rare for the lowest of so many classes.
     """
@@ -69,7 +72,7 @@ class Influence:
 
 
 def influences(found: "PerturbationSet") -> tuple[Influence, ...]:
-    """Returns the influence of each group of a set's source models; none where it keeps fewer than five groups.
+    """Returns the influence of each group of a set's source models; none where it keeps fewer than ten groups.
 
     Args:
         found: the set.
@@ -80,7 +83,8 @@ def influences(found: "PerturbationSet") -> tuple[Influence, ...]:
     cosines, label = cosines_with_rest(scalars), found.label.cpu().numpy()
     if not np.isfinite(cosines).any(0).all():
         return ()
-    classes = [int(c) for c in np.unique(label) if np.isfinite(cosines[label == c]).any(0).all()]
+    known = np.isfinite(cosines)
+    classes = [int(c) for c in np.unique(label) if (known[label == c].sum(0) >= FEWEST_IMAGES).all()]
     whole, z = _mean(cosines), z_scores(_mean(cosines))
     by_class = np.stack([z_scores(_mean(cosines[label == c])) for c in classes]) if classes else z[None]
     lowest = by_class.argmin(0)

@@ -51,12 +51,12 @@ def test_digits_are_written_as_they_are(change, tmp_path: Path) -> None:
 
 @pytest.mark.soak
 def test_it_runs_on_a_zoo(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(InputError, match="odd is 5; it must be 2 to 3"):
-        measure_audit(zoo.path, tmp_path)
-    measure_audit(zoo.path, tmp_path, odd=2, copies=1, per_class=1, epochs=1, width=1)
+    with pytest.raises(InputError, match="odd is 3; beside 3 source models .* at least 4"):
+        measure_audit(zoo.path, tmp_path, odd=3)
+    measure_audit(zoo.path, tmp_path, odd=4, copies=1, per_class=1, epochs=1, width=1)
     assert "lowest class" in capsys.readouterr().out
     found = json.loads((tmp_path / "audit.json").read_text())
     assert [(row["kind"], row["odd"], row["ordinary"]) for row in found["rows"]] == [
-        (kind, 2, 3) for kind in ("trigger", "trigger", "swapped", "swapped")
+        (kind, 4, 3) for kind in ("trigger", "trigger", "swapped", "swapped")
     ]
-    assert [one["kind"] for one in found["influence"]] == ["ordinary"] * 3 + ["trigger"] * 2 + ["swapped"] * 2
+    assert [one["kind"] for one in found["influence"]] == ["ordinary"] * 3 + ["trigger"] * 4 + ["swapped"] * 4
