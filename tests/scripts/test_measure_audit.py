@@ -51,7 +51,7 @@ def test_digits_are_written_as_they_are(change, tmp_path: Path) -> None:
 
 @pytest.mark.soak
 def test_it_runs_on_a_zoo(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(InputError, match="odd is 3; beside 3 source models .* at least 4"):
+    with pytest.raises(InputError, match="odd is 3; beside 3 source models"):
         measure_audit(zoo.path, tmp_path, odd=3)
     measure_audit(zoo.path, tmp_path, odd=4, copies=1, per_class=1, epochs=1, width=1)
     assert "lowest class" in capsys.readouterr().out
