@@ -11,12 +11,12 @@ from lit_adv.errors import InputError
 from lit_adv.logits import call, logits_of
 
 Model = Callable[[Tensor], Tensor]
-Fusion = Literal["logits", "probabilities"]
-FUSIONS: Final[tuple[Fusion, ...]] = ("logits", "probabilities")
+Fusion = Literal["logits", "probabilities", "losses"]
+FUSIONS: Final[tuple[Fusion, ...]] = ("logits", "probabilities", "losses")
 
 
 class Ensemble(nn.Module):
-    """The mean of models' logits, or of their probabilities, as the logits of one model (Dong et al. 2018, 3.2).
+    """The mean of models' logits, probabilities or losses, as the logits of one model (Dong et al. 2018, 3.2).
 
     A gradient of it holds the graph of one model at a time: the others' outputs are computed without, and again when
     the gradient comes to them (gradient checkpointing; Chen et al. 2016). So it takes the memory of one model, and a
@@ -24,7 +24,9 @@ class Ensemble(nn.Module):
 
     Args:
         models: functions from images `[B, C, H, W]` to logits `[B, K]`, two or more.
-        fusion: `logits`: mean of f_i; `probabilities`: log of the mean of softmax f_i.
+        fusion: `logits`: mean of f_i; `probabilities`: log of the mean of softmax f_i; `losses`: mean of log softmax
+            f_i, and the logarithm of what its exponentials lack to 1 as the logit of one more class, so that the
+            cross-entropy of any label is the mean of the models' own.
 
     Raises:
         InputError: there are fewer than two models, or the fusion is unknown.
@@ -47,7 +49,7 @@ class Ensemble(nn.Module):
         self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns logits `[B, K]` of images `[B, C, H, W]`."""
+        """Returns logits `[B, K]`, or of losses `[B, K + 1]`, of images `[B, C, H, W]`."""
         total: Tensor | None = None
         for model in self.members:
             given = (
@@ -57,11 +59,17 @@ class Ensemble(nn.Module):
             total = given if total is None else self._joined(total, given)
         assert total is not None
         count = torch.tensor(float(len(self.members)), dtype=total.dtype, device=total.device)
-        return total / count if self.fusion == "logits" else total - count.log()
+        if self.fusion == "probabilities":
+            return total - count.log()
+        mean = total / count
+        if self.fusion == "logits":
+            return mean
+        lacking = 1 - mean.exp().sum(1, keepdim=True)  # 0 or more, by Hölder's inequality
+        return torch.cat([mean, lacking.clamp_min(torch.finfo(mean.dtype).tiny).log()], 1)
 
     def _of_one(self, model: Model, x: Tensor) -> Tensor:
         logits = logits_of(call(model, x), len(x))
         return logits if self.fusion == "logits" else logits.log_softmax(1)
 
     def _joined(self, total: Tensor, given: Tensor) -> Tensor:
-        return total + given if self.fusion == "logits" else torch.logaddexp(total, given)
+        return torch.logaddexp(total, given) if self.fusion == "probabilities" else total + given
