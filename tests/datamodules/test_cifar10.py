@@ -200,7 +200,7 @@ def test_images_given_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_no_images_at_all(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", x=X[:0], y=Y[:0])
-    for per_class, message in ((None, "there is no image in the data"), (1, "class 0 has 0 test images")):
+    for per_class, message in ((None, "there is no image in the data"), (1, "class 0 has 0 images")):
         with pytest.raises(InputError, match=message):
             CIFAR10(source="npz", root=tmp_path / "x.npz", per_class=per_class).setup("predict")
 

@@ -56,7 +56,7 @@ def test_configurations(content: str, line: str, tmp_path: Path, capsys: pytest.
     ("words", "line"),
     [
         (["reproduce", "--fas"], "there is no option --fas; did you mean --fast?"),
-        (["report", "--foo"], "there is no option --foo; there are --help, --out"),
+        (["report", "--foo"], "there is no option --foo; there are --explorer, --help, --out"),
         (["zoo", "--jsn"], "there is no option --jsn; did you mean --json?"),
         (["report", "", "--out", "r"], "argument sets: the path is empty; . is the current folder"),
         (
