@@ -64,5 +64,5 @@ def test_it_runs_on_a_zoo(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "from set to set: all sets" in capsys.readouterr().out
     found = json.loads((tmp_path / "transfer.json").read_text())
     assert {one["attack"] for one in found["sets"]} == found["within"].keys()
-    with pytest.raises(InputError, match="needs two source models"):
+    with pytest.raises(InputError, match="neither a folder nor a file"):
         measure_transfer(tmp_path / "nothing", tmp_path)
