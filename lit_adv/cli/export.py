@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lit_adv.cli.options import add_trust, named_path, option_parser
+from lit_adv.cli.options import add_scale, add_trust, named_path, option_parser
 
 
 def export(words: Sequence[str]) -> None:
@@ -13,13 +13,7 @@ def export(words: Sequence[str]) -> None:
     )
     parser.add_argument("set", type=named_path, help="the folder of a perturbation set")
     parser.add_argument("--png", required=True, type=named_path, metavar="FOLDER", help="folder of the files")
-    parser.add_argument(
-        "--scale",
-        choices=("sign", "norm", "own"),
-        default="sign",
-        help="what is added: ε·sign(δ), δ with the L2 norm that signs have, or δ itself (sign)",
-    )
-    parser.add_argument("--epsilon", type=float, help="ε, in pixel values of [0, 1]; left out, that of the data set")
+    add_scale(parser)
     parser.add_argument("--zoo", type=named_path, help="zoo whose test models answer; left out, there are no answers")
     add_trust(parser)
     chosen = parser.parse_args(words)

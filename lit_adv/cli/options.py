@@ -38,6 +38,17 @@ def add_trust(parser: ArgumentParser) -> None:
     )
 
 
+def add_scale(parser: ArgumentParser) -> None:
+    """Adds `--scale` and `--epsilon`, which say what is added to images."""
+    parser.add_argument(
+        "--scale",
+        choices=("sign", "norm", "own"),
+        default="sign",
+        help="what is added: ε·sign(δ), δ with the L2 norm that signs have, or δ itself (sign)",
+    )
+    parser.add_argument("--epsilon", type=float, help="ε, in pixel values of [0, 1]; left out, that of the data set")
+
+
 def named_path(word: str | Path) -> Path:
     """Returns the path that an option's word names, `~` expanded.
 

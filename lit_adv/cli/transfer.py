@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lit_adv.cli.options import add_trust, named_path, option_parser
+from lit_adv.cli.options import add_scale, add_trust, named_path, option_parser
 from lit_adv.errors import InputError
 
 
@@ -19,17 +19,12 @@ def transfer(words: Sequence[str]) -> None:
     parser.add_argument("sets", nargs="+", type=named_path, help="folders of sets; each is compared with the first")
     parser.add_argument("--zoo", required=True, type=named_path, help="zoo whose test models judge")
     parser.add_argument("--out", required=True, type=named_path, help="folder for transfer.md, .tex, .csv and .png")
-    parser.add_argument(
-        "--scale",
-        choices=("sign", "norm", "own"),
-        default="sign",
-        help="what is added: ε·sign(δ), δ with the L2 norm that signs have, or δ itself (sign)",
-    )
-    parser.add_argument("--epsilon", type=float, help="ε, in pixel values of [0, 1]; left out, that of the data set")
+    add_scale(parser)
     add_trust(parser)
     chosen = parser.parse_args(words)
     import torch
 
+    from lit_adv.evaluation.crossing import unattacked
     from lit_adv.evaluation.transfer import transfer as judged
     from lit_adv.figures.transfer import write_transfer
     from lit_adv.perturbations.perturbation_set import PerturbationSet
@@ -39,8 +34,7 @@ def transfer(words: Sequence[str]) -> None:
     for folder, one in zip(chosen.sets, loaded, strict=True):
         if not torch.equal(one.image, loaded[0].image):
             raise InputError(f"{folder} and {chosen.sets[0]} are of different images; a table needs the same ones")
-    attacked = {source.checksum for one in loaded for source in one.manifest.sources}
-    specs = [spec for spec in Zoo.open(chosen.zoo, chosen.trust).judges if spec.checksum not in attacked]
+    specs = unattacked(Zoo.open(chosen.zoo, chosen.trust).judges, loaded)
     if not specs:
         raise InputError(f"zoo {chosen.zoo} has no test model that no set attacked; name another zoo")
     judges = {spec.name: spec.load() for spec in specs}

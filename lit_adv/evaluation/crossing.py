@@ -89,6 +89,12 @@ def fitting(specs: Sequence[ModelSpec], perturbations: PerturbationSet) -> list[
     return found
 
 
+def unattacked(specs: Sequence[ModelSpec], sets: Sequence[PerturbationSet]) -> list[ModelSpec]:
+    """Returns those models that none of some sets attacked."""
+    attacked = {source.checksum for one in sets for source in one.manifest.sources}
+    return [spec for spec in specs if spec.checksum not in attacked]
+
+
 def judges_of_each_other(specs: Sequence[ModelSpec], perturbations: PerturbationSet) -> list[ModelSpec]:
     """Returns those of a zoo's source models that judge each other on a set."""
     averages = Averages(perturbations)

@@ -17,7 +17,7 @@ from lit_adv.evaluation.rules import BATCH_SIZE
 from lit_adv.evaluation.strength import CHANGED, Scale
 from lit_adv.files import atomic_path
 from lit_adv.perturbations.perturbation_set import PerturbationSet
-from lit_adv.perturbations.rendering import as_bytes
+from lit_adv.perturbations.rendering import as_bytes, in_eight_bits
 
 LABELS: Final = "labels.csv"
 CLASSES: Final = "classes.txt"
@@ -61,7 +61,7 @@ def export(
     for name, picture in zip(names, pixels, strict=True):
         with atomic_path(out / name) as temporary:
             Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(temporary, "png")
-    files = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    files = in_eight_bits(examples)
     asked = {
         name: (answers(model, examples, name), answers(model, files, name)) for name, model in (judges or {}).items()
     }

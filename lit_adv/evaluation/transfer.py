@@ -17,7 +17,7 @@ from lit_adv.evaluation.pairs import NONE_SHOWN
 from lit_adv.evaluation.strength import CHANGED, Scale
 from lit_adv.evaluation.table import INTERVAL, Table
 from lit_adv.perturbations.perturbation_set import PerturbationSet
-from lit_adv.perturbations.rendering import as_bytes
+from lit_adv.perturbations.rendering import in_eight_bits
 
 HEADINGS: Final = (
     "set", "models", "gradients", "L∞", "L2", "success of all, %", "of those right when clean, %", "8 bits, %",
@@ -91,8 +91,7 @@ def transfer(
     epsilon = found.data_set.epsilon if epsilon is None else epsilon
     check_epsilon(epsilon)
     examples = CHANGED[scale](found.image, found.perturbation, epsilon)
-    rounded = torch.from_numpy(as_bytes(examples)).permute(0, 3, 1, 2).to(examples) / 255
-    pictures = {"clean": found.image, "wrong": examples, "rounded": rounded}
+    pictures = {"clean": found.image, "wrong": examples, "rounded": in_eight_bits(examples)}
     seen = {
         what: torch.stack([answers(judge, images, name) != found.label for name, judge in judges.items()])
         for what, images in pictures.items()

@@ -14,7 +14,8 @@ from PIL import Image
 
 from lit_adv.attacks.attack import Model
 from lit_adv.errors import InputError
-from lit_adv.explorer.cells import Cells
+from lit_adv.evaluation.crossing import unattacked
+from lit_adv.explorer.cells import Cells, first_averages
 from lit_adv.explorer.figures import answers, described, figures
 from lit_adv.files import atomic_path
 from lit_adv.html import page
@@ -69,13 +70,14 @@ def explore(
     for folder, one in zip(runs, loaded, strict=True):
         judges = _judges(zoo, trust, one, folder)
         say(f"{folder}: {len(judges)} judges, {sum(1 for _ in _sizes(one))} numbers of models and copies …")
+        averages = first_averages(one, index)
         shown.append(
             {
                 **described(one),
-                "cells": Cells.of(one, index).packed(),
+                "cells": Cells.of(one, index, averages).packed(),
                 "figures": figures(one, judges),
                 "judges": [*judges],
-                "answers": answers(one, index, judges),
+                "answers": answers(one, index, averages, judges),
                 "chance": 1 / len(one.classes if one.data_set.answers_among_its_classes else _names(loaded)),
             }
         )
@@ -144,8 +146,7 @@ def _judges(zoo: Path | None, trust: Sequence[str], one: PerturbationSet, folder
     """
     if zoo is None:
         return {}
-    attacked = {source.checksum for source in one.manifest.sources}
-    specs = [spec for spec in Zoo.open(zoo, trust).judges if spec.checksum not in attacked]
+    specs = unattacked(Zoo.open(zoo, trust).judges, [one])
     if not specs:
         raise InputError(f"zoo {zoo} has no test model that {folder} did not attack; name another, or leave --zoo out")
     return {spec.name: spec.load() for spec in specs}

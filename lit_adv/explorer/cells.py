@@ -1,6 +1,7 @@
 """Averages over the first m models and n copies of a run, in eight bits a pixel, for a page."""
 
 from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,17 +46,15 @@ class Cells:
     std: tuple[float, ...]
 
     @classmethod
-    def of(cls, found: PerturbationSet, index: Tensor) -> "Cells":
-        """Reads a run's sums.
+    def of(cls, found: PerturbationSet, index: Tensor, averages: Mapping[tuple[int, int], Tensor]) -> "Cells":
+        """Rounds a run's averages.
 
         Args:
             found: the run's set.
             index: positions `[N]` of images.
-
-        Raises:
-            InputError: it keeps no growth.
+            averages: their `first_averages`.
         """
-        part, averages = found.subset(index), first_averages(found, index)
+        part = found.subset(index)
         models, copies = sorted({m for m, _ in averages}), sorted({n for _, n in averages})
         grey, targeted = found.data_set.is_large, found.target is not None
         quantised = [[in_steps(as_kept(averages[m, n], grey), targeted) for n in copies] for m in models]

@@ -10,7 +10,6 @@ from torch import Tensor
 from lit_adv.attacks.attack import Model
 from lit_adv.evaluation.growth_points import MEASURES, growth_points
 from lit_adv.evaluation.rules import Rules, judge_logits
-from lit_adv.explorer.cells import first_averages
 from lit_adv.perturbations.outlook import Outlook
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.reliability import scalars_of
@@ -40,18 +39,21 @@ def figures(found: PerturbationSet, judges: Mapping[str, Model]) -> dict[str, di
     return {f"{m},{n}": {"rho": [None if outlook is None else _known(outlook.rho(m, n))]} for m, n in kept.sizes()}
 
 
-def answers(found: PerturbationSet, index: Tensor, judges: Mapping[str, Model]) -> dict[str, list[list[int]]]:
+def answers(
+    found: PerturbationSet, index: Tensor, averages: Mapping[tuple[int, int], Tensor], judges: Mapping[str, Model]
+) -> dict[str, list[list[int]]]:
     """Returns the classes `[judges][images]` that judges see in the pictures of the page, by `m,n`.
 
     Args:
         found: a set with growth.
         index: positions of the images on the page.
+        averages: their `first_averages`.
         judges: by name.
     """
     if not judges:
         return {}
     part, rules, said = found.subset(index), Rules.of(found, found.data_set.epsilon), {}
-    for (m, n), average in first_averages(found, index).items():
+    for (m, n), average in averages.items():
         shown = replace(part, perturbation=average)
         said[f"{m},{n}"] = [
             rules.answer("recognized", judge_logits(judge, shown, "recognized", rules, name=name)).tolist()

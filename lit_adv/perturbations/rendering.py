@@ -59,3 +59,8 @@ def as_bytes(picture: Tensor) -> NDArray[np.uint8]:
     """Converts `[N, C, H, W]` in [0, 1], clipped, to `[N, H, W, C]` in 0 … 255."""
     scaled: NDArray[np.uint8] = (picture.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     return scaled
+
+
+def in_eight_bits(picture: Tensor) -> Tensor:
+    """Returns `[N, C, H, W]` as a picture file has it: clipped to [0, 1] and rounded to 256 values."""
+    return torch.from_numpy(as_bytes(picture)).permute(0, 3, 1, 2).to(picture) / 255

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from lit_adv.cli import main
 from lit_adv.errors import InputError
 from lit_adv.explorer.build import explore, read_content
-from lit_adv.explorer.cells import Cells
+from lit_adv.explorer.cells import Cells, first_averages
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.rendering import as_bytes, as_shown
 from lit_adv.perturbations.showing import Way, picture
@@ -102,7 +102,7 @@ def test_wrong_input_is_one_line(runs: list[Path], nmm: Path, zoo: Zoo, tmp_path
 @pytest.mark.parametrize(("run", "m", "n", "negated"), [(0, 1, 2, 1), (1, 3, 2, 1), (1, 2, 1, 0)])
 def test_pixels_are_those_of_the_rendering(opened, runs: list[Path], run: int, m: int, n: int, negated: int) -> None:
     found = PerturbationSet.load(runs[run])
-    cells = Cells.of(found, INDEX)
+    cells = Cells.of(found, INDEX, first_averages(found, INDEX))
     page = opened(f"#run={run}&image=2&m={m}&n={n}&negated={negated}")
     delta = cells.restored()[m - 1, n - 1, 2:3] * (1 if negated else -1)
     expected = as_bytes(as_shown(delta, cells.mean, cells.std, targeted=False))[0, ..., 0]
@@ -120,7 +120,8 @@ def test_other_ways_are_those_of_showing(opened, runs: list[Path], way: str) -> 
 
 
 def test_agreement_weights_what_the_page_has(opened, runs: list[Path]) -> None:
-    cells = Cells.of(PerturbationSet.load(runs[0]), INDEX)
+    found = PerturbationSet.load(runs[0])
+    cells = Cells.of(found, INDEX, first_averages(found, INDEX))
     page = opened("#run=0&image=1&m=2&n=2&way=agreement")
     assert cells.weight is not None
     delta = cells.restored()[1, 1, 1:2] * torch.from_numpy(cells.weight[1] / 255)
