@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lit_adv.perturbations.influence import Influence, cosines_with_rest, in_words, influences, z_scores
+from lit_adv.perturbations.influence import Influence, bound, cosines_with_rest, in_words, influences, z_scores
 from lit_adv.perturbations.variance_shares import Scalars
 from tests.lit_adv.perturbations.simulated import grouped, simulated
 
@@ -94,3 +94,16 @@ def test_it_is_read_back_from_json():
     for one in influences(of(example(), 12, LABEL)):
         content = asdict(one)
         assert Influence.from_json({**content, "models": [*content["models"]], "newer": 1}) == one
+
+
+@pytest.mark.parametrize("groups", [10, 40])
+@pytest.mark.parametrize("classes", [1, 10])
+def test_ordinary_groups_seldom_stand_out(groups, classes):
+    drawn = np.random.default_rng(5).standard_normal((1000, classes, groups))
+    lowest = [min(z_scores(row).min() for row in one) for one in drawn]
+    assert np.mean(np.array(lowest) < bound(groups, classes)) < 0.022
+
+
+def test_the_bound_is_farther_out_of_few_groups_and_of_many_classes():
+    assert bound(10) < bound(20) < bound(60) < -3.5
+    assert bound(20, 40) < bound(20, 10) < bound(20)
