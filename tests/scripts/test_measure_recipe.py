@@ -6,20 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from datamodules import mnist
 from lit_adv.errors import InputError
-from scripts.measure_recipe import THESIS, distance, judged, measure_recipe, with_interval
-from tests.trainers.conftest import in_this_process  # noqa: F401
-from tests.trainers.test_zoo_runner import few_digits
+from scripts.measure_recipe import THESIS, DescentCW, distance, judged, measure_recipe, with_interval
 
 
-def test_settings_are_measured_and_kept(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    in_this_process: None,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(mnist, "embedded_digits", few_digits)
+@pytest.mark.usefixtures("few_digits_here")
+def test_settings_are_measured_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = {"source": "digits", "models": 3, "width": 1, "cw_steps": 2, "bim_steps": 2, "copies": 2, "per_class": 1}
     for message, words in {"no setting x": {"settings": "x"}, "models is 2": {"models": 2}}.items():
         with pytest.raises(InputError, match=message):
@@ -30,7 +22,7 @@ def test_settings_are_measured_and_kept(
     found = json.loads((tmp_path / "recipe.json").read_text())
     assert found["base"] == first["base"]
     assert set(found) == {"base", "normalised pixels"}
-    assert {"SM CW 0.001", "SM CW 0.1"} <= set(found["base"])
+    assert {"SM CW 0.001", "SM CW 0.1", "SM CW descent 0.01"} <= set(found["base"])
     assert "normalised pixels" in capsys.readouterr().out
 
 
@@ -61,3 +53,19 @@ def test_the_distance_is_0_at_the_thesis_and_in_points() -> None:
     assert distance(row) == 0
     assert distance({**row, "SM BIM": (23, 0, 0)}) == 10
     assert with_interval(torch.ones(3, 8))[0] == 100
+
+
+def test_plain_descent_on_a_linear_model_moves_along_its_gradient_and_stops_behind_the_border() -> None:
+    weight = torch.tensor([[0.5, 0.0, 1.0, 0.0], [0.0, 0.5, 0.0, -1.0]])
+
+    def model(x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(1) @ weight.T
+
+    image, label = torch.tensor([[[[0.6, 0.2, 0.3, 0.3]]]]), torch.tensor([0])
+    away = weight[1] - weight[0]
+    margin = float(model(image)[0] @ torch.tensor([1.0, -1.0]))
+    once = DescentCW(steps=1, lr=0.01)(model, image, label)
+    torch.testing.assert_close(once.flatten(), 0.01 * away)
+    found = DescentCW(steps=100, lr=0.01)(model, image, label).flatten()
+    assert torch.cosine_similarity(found, away, dim=0) == pytest.approx(1)
+    assert 1 < float(found @ away) / margin < 1.1

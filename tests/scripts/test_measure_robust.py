@@ -8,24 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules import mnist
 from lit_adv.errors import InputError
 from lit_adv.zoo.zoo import Zoo
 from scripts.measure_robust import Curve, crossing, measure_robust, worth
 from tests.helpers import TINY_RECIPE
-from tests.trainers.conftest import in_this_process  # noqa: F401
 from tests.trainers.test_zoo_runner import few_digits
 from trainers.mnist_zoo import mnist_models
 from trainers.zoo_runner import train_zoo
 
 
-def test_kinds_are_measured(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    in_this_process: None,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(mnist, "embedded_digits", few_digits)
+@pytest.mark.usefixtures("few_digits_here")
+def test_kinds_are_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train_zoo(TINY_RECIPE, mnist_models(5, width=1), few_digits, tmp_path / "ordinary", processes=1)
     options = {"models": 3, "steps": 1, "epochs": 1, "width": 1, "per_class": 1}
     for message, words in {"no kind x": {"kinds": "x"}, "models is 2": {"models": 2}}.items():
