@@ -1,26 +1,49 @@
-"""Compares averages (Eq. 4.1) with transfer attacks at equal numbers of gradients, on the digits of the project:
+"""Compares averages (Eq. 4.1) with transfer attacks at equal numbers of gradients, on digits or on photographs:
 python scripts/measure_transfer_attacks.py --zoo ZOO --out FOLDER
 
-Each attack has the same number of gradients for a digit: averages over all source models, attacks on the ensemble of
+Each attack has the same number of gradients for an image: averages over all source models, attacks on the ensemble of
 all, and attacks on one of them. The zoo's test models judge, at one ε. Sets are kept in FOLDER, and a second call
-continues; the table is written as Markdown, LaTeX and CSV, with a picture.
+continues; the table is written as Markdown, LaTeX and CSV, with a picture, and some attacks in pairs as `pairs.md`.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 import lit_adv
+from datamodules.images import Images
 from lit_adv.attacks import Attack
 from lit_adv.cli import run_command
 from lit_adv.errors import InputError
-from lit_adv.evaluation.transfer import transfer
-from lit_adv.figures.transfer import write_transfer
-from lit_adv.files import expanded
+from lit_adv.evaluation.table import INTERVAL, Table
+from lit_adv.evaluation.transfer import Transfer, points, transfer
+from lit_adv.figures.transfer import markdown, write_transfer
+from lit_adv.files import atomic_path, expanded
+from lit_adv.freed_memory import keep_freed_memory
 from lit_adv.models.ensemble import Ensemble
+from lit_adv.perturbations.replicas import check_whole
 from lit_adv.terminal import say
 from lit_adv.zoo.zoo import Zoo
+
+PAIRS: Final = (
+    ("ENS (logits)", "Eq. 4.1 BIM, no noise"),
+    ("ENS MI", "Eq. 4.1 MI"),
+    ("ENS MI-DI", "Eq. 4.1 MI-DI"),
+    ("ENS (losses)", "ENS (logits)"),
+    ("ENS MI", "ENS (logits)"),
+    ("ENS MI-DI", "ENS MI"),
+    ("ENS MI-TI", "ENS MI"),
+    ("ENS VMI", "ENS MI"),
+    ("SVRE", "ENS MI"),
+    ("MI-DI, one model", "MI, one model"),
+    ("VMI, one model", "MI, one model"),
+    ("Eq. 4.1 BIM, no noise", "MI-DI, one model"),
+)
+"""Attacks that are compared beside those with the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +52,9 @@ class Contestant:
 
     Attributes:
         attack: on each model, or on the ensemble of all.
-        kind: `all`: the average over all models; `ensemble`; or `one`: a single model.
-        copies: noisy copies of each digit for each model.
+        kind: `all`: the average over all models; `ensemble` or `losses`: the ensemble's mean logits or losses; or
+            `one`: a single model.
+        copies: noisy copies of each image for each model.
         sigma: standard deviation of the noise.
     """
 
@@ -41,7 +65,7 @@ class Contestant:
 
 
 def contestants(models: int, each: int, epsilon: float, sigma: float) -> dict[str, Contestant]:
-    """Returns ways to spend `models`·`each` gradients on a digit.
+    """Returns ways to spend `models`·`each` gradients on an image.
 
     Args:
         models: source models.
@@ -62,6 +86,7 @@ def contestants(models: int, each: int, epsilon: float, sigma: float) -> dict[st
         "Eq. 4.1 MI": Contestant(attack=bim(each, **mi), kind="all"),
         "Eq. 4.1 MI-DI": Contestant(attack=bim(each, diversity=0.5, **mi), kind="all"),
         "ENS (logits)": Contestant(attack=bim(each), kind="ensemble"),
+        "ENS (losses)": Contestant(attack=bim(each), kind="losses"),
         "ENS MI": Contestant(attack=bim(each, **mi), kind="ensemble"),
         "ENS MI-DI": Contestant(attack=bim(each, diversity=0.5, **mi), kind="ensemble"),
         "ENS MI-TI": Contestant(attack=bim(each, smoothing=3, **mi), kind="ensemble"),
@@ -80,46 +105,85 @@ def measure_transfer_attacks(
     zoo: Path,
     out: Path,
     models: int = 20,
+    every: int = 1,
     each: int = 10,
     per_class: int = 5,
     epsilon: float = 0.2,
     sigma: float = 0.2,
+    root: Path | None = None,
+    grey: bool = False,
+    photographs: int = 20,
+    trust: Sequence[str] = (),
 ) -> None:
-    """Compares ways to spend the same number of gradients on a digit.
+    """Compares ways to spend the same number of gradients on an image.
 
     Args:
-        zoo: zoo of source and test models for digits.
-        out: folder for the sets and the table.
+        zoo: zoo of source and test models.
+        out: folder for the sets and the tables.
         models: source models that are used, an even number.
-        each: gradients of a digit for each, a multiple of ten.
-        per_class: digits of each class.
+        every: take every second, third … of the zoo's source models.
+        each: gradients of an image for each, a multiple of ten.
+        per_class: images of each class.
         epsilon: ε of attacks and of the judged step.
         sigma: standard deviation of noisy copies.
+        root: folder of photographs in class folders; by default the digits that come with the project are attacked.
+        grey: accept grey-scale photographs.
+        photographs: most that are taken, spread over the classes.
+        trust: packages whose code may run, where the zoo names some.
     """
-    out, opened = expanded(out), Zoo.open(zoo)
-    if not 2 <= models <= len(opened.sources) or models % 2 or not opened.judges:
+    keep_freed_memory()  # photographs' tensors are large
+    out, opened = expanded(out), Zoo.open(zoo, list(trust))
+    check_whole("every", every, 1)
+    check_whole("photographs", photographs, 1)
+    specs = opened.sources[::every]
+    if not 2 <= models <= len(specs) or models % 2 or not opened.judges:
         raise InputError(
-            f"models is {models}; it must be an even number up to {len(opened.sources)}, the sources of {zoo}, which "
+            f"models is {models}; it must be an even number up to {len(specs)}, as many sources {zoo} has here; it "
             f"has {len(opened.judges)} test models and needs one"
         )
     if each < 10 or each % 10:
         raise InputError(f"each is {each}; it must be a multiple of ten")
-    sources = [spec.load() for spec in opened.sources[:models]]
+    sources = {spec.name: spec.load() for spec in specs[:models]}
     judges = {spec.name: spec.load() for spec in opened.judges}
-    images, labels = lit_adv.digits(per_class=per_class)
-    kinds: dict[str, list[nn.Module]] = {"all": sources, "ensemble": [Ensemble(sources)], "one": sources[:1]}
+    images, labels = lit_adv.digits(per_class) if root is None else spread(root, per_class, grey, photographs)
+    loaded = [*sources.values()]
+    kinds: dict[str, list[nn.Module]] = {
+        "all": loaded,
+        "ensemble": [Ensemble(loaded)],
+        "losses": [Ensemble(loaded, "losses")],
+        "one": [sources.get(opened.single or "", loaded[0])],
+    }
     rows = {}
     for name, one in contestants(models, each, epsilon, sigma).items():
         say(f"{name} …")
+        together = one.kind in ("ensemble", "losses")
         found = lit_adv.average(
             kinds[one.kind], images, labels, one.attack, copies=one.copies, sigma=one.sigma, weight="none",
-            fast=one.kind != "ensemble", out=out / "sets" / name.replace(" ", "-").replace(",", ""),
+            batch_size=128 if root is None else 16, fast=not together,
+            out=out / "sets" / name.replace(" ", "-").replace(",", ""),
         )  # fmt: skip
         row = transfer(found, judges, epsilon=epsilon)
-        if one.kind == "ensemble" and not isinstance(one.attack, lit_adv.SVRE):
+        if together and not isinstance(one.attack, lit_adv.SVRE):
             row = replace(row, gradients=(row.gradients or 0) * models)
         rows[name] = replace(row, models=1 if one.kind == "one" else models)
     write_transfer([*rows.values()], [*rows], out).print()
+    table = pairs(rows)
+    with atomic_path(out / "pairs.md") as temporary:
+        temporary.write_text(markdown(table), encoding="utf-8")
+    table.print()
+
+
+def spread(root: Path, per_class: int, grey: bool, most: int) -> tuple[Tensor, Tensor]:
+    """Returns photographs `[N, 3, 224, 224]` in [0, 1] and their labels, `most` at most, spread over the classes."""
+    chosen = Images(root=root, per_class=per_class, grey=grey).select()
+    places = torch.linspace(0, len(chosen.labels), min(most, len(chosen.labels)) + 1).long()[:-1]
+    return chosen.images[places], chosen.labels[places]
+
+
+def pairs(rows: Mapping[str, Transfer]) -> Table:
+    """Returns the table of `PAIRS`."""
+    cells = [[one, other, points(rows[one].more_than(rows[other]))] for one, other in PAIRS]
+    return Table("in pairs", ["attack", "than", "more wrong answers, points"], cells, f"Means, with the {INTERVAL}.")
 
 
 if __name__ == "__main__":

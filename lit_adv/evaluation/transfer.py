@@ -132,7 +132,7 @@ def transfer_table(rows: Sequence[Transfer], names: Sequence[str]) -> Table:
     """
     cells = []
     for name, row in zip(names, rows, strict=True):
-        more = "" if row is rows[0] else _points(row.more_than(rows[0]))
+        more = "" if row is rows[0] else points(row.more_than(rows[0]))
         cells.append(
             [name, str(row.models), "" if row.gradients is None else f"{row.gradients:,}", f"{row.linf:.3f}",
              f"{row.l2:.2f}", *(_percent(share) for share in (row.of_all, row.of_right, row.rounded)), more]
@@ -147,15 +147,16 @@ def transfer_table(rows: Sequence[Transfer], names: Sequence[str]) -> Table:
     return Table("transfer to other models", [*HEADINGS], cells, note)
 
 
+def points(change: Share) -> str:
+    """Returns a change in points with its interval, and says where that holds 0."""
+    shown = change.low > 0 or change.high < 0
+    words = f"{100 * change.value:+.1f} [{100 * change.low:+.1f}, {100 * change.high:+.1f}]".replace("-", "−")
+    return words if shown else f"{words}, {NONE_SHOWN}"
+
+
 def _share(values: Tensor) -> Share:
     return Share(float(values.mean()), *two_way_interval(values))
 
 
 def _percent(share: Share) -> str:
     return f"{100 * share.value:.1f} [{100 * share.low:.0f}, {100 * share.high:.0f}]"
-
-
-def _points(change: Share) -> str:
-    shown = change.low > 0 or change.high < 0
-    words = f"{100 * change.value:+.1f} [{100 * change.low:+.1f}, {100 * change.high:+.1f}]".replace("-", "−")
-    return words if shown else f"{words}, {NONE_SHOWN}"

@@ -3,16 +3,18 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from lit_adv.errors import InputError
 from lit_adv.zoo.zoo import Zoo
-from scripts.measure_transfer_attacks import contestants, measure_transfer_attacks
+from scripts.measure_transfer_attacks import contestants, measure_transfer_attacks, spread
 
 
 def test_all_have_the_same_number_of_gradients() -> None:
     for name, one in contestants(models=20, each=10, epsilon=0.2, sigma=0.2).items():
         assert one.attack.gradients is not None
-        times = {"all": 20 * one.copies, "ensemble": 1 if name == "SVRE" else 20, "one": one.copies}[one.kind]
+        ensemble = 1 if name == "SVRE" else 20
+        times = {"all": 20 * one.copies, "ensemble": ensemble, "losses": 20, "one": one.copies}[one.kind]
         assert one.attack.gradients * times == 200, name
 
 
@@ -21,4 +23,15 @@ def test_it_runs_on_a_zoo(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixtur
         measure_transfer_attacks(zoo.path, tmp_path, models=3)
     measure_transfer_attacks(zoo.path, tmp_path, models=2, per_class=1)
     assert "SVRE" in capsys.readouterr().out
-    assert len((tmp_path / "transfer.csv").read_text(encoding="utf-8").splitlines()) == 17
+    assert len((tmp_path / "transfer.csv").read_text(encoding="utf-8").splitlines()) == 18
+    assert "| ENS MI | Eq. 4.1 MI |" in (tmp_path / "pairs.md").read_text(encoding="utf-8")
+
+
+def test_photographs_are_spread_over_the_classes(tmp_path: Path) -> None:
+    for number, folder in enumerate(("n01440764", "n01443537", "n01484850", "n01491361")):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (260, 256), (60 * number, 0, 9)).save(tmp_path / folder / "first.png")
+    images, labels = spread(tmp_path, per_class=1, grey=False, most=2)
+    assert labels.tolist() == [0, 2]
+    assert images[:, 0, 0, 0].tolist() == pytest.approx([0, 120 / 255])
+    assert spread(tmp_path, per_class=1, grey=False, most=9)[1].tolist() == [0, 1, 2, 3]
