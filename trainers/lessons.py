@@ -70,6 +70,29 @@ def average_of(found: PerturbationSet, models: int, copies: int) -> Tensor:
     return kept.averages(models, copies)[0]
 
 
+def spoken_for(found: PerturbationSet, own: PerturbationSet | None, models: int, copies: int) -> tuple[Tensor, Tensor]:
+    """Returns averages `[N, C, H, W]`, as `average_of`, and the class that each speaks for `[N]`: its target.
+
+    Targets are never an image's own class, and so δ also says what the image is not. For the images of `own`, an
+    untargeted set of some of the same images, −δ takes the place, which speaks for the own class.
+
+    Raises:
+        InputError: a set does not keep the average, or `own` is targeted or of other images.
+    """
+    assert found.target is not None
+    delta, classes = average_of(found, models, copies), found.target
+    if own is None:
+        return delta, classes
+    place = {index: row for row, index in enumerate(found.manifest.data.images)}
+    indices = own.manifest.data.images
+    rows = [place[index] for index in indices if index in place]
+    if own.target is not None or len(rows) < len(indices) or not torch.equal(own.image, found.image[rows]):
+        raise InputError(f"own: {own.name} must be untargeted, and of some of the images of {found.name}")
+    delta, classes = delta.clone(), classes.clone()
+    delta[rows], classes[rows] = -average_of(own, models, copies), own.label
+    return delta, classes
+
+
 def size_of(found: PerturbationSet) -> tuple[int, int]:
     """Returns numbers of models and copies of a set."""
     return len(found.manifest.sources), found.manifest.copies

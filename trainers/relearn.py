@@ -1,8 +1,9 @@
 """Learning from perturbations (thesis 6.4; Ilyas et al. 2019; Kumano et al. 2024): fresh networks, clean tests."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import torch
@@ -17,7 +18,7 @@ from lit_adv.files import write_json
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.zoo import Zoo
 from trainers.fit import OTHERWISE, SUITED
-from trainers.lessons import Lesson, average_of, size_of
+from trainers.lessons import Lesson, size_of, spoken_for
 from trainers.models import numbered_models
 from trainers.recipe import ModelPlan, Recipe
 from trainers.zoo_runner import train_zoo
@@ -50,11 +51,11 @@ class Learner:
         count: int,
         seed: int,
         trust: Sequence[str] = (),
-        weight_decay: float | None = None,
+        changes: Mapping[str, Any] = MappingProxyType({}),
     ) -> "Learner":
         """Returns that which makes networks like a zoo's first model; without a zoo, as `mnist-zoo` makes them.
 
-        A `weight_decay` takes the place of theirs.
+        `changes` are fields of `Recipe` that take the place of theirs, such as `weight_decay`.
 
         Raises:
             InputError: the zoo was not trained here or on other data, or a number is out of range.
@@ -65,14 +66,12 @@ class Learner:
             suited = {**OTHERWISE, **SUITED[("mnist", "digits")]}
             width = {"width": suited.pop("width")}
             recipe = Recipe(data=data, source="", seed=seed, learning_rate=0.1, **suited)
-            recipe = recipe if weight_decay is None else replace(recipe, weight_decay=weight_decay)
-            return cls(recipe, numbered_models(count, 0, "vgg16_like", width), None, trust)
+            return cls(replace(recipe, **changes), numbered_models(count, 0, "vgg16_like", width), None, trust)
         first = Zoo.open(zoo, trust).models[0]
         if not first.training:
             raise InputError(f"zoo {zoo}: {first.name} was not trained by lit-adv fit; name a zoo that has a recipe")
         first.refuse_data(data)
-        recipe = replace(Recipe(**first.training["recipe"]), seed=seed, snapshots=())
-        recipe = recipe if weight_decay is None else replace(recipe, weight_decay=weight_decay)
+        recipe = replace(Recipe(**first.training["recipe"]), **{"seed": seed, "snapshots": (), **changes})
         return cls(recipe, numbered_models(count, 0, first.architecture, first.arguments), None, trust)
 
     def trained(self, images: Tensor, labels: Tensor, clean: Labelled, source: str, out: Path) -> Zoo:
@@ -118,6 +117,7 @@ def relearn(
     learner: Learner,
     sizes: Sequence[tuple[int, int]] = (),
     root: Path | None = None,
+    own: Sequence[Path] = (),
 ) -> list[dict[str, Any]]:
     """Trains networks on perturbations with their targets as labels, and tests them on clean images.
 
@@ -132,24 +132,30 @@ def relearn(
         sizes: numbers of models and copies of the averages; by default one model with one copy, all models with one
             copy, all, as far as the set keeps them.
         root: folder of the clean images, where these are files.
+        own: folders of untargeted sets of some of the same images, one for each of `sets`, see `lessons.spoken_for`.
 
     Returns:
         The rows of `relearn.json`.
 
     Raises:
-        InputError: a set is untargeted, of other images than training images, or keeps no such average.
+        InputError: a set is untargeted, of other images than training images, or keeps no such average; or `own` does
+            not suit the sets.
     """
+    if own and len(own) != len(sets):
+        raise InputError(f"own: {len(own)} sets for {len(sets)} targeted ones; give one for each, in their order")
     rows: list[dict[str, Any]] = []
-    opened = [(folder, PerturbationSet.load(folder)) for folder in sets]
-    clean = [_clean(folder, found, root) for folder, found in opened]
-    chosen = [list(sizes) or _sizes(found) for _, found in opened]
-    for (_, found), wanted in zip(opened, chosen, strict=True):
+    loaded = [(folder, PerturbationSet.load(folder)) for folder in sets]
+    clean = [_clean(folder, found, root) for folder, found in loaded]
+    owns = [PerturbationSet.load(folder) for folder in own] if own else [None] * len(loaded)
+    opened = [(folder, found, other) for (folder, found), other in zip(loaded, owns, strict=True)]
+    chosen = [list(sizes) or _sizes(found) for _, found in loaded]
+    for (_, found, other), wanted in zip(opened, chosen, strict=True):
         for size in wanted:
-            average_of(found, *size)  # before any training
+            spoken_for(found, other, *size)  # before any training
     ceilings: set[str] = set()
-    for (folder, found), data, wanted in zip(opened, clean, chosen, strict=True):
-        for one in _rows(folder, found, data, wanted, lessons, learner, out, ceilings):
-            rows.append(one)
+    for one, data, wanted in zip(opened, clean, chosen, strict=True):
+        for row in _rows(*one, data, wanted, lessons, learner, out, ceilings):
+            rows.append(row)
             write_json(out / "relearn.json", rows)
     return rows
 
@@ -157,6 +163,7 @@ def relearn(
 def _rows(
     folder: Path,
     found: PerturbationSet,
+    own: PerturbationSet | None,
     clean: Labelled,
     sizes: Sequence[tuple[int, int]],
     lessons: Sequence[Lesson],
@@ -164,19 +171,20 @@ def _rows(
     out: Path,
     ceilings: set[str],
 ) -> Iterator[dict[str, Any]]:
-    assert found.target is not None
-    mark = found.manifest.sha256[:8]
+    mark = "-".join(one.manifest.sha256[:8] for one in (found, own) if one)
     for lesson in lessons:
         first: Learned | None = None
         controls = [(sizes[-1], replace(lesson, shuffled=True))]
         for (m, n), kind in [*((size, lesson) for size in sizes), *controls]:
             source = f"{found.name} {mark} {m}x{n} {kind}"
-            images = kind.images(found.image, average_of(found, m, n))
-            zoo = learner.trained(images, found.target, clean, source, out / f"{folder.name}-{mark}-{m}x{n}-{kind}")
+            delta, classes = spoken_for(found, own, m, n)
+            images = kind.images(found.image, delta)
+            zoo = learner.trained(images, classes, clean, source, out / f"{folder.name}-{mark}-{m}x{n}-{kind}")
             control = "shuffled" if kind.shuffled else ""
             what = {"set": str(folder), "sha256": found.manifest.sha256, "name": found.name, "models": m, "copies": n}
+            what |= {"own": own.manifest.sha256} if own else {}
             row = _learned(
-                zoo, images, found.target, clean, {**what, "input": kind.input, "lesson": str(kind), "control": control}
+                zoo, images, classes, clean, {**what, "input": kind.input, "lesson": str(kind), "control": control}
             )
             yield row.to_json(None if kind.shuffled else first)
             first = first or row

@@ -40,10 +40,15 @@ def relearn(words: Sequence[str]) -> None:
     parser.add_argument("--epsilon", type=float | None, help="ε (default: the data set's)")
     parser.add_argument("--zoo", type=named_path, help="networks like its first model (default: as mnist-zoo)")
     parser.add_argument(
-        "--weight_decay",
-        type=float,
-        help="of their training, in place of the recipe's, which may be too strong for perturbations (see fitted)",
-    )
+        "--own", nargs="+", default=[], type=named_path, metavar="SET",
+        help="untargeted sets of some of the images, one for each set: their −δ, for the images' own classes, takes "
+        "the place, since a target is never the own class",
+    )  # fmt: skip
+    recipe = parser.add_argument_group("their training, in place of the recipe's, where they do not fit (see fitted)")
+    recipe.add_argument("--epochs", type=int, help="passes over the images")
+    recipe.add_argument("--optimizer", choices=("sgd", "adam"), help="sgd or adam")
+    recipe.add_argument("--learning_rate", type=float, help="peak of the one-cycle schedule; 0.001 suits Adam")
+    recipe.add_argument("--weight_decay", type=float, help="weight decay, which may be too strong for perturbations")
     parser.add_argument("--count", type=int, default=3, help="networks for each row (3)")
     parser.add_argument("--seed", type=int, default=0, help="of networks, noise and shuffling (0)")
     parser.add_argument("--processes", type=int | None, help="networks that train side by side (default: one a core)")
@@ -65,9 +70,11 @@ def relearn(words: Sequence[str]) -> None:
         Lesson(input=name, scale=chosen.scale, epsilon=chosen.epsilon or data.epsilon, seed=chosen.seed)
         for name in chosen.inputs
     ]
-    learner = Learner.of(chosen.zoo, data.name, chosen.count, chosen.seed, chosen.trust, chosen.weight_decay)
+    names = ("epochs", "optimizer", "learning_rate", "weight_decay")
+    changes = {name: value for name in names if (value := getattr(chosen, name)) is not None}
+    learner = Learner.of(chosen.zoo, data.name, chosen.count, chosen.seed, chosen.trust, changes)
     learner = replace(learner, processes=chosen.processes)
-    print(markdown(learn(chosen.sets, chosen.out, lessons, learner, sizes, chosen.root)))
+    print(markdown(learn(chosen.sets, chosen.out, lessons, learner, sizes, chosen.root, chosen.own)))
 
 
 def _size(word: str) -> tuple[int, int]:

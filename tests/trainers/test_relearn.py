@@ -16,7 +16,7 @@ from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, S
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.zoo import Zoo
 from tests.helpers import TINY_ZOO
-from trainers.lessons import Lesson
+from trainers.lessons import Lesson, spoken_for
 from trainers.relearn import Learner, adapt, relearn
 
 
@@ -97,6 +97,38 @@ def test_sets_that_are_refused(change: dict[str, Any], message: str, found: Pert
         learn(tmp_path, "delta")
 
 
+def untargeted(found: PerturbationSet, rows: slice) -> PerturbationSet:
+    """The set of some of the images, as if it was made to leave their own class."""
+    data = replace(found.manifest.data, images=found.manifest.data.images[rows])
+    kept = {name: getattr(found, name)[rows] for name in ("perturbation", "image", "label", "count")}
+    return replace(found, **kept, target=None, manifest=replace(found.manifest, data=data))
+
+
+def test_with_a_set_of_its_own_an_image_speaks_for_its_class(found: PerturbationSet, tmp_path: Path) -> None:
+    rows = slice(0, 1000, 10)
+    own = untargeted(found, rows)
+    delta, classes = spoken_for(found, own, 1, 1)
+    assert torch.equal(delta[rows], -found.perturbation[rows])
+    assert torch.equal(classes[rows], found.label[rows])
+    others = torch.arange(1000) % 10 > 0
+    assert torch.equal(delta[others], found.perturbation[others])
+    assert torch.equal(classes[others], found.target[others])  # type: ignore[index]
+    found.save(tmp_path / "set")
+    own.save(tmp_path / "own")
+    learner, lesson = LeastSquares(), Lesson(input="delta", epsilon=0.2)
+    rows_found = relearn([tmp_path / "set"], tmp_path, [lesson], learner, own=[tmp_path / "own"])  # type: ignore[arg-type]
+    sha = PerturbationSet.load(tmp_path / "own").manifest.sha256
+    assert [row.get("own") for row in rows_found] == [sha, sha, None]
+    with pytest.raises(InputError, match="own: 2 sets for 1 targeted ones"):
+        relearn([tmp_path / "set"], tmp_path, [lesson], learner, own=[tmp_path / "own"] * 2)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("change", [{"target": torch.zeros(100)}, {"image": torch.zeros(100, 1, 28, 28)}])
+def test_a_set_of_other_images_is_no_set_of_its_own(change: dict[str, Any], found: PerturbationSet) -> None:
+    with pytest.raises(InputError, match="must be untargeted, and of some of the images"):
+        spoken_for(found, replace(untargeted(found, slice(100)), **change), 1, 1)
+
+
 def test_sizes_that_are_not_kept_are_refused_before_any_training(found: PerturbationSet, tmp_path: Path) -> None:
     found.save(tmp_path / "set")
     learner = LeastSquares()
@@ -121,6 +153,8 @@ def test_networks_like_those_of_a_zoo() -> None:
     assert (learner.recipe.seed, learner.models[1].arguments) == (7, first.arguments)
     usual = Learner.of(None, "mnist", 1, 7)
     assert (usual.recipe.epochs, usual.models[0].arguments) == (8, {"width": 6})
+    changed = Learner.of(TINY_ZOO, "mnist", 1, 7, (), {"epochs": 3, "optimizer": "adam"}).recipe
+    assert (changed.epochs, changed.optimizer, changed.seed) == (3, "adam", 7)
     with pytest.raises(InputError, match="count is 0"):
         Learner.of(None, "mnist", 0, 7)
     with pytest.raises(InputError, match="was trained on mnist, the images are kmnist's"):

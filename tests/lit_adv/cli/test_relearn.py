@@ -18,7 +18,7 @@ def test_the_command(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str
     words = [*SMALL, "--data.targets", "random", "--data.split", "training"]
     predict("mnist-nmm-gradient", zoo, tmp_path / "set", *words)
     command = ["relearn", str(tmp_path / "set"), "--out", str(tmp_path / "out"), "--inputs", "delta", "--count", "1"]
-    command += ["--zoo", str(zoo.path), "--processes", "1", "--sizes", "1x1", "3x1", "3x2"]
+    command += ["--zoo", str(zoo.path), "--processes", "1", "--sizes", "1x1", "3x1", "3x2", "--epochs", "1"]
     main(command)
     first = capsys.readouterr().out
     table = [line for line in first.splitlines() if line.startswith("| NMM") or line.startswith("| clean")]
@@ -39,6 +39,7 @@ def test_the_command(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str
         ([], "sets"),
         (["set", "--out", "o", "--sizes", "10"], "a size is '10'; it must be models x copies, such as 10x5"),
         (["set", "--out", "o", "--epsilon", "2"], "--epsilon is 2; it must be above 0, and at most 1"),
+        (["set", "--out", "o", "--optimizer", "sdg"], "sdg"),
         (["set", "--out", "o"], "no finished perturbation set in set"),
         (["set", "--out", "o", "--input", "delta"], "there is no option --input; did you mean --inputs"),
         (["set", "--out", "o", "--inputs", "deltas"], "deltas"),
