@@ -153,8 +153,7 @@ def measure_recipe(
 
 def judged(specs: tuple[ModelSpec, ...], found: PerturbationSet) -> dict[str, Tensor]:
     """What each network answers rightly `[networks, images]`, the mean over the others' single perturbations."""
-    sums, place = found.grouped(), {group[0]: number for number, group in enumerate(found.groups)}
-    each = sums.total[[place[number] for number in range(len(specs))]]
+    each = found.grouped().of_models
     x, label = found.image, found.label
     signs = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)).sign()
     rows: dict[str, list[Tensor]] = {}

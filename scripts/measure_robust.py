@@ -112,9 +112,8 @@ def measure_robust(
                 group, images, labels, lit_adv.Gradient(), weight="norm", copies=copies, sigma=sigma,
                 groups=len(group), out=out / "sets" / f"{name} {noise}".replace(" ", "-"),
             )  # fmt: skip
-            sums, place = found.grouped(), {one[0]: number for number, one in enumerate(found.groups)}
-            each[name] = sums.total[[place[number] for number in range(len(group))]]
-            scalars[name] = Scalars.of(sums)
+            sums = found.grouped()
+            each[name], scalars[name] = sums.of_models, Scalars.of(sums)
         curve, references = ordinary_curve(each["ordinary"], judges, labels)
         for name, found_each in each.items():
             single = torch.stack([answers(judges, one, labels) for one in found_each]).mean(0)

@@ -6,6 +6,8 @@ from typing import Final
 
 from torch import Tensor
 
+from lit_adv.errors import InputError
+
 AT_ONCE: Final = 2**23
 """Numbers of grouped sums that are read at a time, 64 MiB."""
 
@@ -27,6 +29,20 @@ class GroupedSums:
     square_norms: Tensor
     squares: Tensor
     copies: int
+
+    @property
+    def of_models(self) -> Tensor:
+        """Sums of the source models in their order `[m, N, C, H, W]`.
+
+        Raises:
+            InputError: a group has more than one model.
+        """
+        if any(len(models) > 1 for models in self.models):
+            raise InputError(
+                f"sums of {len(self.models)} groups of source models are not those of each: "
+                "average with as many groups as models"
+            )
+        return self.total[sorted(range(len(self.models)), key=lambda group: self.models[group])]
 
 
 def in_parts(read: Callable[[slice], GroupedSums], images: int, groups: int, pixels: int) -> Iterator[GroupedSums]:

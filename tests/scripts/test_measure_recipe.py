@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lit_adv.errors import InputError
+from lit_adv.perturbations.grouped_sums import GroupedSums
 from scripts.measure_recipe import THESIS, DescentCW, distance, judged, measure_recipe, with_interval
 
 
@@ -32,11 +33,13 @@ def test_a_network_judges_what_it_had_no_part_in() -> None:
     class Found:
         image = torch.zeros(2, 1, 1, 2)
         label = torch.tensor([0, 1])
-        groups = ((1,), (0,), (2,))
 
-        def grouped(self) -> object:
+        def grouped(self) -> GroupedSums:
             own = torch.tensor([[[[-1.0, 1.0]]], [[[1.0, -1.0]]]])  # −δ is the label's pixel
-            return type("Sums", (), {"total": torch.stack([own, -9 * own, own])})
+            return GroupedSums(
+                total=torch.stack([own, -9 * own, own]), models=((1,), (0,), (2,)), square_norms=torch.ones(3, 2),
+                squares=own, copies=1,
+            )  # fmt: skip
 
     class Spec:
         def load(self) -> torch.nn.Module:
