@@ -40,7 +40,7 @@ ATTACKS: Final = {
 }
 """Title to configuration and options."""
 EPSILON: Final = 0.2
-"""ε of the judged step (Eq. 4.3)."""
+"""Usual ε of the judged step (Eq. 4.3)."""
 DRAWS: Final = 2000
 
 
@@ -65,18 +65,27 @@ class Point:
 
 
 def measure_transfer(
-    zoo: Path, out: Path, per_class: int = 20, copies: int = 5, sigma: float = 0.2, seed: int = 0
+    zoo: Path,
+    out: Path,
+    per_class: int = 20,
+    copies: int = 5,
+    sigma: float = 0.2,
+    seed: int = 0,
+    epsilon: float = EPSILON,
 ) -> None:
     """Correlates recognizability with transfer.
 
     Args:
         zoo: zoo of source and test models for digits.
-        out: folder for the sets and `transfer.json`.
+        out: folder for the sets and `transfer.json`, with another ε than 0.2 `transfer-EPSILON.json`.
         per_class: digits of each class.
         copies: noisy copies of each digit for each model.
         sigma: standard deviation of the noise.
         seed: of the noise and of the bootstrap.
+        epsilon: ε of the step x + ε·sign(δ) that judges are to be fooled by; the sets stay as they are.
     """
+    if not 0 < epsilon <= 1:
+        raise InputError(f"epsilon is {epsilon:g}; it must be above 0, and at most 1")
     out, opened = expanded(out), Zoo.open(zoo)
     if len(opened.sources) < 2 or not opened.judges:
         raise InputError(f"zoo {zoo} needs two source models and a test model; give one with both")
@@ -91,7 +100,7 @@ def measure_transfer(
         ended = subprocess.run([sys.executable, "-m", "lit_adv", *map(str, words)], check=False).returncode
         if ended:
             raise InputError(f"lit-adv predict ended with {ended}, see above; the same command continues")
-        points += judged(title, PerturbationSet.load(folder), judges)
+        points += judged(title, PerturbationSet.load(folder), judges, epsilon)
     images = PerturbationSet.load(folder)
     label, margin = images.label.numpy(), margins(images, judges)
     generator = np.random.default_rng(seed)
@@ -113,14 +122,14 @@ def measure_transfer(
         "margin": numbers(margin),
         "sets": rows,
     }
-    write_json(out / "transfer.json", content)
+    write_json(out / ("transfer.json" if epsilon == EPSILON else f"transfer-{epsilon:g}.json"), content)
 
 
-def judged(title: str, found: PerturbationSet, judges: dict[str, nn.Module]) -> list[Point]:
+def judged(title: str, found: PerturbationSet, judges: dict[str, nn.Module], epsilon: float) -> list[Point]:
     """Returns the points of one attack, means over disjoint averages of a size."""
     kept = found.kept
     assert kept is not None
-    rules = Rules.of(found, EPSILON)
+    rules = Rules.of(found, epsilon)
     clean = right(found, judges, rules, "clean")
     points = []
     for m, n in kept.sizes():

@@ -59,10 +59,19 @@ def test_only_judges_that_were_right_can_be_fooled() -> None:
 
 
 @pytest.mark.soak
-def test_it_runs_on_a_zoo(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_runs_on_a_zoo(
+    zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure_transfer_module, "DRAWS", 20)
     measure_transfer(zoo.path, tmp_path, per_class=2, copies=2)
     assert "from set to set: all sets" in capsys.readouterr().out
     found = json.loads((tmp_path / "transfer.json").read_text())
     assert {one["attack"] for one in found["sets"]} == found["within"].keys()
+    measure_transfer(zoo.path, tmp_path, per_class=2, copies=2, epsilon=0.05)
+    weaker = json.loads((tmp_path / "transfer-0.05.json").read_text())
+    assert [one["recognized"] for one in weaker["sets"]] == [one["recognized"] for one in found["sets"]]
+    assert [one["fooled"] for one in weaker["sets"]] != [one["fooled"] for one in found["sets"]]
+    with pytest.raises(InputError, match="epsilon is 0; it must be above 0"):
+        measure_transfer(zoo.path, tmp_path, epsilon=0.0)
     with pytest.raises(InputError, match="neither a folder nor a file"):
         measure_transfer(tmp_path / "nothing", tmp_path)
