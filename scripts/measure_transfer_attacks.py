@@ -114,6 +114,7 @@ def measure_transfer_attacks(
     grey: bool = False,
     photographs: int = 20,
     trust: Sequence[str] = (),
+    leave_out: Sequence[str] = (),
 ) -> None:
     """Compares ways to spend the same number of gradients on an image.
 
@@ -130,6 +131,7 @@ def measure_transfer_attacks(
         grey: accept grey-scale photographs.
         photographs: most that are taken, spread over the classes.
         trust: packages whose code may run, where the zoo names some.
+        leave_out: attacks that are not made.
     """
     keep_freed_memory()  # photographs' tensors are large
     out, opened = expanded(out), Zoo.open(zoo, list(trust))
@@ -153,8 +155,13 @@ def measure_transfer_attacks(
         "losses": [Ensemble(loaded, "losses")],
         "one": [sources.get(opened.single or "", loaded[0])],
     }
+    known = contestants(models, each, epsilon, sigma)
+    if unknown := set(leave_out) - set(known):
+        raise InputError(f"there is no attack {', '.join(sorted(unknown))}; choose from {', '.join(known)}")
     rows = {}
-    for name, one in contestants(models, each, epsilon, sigma).items():
+    for name, one in known.items():
+        if name in leave_out:
+            continue
         say(f"{name} …")
         together = one.kind in ("ensemble", "losses")
         found = lit_adv.average(
@@ -181,8 +188,10 @@ def spread(root: Path, per_class: int, grey: bool, most: int) -> tuple[Tensor, T
 
 
 def pairs(rows: Mapping[str, Transfer]) -> Table:
-    """Returns the table of `PAIRS`."""
-    cells = [[one, other, points(rows[one].more_than(rows[other]))] for one, other in PAIRS]
+    """Returns the table of those of `PAIRS` that are there."""
+    cells = [
+        [one, other, points(rows[one].more_than(rows[other]))] for one, other in PAIRS if {one, other} <= set(rows)
+    ]
     return Table("in pairs", ["attack", "than", "more wrong answers, points"], cells, f"Means, with the {INTERVAL}.")
 
 

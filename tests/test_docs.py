@@ -67,7 +67,7 @@ def check(words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pyt
         verbs = [
             word
             for word in (arguments or [])
-            if re.fullmatch("build|explore|export|transfer|score|relearn|report|reproduce|study|zoo", word)
+            if re.fullmatch("build|explore|export|transfer|score|relearn|report|reproduce|robust|study|zoo", word)
         ]
         asked = [*verbs, "--help"]
     monkeypatch.setattr(sys, "argv", [words[1], *asked])

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "explore": "writes a page on which averages appear as models and copies are added",
     "transfer": "compares how sets fool models that had no part in them",
     "export": "writes adversarial examples as PNG files with a table of labels and answers",
+    "robust": "measures the accuracy that APGD leaves a zoo's models",
     "study": "asks people what they see in perturbations, and counts their answers",
     "zoo": "lists the models of pytorchcv, torchvision and timm, and writes zoo files of them",
 }

@@ -21,10 +21,12 @@ def test_all_have_the_same_number_of_gradients() -> None:
 def test_it_runs_on_a_zoo(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(InputError, match="models is 3"):
         measure_transfer_attacks(zoo.path, tmp_path, models=3)
-    measure_transfer_attacks(zoo.path, tmp_path, models=2, per_class=1)
+    with pytest.raises(InputError, match="there is no attack MIDI; choose from"):
+        measure_transfer_attacks(zoo.path, tmp_path, models=2, leave_out=["MIDI"])
+    measure_transfer_attacks(zoo.path, tmp_path, models=2, per_class=1, leave_out=["Eq. 4.1 MI-DI"])
     assert "SVRE" in capsys.readouterr().out
-    assert len((tmp_path / "transfer.csv").read_text(encoding="utf-8").splitlines()) == 18
-    assert "| ENS MI | Eq. 4.1 MI |" in (tmp_path / "pairs.md").read_text(encoding="utf-8")
+    assert len((tmp_path / "transfer.csv").read_text(encoding="utf-8").splitlines()) == 17
+    assert len((tmp_path / "pairs.md").read_text(encoding="utf-8").splitlines()) == 2 + 11 + 2
 
 
 def test_photographs_are_spread_over_the_classes(tmp_path: Path) -> None:
