@@ -152,11 +152,13 @@ class Attack(ABC):
             attacks.
         fraction_bits: binary digits after the point that exact sums keep of δ, a multiple of 40. 40 suits attacks whose
             δ is measured in pixels.
+        counts_members: True if `gradients` counts those of each model of an ensemble.
     """
 
     keeps_batch_order: ClassVar[bool] = False
     cost_parameter: ClassVar[str | None] = None
     fraction_bits: ClassVar[int] = 40
+    counts_members: ClassVar[bool] = False
 
     @final
     def __call__(
@@ -227,15 +229,27 @@ class Attack(ABC):
 
 
 def at_least(attack: Attack, **bounds: float) -> None:
-    """Checks that parameters are finite and not below their bounds.
+    """Checks that parameters are finite and not below their bounds, and whole where their type is `int`.
 
     Raises:
         InputError: one is not; the message names attack, parameter, value and bound.
     """
     for name, bound in bounds.items():
-        value = getattr(attack, name)
+        value, kind = getattr(attack, name), type(attack)
         if not bound <= value < math.inf:
-            raise InputError(f"{type(attack).__name__}: {name} is {value}; it must be {bound} or more")
+            raise InputError(f"{kind.__name__}: {name} is {value}; it must be {bound} or more")
+        if "int" in str(kind.__annotations__.get(name)) and value != int(value):
+            raise InputError(f"{kind.__name__}: {name} is {value}; it must be a whole number")
+
+
+def check_clip(attack: Attack, clip: tuple[float, float] | None) -> None:
+    """Checks the bounds that an attack keeps x' within.
+
+    Raises:
+        InputError: they are not a lower and a higher number.
+    """
+    if clip is not None and (len(clip) != 2 or not clip[0] < clip[1]):
+        raise InputError(f"{type(attack).__name__}: clip is {clip}; it must be a lower and a higher bound")
 
 
 def positive(attack: Attack, *names: str) -> None:

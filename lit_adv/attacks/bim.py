@@ -6,8 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from lit_adv.attacks.attack import Attack, Problem, at_least, positive
-from lit_adv.errors import InputError
+from lit_adv.attacks.attack import Attack, Problem, at_least, check_clip, positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +43,7 @@ class BIM(Attack):
     def __post_init__(self) -> None:
         positive(self, "epsilon", *([] if self.step_size is None else ["step_size"]))
         at_least(self, steps=0)
-        if self.clip is not None and not self.clip[0] < self.clip[1]:
-            raise InputError(f"BIM: clip is {self.clip}; it must be a lower and a higher bound")
+        check_clip(self, self.clip)
 
     @property
     def gradients(self) -> int:

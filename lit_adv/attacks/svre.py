@@ -33,6 +33,7 @@ class SVRE(Attack):
     """
 
     cost_parameter: ClassVar[str | None] = "steps"
+    counts_members: ClassVar[bool] = True
 
     epsilon: float
     steps: int = 10

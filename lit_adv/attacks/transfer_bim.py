@@ -7,7 +7,7 @@ from typing import ClassVar, Final, Literal
 import torch
 from torch import Tensor
 
-from lit_adv.attacks.attack import Attack, Model, Problem, at_least, positive
+from lit_adv.attacks.attack import Attack, Model, Problem, at_least, check_clip, positive
 from lit_adv.attacks.draws import uniform
 from lit_adv.attacks.hooks import in_ball, look_ahead, resized_and_padded, smoothed, with_momentum
 from lit_adv.errors import InputError
@@ -41,7 +41,8 @@ class TransferBIM(Attack):
         reach: VMI's β: neighbours are within βε in each pixel.
         random_start: start anywhere in the ball, as PGD does, in place of 0.
         restarts: number of starts, of which the one with the highest loss is kept; several need `random_start`.
-        clip: lower and upper bound of x' after each step; None, as in this project's BIM, for none.
+        clip: lower and upper bound of x' after each step, whatever ε, also where a noisy copy is beyond them; None, as
+            in this project's BIM, for none.
         seed: of the draws, 0 or more.
 
     Example:
@@ -85,8 +86,7 @@ class TransferBIM(Attack):
             raise InputError("TransferBIM: nesterov looks ahead along the momentum; give momentum above 0, such as 1")
         if self.restarts > 1 and not self.random_start:
             raise InputError(f"TransferBIM: {self.restarts} restarts would all be alike; give random_start")
-        if self.clip is not None and not self.clip[0] < self.clip[1]:
-            raise InputError(f"TransferBIM: clip is {self.clip}; it must be a lower and a higher bound")
+        check_clip(self, self.clip)
 
     @property
     def gradients(self) -> int:

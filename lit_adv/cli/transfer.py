@@ -24,23 +24,24 @@ def transfer(words: Sequence[str]) -> None:
     chosen = parser.parse_args(words)
     import torch
 
-    from lit_adv.evaluation.crossing import unattacked
+    from lit_adv.evaluation.crossing import judges_of_all
     from lit_adv.evaluation.transfer import transfer as judged
     from lit_adv.figures.transfer import write_transfer
+    from lit_adv.files import check_writable
     from lit_adv.perturbations.perturbation_set import PerturbationSet
     from lit_adv.zoo.zoo import Zoo
 
+    if len(set(chosen.sets)) < len(chosen.sets):
+        raise InputError("a set is given twice; give each once")
     loaded = [PerturbationSet.load(folder) for folder in chosen.sets]
     for folder, one in zip(chosen.sets, loaded, strict=True):
         if not torch.equal(one.image, loaded[0].image):
             raise InputError(f"{folder} and {chosen.sets[0]} are of different images; a table needs the same ones")
-    specs = unattacked(Zoo.open(chosen.zoo, chosen.trust).judges, loaded)
-    if not specs:
-        raise InputError(f"zoo {chosen.zoo} has no test model that no set attacked; name another zoo")
-    judges = {spec.name: spec.load() for spec in specs}
+    judges = judges_of_all(Zoo.open(chosen.zoo, chosen.trust), loaded)
+    check_writable(chosen.out)
     rows = [judged(one, judges, chosen.scale, chosen.epsilon) for one in loaded]
     names = [one.name for one in loaded]
     if len(set(names)) < len(names):
-        names = [f"{one.name} ({folder.name})" for folder, one in zip(chosen.sets, loaded, strict=True)]
+        names = [f"{one.name} ({folder})" for folder, one in zip(chosen.sets, loaded, strict=True)]
     write_transfer(rows, names, chosen.out).print()
     print(f"{chosen.out / 'transfer.md'}, .tex, .csv, .png")

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Final
 
 import torch
+from torch import nn
 
 from lit_adv.errors import InputError
 from lit_adv.evaluation.answers import Answers
@@ -13,8 +14,9 @@ from lit_adv.evaluation.evaluate import judged
 from lit_adv.evaluation.rules import Rules
 from lit_adv.evaluation.shown import Averages
 from lit_adv.perturbations.perturbation_set import PerturbationSet
-from lit_adv.terminal import say
+from lit_adv.terminal import counted, say
 from lit_adv.zoo.model_spec import ModelSpec
+from lit_adv.zoo.zoo import Zoo
 
 SECONDS: Final = 5.0
 """Least time between two lines of progress."""
@@ -89,10 +91,23 @@ def fitting(specs: Sequence[ModelSpec], perturbations: PerturbationSet) -> list[
     return found
 
 
-def unattacked(specs: Sequence[ModelSpec], sets: Sequence[PerturbationSet]) -> list[ModelSpec]:
-    """Returns those models that none of some sets attacked."""
-    attacked = {source.checksum for one in sets for source in one.manifest.sources}
-    return [spec for spec in specs if spec.checksum not in attacked]
+def judges_of_all(zoo: Zoo, sets: Sequence[PerturbationSet]) -> dict[str, nn.Module]:
+    """Returns a zoo's test models that none of some sets attacked, by name; a line tells how many are left out.
+
+    Raises:
+        InputError: there is none, or one of them is of other images or cannot be loaded.
+    """
+    attacked = {checksum for one in sets for source in one.manifest.sources for checksum in source.attacked}
+    found = [spec for spec in zoo.judges if spec.checksum not in attacked]
+    if not found:
+        whose = sets[0].name if len(sets) == 1 else f"any of {len(sets)} sets"
+        raise InputError(f"the zoo has no test model that was not attacked for {whose}; name another zoo")
+    for spec in found:
+        for one in sets:
+            refuse_misfit(spec, one)
+    if left_out := len(zoo.judges) - len(found):
+        say(f"{counted(left_out, 'test model', 'test models')} left out: attacked for what they would judge")
+    return {spec.name: spec.load() for spec in found}
 
 
 def judges_of_each_other(specs: Sequence[ModelSpec], perturbations: PerturbationSet) -> list[ModelSpec]:

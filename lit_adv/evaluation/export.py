@@ -15,7 +15,8 @@ from lit_adv.errors import InputError
 from lit_adv.evaluation.judge import check_epsilon, judge_says
 from lit_adv.evaluation.rules import BATCH_SIZE
 from lit_adv.evaluation.strength import CHANGED, Scale
-from lit_adv.files import atomic_path
+from lit_adv.files import atomic_path, check_writable
+from lit_adv.logits import first_few
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.rendering import as_bytes, in_eight_bits
 
@@ -44,12 +45,15 @@ def export(
         By judge, the share of its answers that are the label: before clipping and rounding, and to the files.
 
     Raises:
-        InputError: ε is out of range, `out` holds such a table already, or a judge's logits are not finite.
+        InputError: ε is out of range, `out` holds other files or such a table already, or a judge's logits are not
+            finite.
     """
     epsilon = found.data_set.epsilon if epsilon is None else epsilon
     check_epsilon(epsilon)
-    if (out / LABELS).exists():
-        raise InputError(f"{out / LABELS} is there already; choose another folder, or delete it")
+    check_writable(out)
+    names = [f"{number:0{len(str(len(found.label) - 1))}d}.png" for number in range(len(found.label))]
+    if strays := sorted({path.name for path in out.iterdir()} - {*names, CLASSES}):
+        raise InputError(f"{out} holds {first_few(strays)} already; choose another folder, or empty it")
     examples = torch.cat(
         [
             CHANGED[scale](image, delta, epsilon)
@@ -57,7 +61,6 @@ def export(
         ]
     )
     pixels = as_bytes(examples)
-    names = [f"{number:0{len(str(len(pixels) - 1))}d}.png" for number in range(len(pixels))]
     for name, picture in zip(names, pixels, strict=True):
         with atomic_path(out / name) as temporary:
             Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(temporary, "png")

@@ -35,16 +35,16 @@ class Averages:
     def __init__(self, perturbations: PerturbationSet) -> None:
         self._whole = perturbations
         self._groups = perturbations.groups
-        self._checksums = [source.checksum for source in perturbations.manifest.sources]
+        self._attacked = [source.attacked for source in perturbations.manifest.sources]
         self._last: tuple[int, PerturbationSet] | None = None
 
     def is_source(self, checksum: str) -> bool:
-        """Returns whether a model of these weights was attacked for the set."""
-        return bool(checksum) and checksum in self._checksums
+        """Returns whether a model of these weights was attacked for the set, by itself or in an ensemble."""
+        return bool(checksum) and any(checksum in attacked for attacked in self._attacked)
 
     def group(self, checksum: str) -> int | None:
         """Returns the one group that has a source model of these weights; None if none has, or several."""
-        own = {place for place, known in enumerate(self._checksums) if checksum and known == checksum}
+        own = {place for place, attacked in enumerate(self._attacked) if checksum and checksum in attacked}
         found = [number for number, places in enumerate(self._groups) if own & set(places)]
         return found[0] if len(found) == 1 else None
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import lit_adv.attacks
-from lit_adv.attacks.attack import Model
+from lit_adv.attacks.attack import Attack, Model
 from lit_adv.errors import InputError
 from lit_adv.evaluation.export import answers
 from lit_adv.evaluation.intervals import Share, two_way_change_interval, two_way_interval
@@ -31,6 +31,7 @@ class Transfer:
 
     Attributes:
         name: of the set.
+        targeted: whether its attack had targets.
         models: source models.
         gradients: that an image took, at most; None if unknown.
         linf: mean L∞ norm of x' − x.
@@ -41,6 +42,7 @@ class Transfer:
     """
 
     name: str
+    targeted: bool
     models: int
     gradients: int | None
     linf: float
@@ -60,11 +62,20 @@ class Transfer:
         return _share(self.wrong_rounded.double())
 
     @property
-    def of_right(self) -> Share:
-        """Share of wrong answers of those that were right; its interval is of images that any judge had right."""
-        each = (self.wrong & self.clean).double().sum(1) / self.clean.double().sum(1)
-        value = float(each.nanmean())
-        return Share(value, *two_way_interval((self.wrong & self.clean).double()[:, self.clean.any(0)], value))
+    def of_right(self) -> Share | None:
+        """Share of wrong answers of those that were right, the mean over judges; None where no judge was ever right.
+
+        Judges that were never right do not count, nor do images that nobody had right. The interval is that of the
+        ratios' pseudo-values R + c·(w − R)/c̄, for clean answers c and wrong ones w (linearization; Cochran 1977, 6.3).
+        """
+        some = self.clean[self.clean.any(1)][:, self.clean.any(0)].double()
+        if not len(some):
+            return None
+        wrong = self.wrong[self.clean.any(1)][:, self.clean.any(0)].double()
+        ratio = (wrong * some).sum(1, keepdim=True) / some.sum(1, keepdim=True)
+        pseudo = ratio + some * (wrong - ratio) / some.mean(1, keepdim=True)
+        value = float(ratio.mean())
+        return Share(value, *two_way_interval(pseudo, value))
 
     def more_than(self, other: "Transfer") -> Share:
         """The change of `of_all` from another set, on the same images and judges."""
@@ -99,6 +110,7 @@ def transfer(
     step = (examples - found.image).flatten(1).double()
     return Transfer(
         name=found.name,
+        targeted=found.target is not None,
         models=len(found.manifest.sources),
         gradients=gradients(found),
         linf=float(step.abs().amax(1).mean()),
@@ -112,15 +124,22 @@ def transfer(
 def gradients(found: PerturbationSet) -> int | None:
     """Returns how many gradients an image of a set took at most: those of one perturbation times m·n.
 
-    One gradient is a forward and a backward pass; the calibration of a noisy copy takes two forward passes besides.
-    None for attacks of which it is not known.
+    One gradient is a forward and a backward pass of one model; an ensemble's is one of each of its members. The
+    calibration of a noisy copy takes two forward passes besides. None for attacks of which it is not known, and for
+    those that cannot be made again here, for want of a file or of another version of the project.
     """
-    record = found.manifest.attack
+    record, sources = found.manifest.attack, found.manifest.sources
     kind = getattr(lit_adv.attacks, record.name, None)
     if kind is None:
         return None
-    each = kind(**record.parameters).gradients
-    return None if each is None else int(each * found.count.max())
+    try:
+        attack: Attack = kind(**record.parameters)
+    except (InputError, TypeError):
+        return None
+    if attack.gradients is None:
+        return None
+    passes = 1.0 if attack.counts_members else sum(max(1, len(source.members)) for source in sources) / len(sources)
+    return round(attack.gradients * passes * int(found.count.max()))
 
 
 def transfer_table(rows: Sequence[Transfer], names: Sequence[str]) -> Table:
@@ -143,6 +162,7 @@ def transfer_table(rows: Sequence[Transfer], names: Sequence[str]) -> Table:
         f"{judges} judges that no set attacked, {images} images, right about {clean:.1f} % of them when clean; means, "
         f"with the {INTERVAL} where judges and images are samples. Gradients: of an image, at most. 8 bits: x' clipped "
         "to [0, 1] and rounded. The last column is of the same images and judges, in pairs."
+        + (" Of targeted sets, too, success is any wrong answer." if any(row.targeted for row in rows) else "")
     )
     return Table("transfer to other models", [*HEADINGS], cells, note)
 
@@ -158,5 +178,5 @@ def _share(values: Tensor) -> Share:
     return Share(float(values.mean()), *two_way_interval(values))
 
 
-def _percent(share: Share) -> str:
-    return f"{100 * share.value:.1f} [{100 * share.low:.0f}, {100 * share.high:.0f}]"
+def _percent(share: Share | None) -> str:
+    return "" if share is None else f"{100 * share.value:.1f} [{100 * share.low:.0f}, {100 * share.high:.0f}]"

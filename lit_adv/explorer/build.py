@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from io import BytesIO
 from itertools import accumulate
@@ -12,12 +12,11 @@ from typing import Any, Final
 import torch
 from PIL import Image
 
-from lit_adv.attacks.attack import Model
 from lit_adv.errors import InputError
-from lit_adv.evaluation.crossing import unattacked
+from lit_adv.evaluation.crossing import judges_of_all
 from lit_adv.explorer.cells import Cells, first_averages
 from lit_adv.explorer.figures import answers, described, figures
-from lit_adv.files import atomic_path
+from lit_adv.files import atomic_path, check_writable
 from lit_adv.html import page
 from lit_adv.perturbations.perturbation_set import PerturbationSet, first_of_each_class
 from lit_adv.perturbations.rendering import as_bytes
@@ -57,18 +56,20 @@ def explore(
     if images < 1:
         raise InputError(f"images is {images}; it must be at least 1")
     loaded = [PerturbationSet.load(folder) for folder in runs]
+    opened = None if zoo is None else Zoo.open(zoo, trust)
     for folder, one in zip(runs, loaded, strict=True):
         if not torch.equal(one.image, loaded[0].image):
             raise InputError(f"{folder} and {runs[0]} are of different images; a page needs the same ones")
         if one.kept is None or not one.kept.cells.growth:
             raise InputError(f"{folder} was made without --growth; make it again with it, into another folder")
-    index = first_of_each_class(loaded[0].label).sort().values[:images]
+    index = first_of_each_class(loaded[0].label)[:images].sort().values
     pictures = [_image(loaded[0], position) for position in index.tolist()]
     pictures = pictures[: _fitting(loaded, [len(picture["png"]) for picture in pictures])]
     index = index[: len(pictures)]
+    check_writable(out)
     shown = []
     for folder, one in zip(runs, loaded, strict=True):
-        judges = _judges(zoo, trust, one, folder)
+        judges = {} if opened is None else judges_of_all(opened, [one])
         say(f"{folder}: {len(judges)} judges, {sum(1 for _ in _sizes(one))} numbers of models and copies …")
         averages = first_averages(one, index)
         shown.append(
@@ -136,20 +137,6 @@ def _image(one: PerturbationSet, position: int) -> dict[str, Any]:
         "target": None if one.target is None else int(one.target[position]),
         "png": b64encode(stream.getvalue()).decode(),
     }
-
-
-def _judges(zoo: Path | None, trust: Sequence[str], one: PerturbationSet, folder: Path) -> Mapping[str, Model]:
-    """The zoo's test models that a run did not attack.
-
-    Raises:
-        InputError: there is none.
-    """
-    if zoo is None:
-        return {}
-    specs = unattacked(Zoo.open(zoo, trust).judges, [one])
-    if not specs:
-        raise InputError(f"zoo {zoo} has no test model that {folder} did not attack; name another, or leave --zoo out")
-    return {spec.name: spec.load() for spec in specs}
 
 
 def read_content(html: Path) -> dict[str, Any]:

@@ -58,7 +58,8 @@ def comma_separated(rows: Sequence[Transfer], names: Sequence[str]) -> str:
     writer.writerow(["set", "models", "gradients", "linf", "l2", *ends])
     for name, row in zip(names, rows, strict=True):
         found = (row.of_all, row.of_right, row.rounded, row.more_than(rows[0]))
-        values = [f"{value:.5f}" for share in found for value in (share.value, share.low, share.high)]
+        ends_of = [("",) * 3 if share is None else (share.value, share.low, share.high) for share in found]
+        values = [f"{value:.5f}" if value != "" else "" for three in ends_of for value in three]
         given = "" if row.gradients is None else row.gradients
         writer.writerow([name, row.models, given, f"{row.linf:.5f}", f"{row.l2:.5f}", *values])
     return text.getvalue()

@@ -5,10 +5,11 @@ from typing import Final, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from lit_adv.errors import InputError
-from lit_adv.logits import call, logits_of
+from lit_adv.logits import call, logits_of, refuse_training
 
 Model = Callable[[Tensor], Tensor]
 Fusion = Literal["logits", "probabilities", "losses"]
@@ -26,10 +27,11 @@ class Ensemble(nn.Module):
         models: functions from images `[B, C, H, W]` to logits `[B, K]`, two or more.
         fusion: `logits`: mean of f_i; `probabilities`: log of the mean of softmax f_i; `losses`: mean of log softmax
             f_i, and the logarithm of what its exponentials lack to 1 as the logit of one more class, so that the
-            cross-entropy of any label is the mean of the models' own.
+            cross-entropy of any label is the mean of the models' own. Its gradient is right while 1 − p of a class is a
+            number of its type (log-odds up to 87 in float32).
 
     Raises:
-        InputError: there are fewer than two models, or the fusion is unknown.
+        InputError: there are fewer than two models, the fusion is unknown, or a model is in training mode.
 
     Example:
         >>> one, other = (lambda x, s=s: s * x.flatten(1)[:, :3] for s in (1.0, 3.0))
@@ -43,10 +45,12 @@ class Ensemble(nn.Module):
             raise InputError(f"an ensemble of {len(models)} models is none; give two or more")
         if fusion not in FUSIONS:
             raise InputError(f"fusion is {fusion}; it must be one of {', '.join(FUSIONS)}")
+        for number, model in enumerate(models):
+            refuse_training(model, f"model {number} of the ensemble")
         self.members = tuple(models)
         self.modules_of_members = nn.ModuleList(model for model in models if isinstance(model, nn.Module))
         self.fusion = fusion
-        self.eval()
+        self.training = self.modules_of_members.training = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns logits `[B, K]`, or of losses `[B, K + 1]`, of images `[B, C, H, W]`."""
@@ -64,12 +68,27 @@ class Ensemble(nn.Module):
         mean = total / count
         if self.fusion == "logits":
             return mean
-        lacking = 1 - mean.exp().sum(1, keepdim=True)  # 0 or more, by Hölder's inequality
+        top = mean.argmax(1, keepdim=True)
+        others = mean.exp().scatter(1, top, 0).sum(1, keepdim=True)
+        lacking = -mean.gather(1, top).expm1() - others  # 0 or more, by Hölder's inequality
         return torch.cat([mean, lacking.clamp_min(torch.finfo(mean.dtype).tiny).log()], 1)
 
     def _of_one(self, model: Model, x: Tensor) -> Tensor:
         logits = logits_of(call(model, x), len(x))
-        return logits if self.fusion == "logits" else logits.log_softmax(1)
+        return logits if self.fusion == "logits" else log_probabilities(logits)
 
     def _joined(self, total: Tensor, given: Tensor) -> Tensor:
         return torch.logaddexp(total, given) if self.fusion == "probabilities" else total + given
+
+
+def log_probabilities(logits: Tensor) -> Tensor:
+    """Returns log softmax of logits `[B, K]`, exact also where the probability of the likeliest class rounds to 1.
+
+    With f_t the highest logit and r the logarithm of the sum of the others' exponentials: −log(1 + e^(r − f_t)) for the
+    likeliest class, and f_k − f_t more for class k.
+    """
+    top = logits.argmax(1, keepdim=True)
+    highest = logits.gather(1, top)
+    rest = logits.scatter(1, top, -torch.inf).logsumexp(1, keepdim=True)
+    likeliest = -functional.softplus(rest - highest)
+    return (logits - highest + likeliest).scatter(1, top, likeliest)  # by itself: its gradient would be lost in a sum

@@ -100,10 +100,26 @@ class SourceRecord:
     Attributes:
         name: in the zoo.
         checksum: of its weights, `ALGORITHM:DIGITS`.
+        members: those of the models of an ensemble; empty for a single model.
     """
 
     name: str
     checksum: str
+    members: tuple[str, ...] = ()
+
+    @property
+    def attacked(self) -> frozenset[str]:
+        """Checksums of all that was attacked: its own, and those of its members."""
+        return frozenset({self.checksum, *self.members})
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Returns the record that JSON values stand for."""
+        return cls(**{**content, "members": tuple(content.get("members", ()))})
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON values, without an empty `members`."""
+        return {key: value for key, value in asdict(self).items() if key != "members" or value}
 
 
 @dataclass(frozen=True)
@@ -202,7 +218,7 @@ class Manifest:
             attack, data = dict(found.pop("attack")), dict(found.pop("data"))
             known = {f.name: found.pop(f.name) for f in fields(cls) if f.name in found and f.name != "other"}
             known |= {
-                "sources": tuple(SourceRecord(**source) for source in known.get("sources", ())),
+                "sources": tuple(SourceRecord.from_json(source) for source in known.get("sources", ())),
                 "missing": tuple(MissingRecord(**model) for model in known.get("missing", ())),
             }
             return cls(
@@ -224,7 +240,7 @@ class Manifest:
         values = {
             **{f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("other", "sha256")},
             "attack": {"name": self.attack.name, **self.attack.parameters},
-            "sources": [asdict(source) for source in self.sources],
+            "sources": [source.to_json() for source in self.sources],
             "missing": [asdict(model) for model in self.missing],
             "data": {
                 "name": self.data.name,

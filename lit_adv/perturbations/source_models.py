@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lit_adv.attacks.attack import Model
 from lit_adv.errors import InputError
 from lit_adv.logits import BrokenModel, call, logits_of, modules_of, refuse_training
+from lit_adv.models.ensemble import Ensemble
 from lit_adv.models.fast import fast_form
 from lit_adv.models.fingerprint import fingerprint
 from lit_adv.perturbations.manifest import SourceRecord
@@ -134,7 +135,8 @@ def record_of(given: Given, position: int) -> SourceRecord:
     """Returns a model's name, such as `ResNet-3`, and its checksum, see `fingerprint`; a zoo's entry has its own."""
     if (entry := entry_of(given)) is not None:
         return SourceRecord(entry.name, entry.checksum)
-    return SourceRecord(name_of(given, position), fingerprint(given))
+    members = tuple(fingerprint(one) for one in given.members) if isinstance(given, Ensemble) else ()
+    return SourceRecord(name_of(given, position), fingerprint(given), members)
 
 
 def name_of(given: Given, position: int) -> str:

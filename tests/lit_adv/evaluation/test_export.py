@@ -49,8 +49,13 @@ def test_pixels_are_clipped_and_rounded(scale: str, nmm: Path, tmp_path: Path) -
 def test_what_is_there_is_not_written_over(nmm: Path, tmp_path: Path) -> None:
     found = PerturbationSet.load(nmm)
     export(found, tmp_path)
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match=r"labels\.csv already"):
         export(found, tmp_path)
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    (mixed / "mine.png").touch()
+    with pytest.raises(InputError, match=r"mixed holds mine\.png already"):
+        export(found, mixed)
     with pytest.raises(InputError, match="epsilon"):
         export(found, tmp_path / "other", epsilon=-1)
     assert not (tmp_path / "other").exists()

@@ -1,15 +1,22 @@
 """The transfer table: its shares are counted by hand, its files say the same."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+import lit_adv
 from lit_adv.cli import main
 from lit_adv.errors import InputError
-from lit_adv.evaluation.transfer import gradients, transfer
+from lit_adv.evaluation.crossing import judges_of_all
+from lit_adv.evaluation.shown import Averages
+from lit_adv.evaluation.transfer import Transfer, gradients, transfer, transfer_table
+from lit_adv.figures.transfer import comma_separated
+from lit_adv.models.ensemble import Ensemble
+from lit_adv.models.fingerprint import fingerprint
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.zoo import Zoo
 from tests.helpers import TINY, predict
@@ -50,6 +57,73 @@ def test_gradients_are_those_of_all_perturbations(sets: list[Path]) -> None:
     assert [gradients(PerturbationSet.load(folder)) for folder in sets] == [3 * 3 * 2, 3 * 2]
 
 
+def test_an_ensemble_takes_the_gradients_of_its_members(zoo: Zoo, tmp_path: Path) -> None:
+    images, labels = lit_adv.digits(per_class=1)
+    whole = Ensemble([spec.load() for spec in zoo.sources])
+    for name, attack, number in (
+        ("bim", lit_adv.BIM(epsilon=0.1, steps=4), 3 * 4),
+        ("svre", lit_adv.SVRE(epsilon=0.1, steps=1, inner=2, members=3), 3 + 2 * 2),
+    ):
+        lit_adv.average([whole], images, labels, attack, out=tmp_path / name)
+        found = PerturbationSet.load(tmp_path / name)
+        assert gradients(found) == number
+        assert len(found.manifest.sources[0].members) == 3
+    assert Averages(found).shown_as_white_box(fingerprint(whole.members[1]))
+
+
+def test_judges_are_of_the_same_data_and_were_not_attacked(sets: list[Path], zoo: Zoo) -> None:
+    found = [PerturbationSet.load(folder) for folder in sets]
+    assert [*judges_of_all(zoo, found)] == [spec.name for spec in zoo.judges]
+    [judge] = zoo.judges
+    others = replace(judge, training={"recipe": {"data": "kmnist"}})
+    with pytest.raises(InputError, match="kmnist"):
+        judges_of_all(replace(zoo, models=(others,)), found)
+    attacked = tuple(replace(spec, role="test") for spec in zoo.sources)
+    with pytest.raises(InputError, match="no test model that was not attacked for any of 2 sets"):
+        judges_of_all(replace(zoo, models=attacked), found)
+    assert [*judges_of_all(replace(zoo, models=(*attacked, judge)), found)] == [judge.name]
+
+
+def test_gradients_are_unknown_where_the_attack_cannot_be_made_again(sets: list[Path]) -> None:
+    found = PerturbationSet.load(sets[0])
+    attack = found.manifest.attack
+    for other in (replace(attack, name="Own"), replace(attack, parameters={**attack.parameters, "newer": 1})):
+        assert gradients(replace(found, manifest=replace(found.manifest, attack=other))) is None
+
+
+def test_intervals_of_ratios_hold_the_truth() -> None:
+    """Judges that are wrong about half of the clean images, and fooled in 97 % of what they had right."""
+    generator, held, widths = torch.Generator().manual_seed(0), 0, []
+    for _ in range(300):
+        clean, wrong = (torch.rand(2, 100, generator=generator) < share for share in (0.5, 0.97))
+        share = row_of(clean, wrong).of_right
+        assert share is not None
+        held += share.low <= 0.97 <= share.high
+        widths.append(share.high - share.low)
+    assert held > 0.9 * 300
+    assert sum(widths) / 300 < 0.09
+
+
+def test_judges_that_are_never_right_have_no_share_of_what_was_right() -> None:
+    nobody = torch.zeros(3, 10, dtype=torch.bool)
+    assert row_of(nobody, ~nobody).of_right is None
+    some = nobody.clone()
+    some[1, :4] = True
+    share = row_of(some, ~nobody).of_right
+    assert share is not None
+    assert share.value == 1.0
+    row = row_of(nobody, ~nobody)
+    assert transfer_table([row], ["x"]).rows[0][6] == ""
+    assert ",,," in comma_separated([row], ["x"])
+
+
+def row_of(clean: Tensor, wrong: Tensor) -> Transfer:
+    return Transfer(
+        name="x", targeted=False, models=1, gradients=None, linf=0.1, l2=1.0, clean=clean, wrong=wrong,
+        wrong_rounded=wrong,
+    )  # fmt: skip
+
+
 def test_the_command_writes_tables_and_a_picture(sets: list[Path], zoo: Zoo, tmp_path: Path, capsys) -> None:
     main(["transfer", *map(str, sets), "--zoo", str(zoo.path), "--out", str(tmp_path)])
     assert "transfer to other models" in capsys.readouterr().out
@@ -67,7 +141,11 @@ def test_the_command_writes_tables_and_a_picture(sets: list[Path], zoo: Zoo, tmp
 def test_wrong_input_is_one_line(sets: list[Path], zoo: Zoo, tmp_path: Path, capsys) -> None:
     other = tmp_path / "other"
     predict("mnist-sm-gradient", zoo, other, *TINY, "--data.per_class", "2")
-    for words, message in (([*map(str, sets), str(other)], "different images"), ([str(tmp_path)], "no finished")):
+    for words, message in (
+        ([*map(str, sets), str(other)], "different images"),
+        ([str(tmp_path)], "no finished"),
+        ([str(sets[0])] * 2, "given twice"),
+    ):
         capsys.readouterr()
         with pytest.raises(SystemExit):
             main(["transfer", *words, "--zoo", str(zoo.path), "--out", str(tmp_path / "out")])

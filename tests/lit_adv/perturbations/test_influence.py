@@ -101,7 +101,7 @@ def test_it_is_read_back_from_json():
 def test_ordinary_groups_seldom_stand_out(groups, classes):
     drawn = np.random.default_rng(5).standard_normal((1000, classes, groups))
     lowest = [min(z_scores(row).min() for row in one) for one in drawn]
-    assert np.mean(np.array(lowest) < bound(groups, classes)) < 0.022
+    assert np.mean(np.array(lowest) < bound(groups, classes)) < 0.045
 
 
 def test_the_bound_is_farther_out_of_few_groups_and_of_many_classes():
