@@ -7,7 +7,7 @@ continues; the table is written as Markdown, LaTeX and CSV, with a picture, and 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -163,16 +163,12 @@ def measure_transfer_attacks(
         if name in leave_out:
             continue
         say(f"{name} …")
-        together = one.kind in ("ensemble", "losses")
         found = lit_adv.average(
             kinds[one.kind], images, labels, one.attack, copies=one.copies, sigma=one.sigma, weight="none",
-            batch_size=128 if root is None else 16, fast=not together,
+            batch_size=128 if root is None else 16, fast=one.kind not in ("ensemble", "losses"),
             out=out / "sets" / name.replace(" ", "-").replace(",", ""),
         )  # fmt: skip
-        row = transfer(found, judges, epsilon=epsilon)
-        if together and not isinstance(one.attack, lit_adv.SVRE):
-            row = replace(row, gradients=(row.gradients or 0) * models)
-        rows[name] = replace(row, models=1 if one.kind == "one" else models)
+        rows[name] = transfer(found, judges, epsilon=epsilon)
     write_transfer([*rows.values()], [*rows], out).print()
     table = pairs(rows)
     with atomic_path(out / "pairs.md") as temporary:

@@ -32,7 +32,7 @@ class Transfer:
     Attributes:
         name: of the set.
         targeted: whether its attack had targets.
-        models: source models.
+        models: source models, those of ensembles each.
         gradients: that an image took, at most; None if unknown.
         linf: mean L∞ norm of x' − x.
         l2: mean L2 norm.
@@ -111,7 +111,7 @@ def transfer(
     return Transfer(
         name=found.name,
         targeted=found.target is not None,
-        models=len(found.manifest.sources),
+        models=attacked_models(found),
         gradients=gradients(found),
         linf=float(step.abs().amax(1).mean()),
         l2=float(step.norm(dim=1).mean()),
@@ -128,7 +128,7 @@ def gradients(found: PerturbationSet) -> int | None:
     calibration of a noisy copy takes two forward passes besides. None for attacks of which it is not known, and for
     those that cannot be made again here, for want of a file or of another version of the project.
     """
-    record, sources = found.manifest.attack, found.manifest.sources
+    record = found.manifest.attack
     kind = getattr(lit_adv.attacks, record.name, None)
     if kind is None:
         return None
@@ -138,8 +138,13 @@ def gradients(found: PerturbationSet) -> int | None:
         return None
     if attack.gradients is None:
         return None
-    passes = 1.0 if attack.counts_members else sum(max(1, len(source.members)) for source in sources) / len(sources)
+    passes = 1.0 if attack.counts_members else attacked_models(found) / len(found.manifest.sources)
     return round(attack.gradients * passes * int(found.count.max()))
+
+
+def attacked_models(found: PerturbationSet) -> int:
+    """Number of models that were attacked for a set, by themselves or in ensembles."""
+    return sum(max(1, len(source.members)) for source in found.manifest.sources)
 
 
 def transfer_table(rows: Sequence[Transfer], names: Sequence[str]) -> Table:

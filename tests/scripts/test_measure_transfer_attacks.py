@@ -1,5 +1,6 @@
 """The comparison of transfer attacks: all have the same number of gradients."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,11 @@ def test_it_runs_on_a_zoo(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixtur
         measure_transfer_attacks(zoo.path, tmp_path, models=2, leave_out=["MIDI"])
     measure_transfer_attacks(zoo.path, tmp_path, models=2, per_class=1, leave_out=["Eq. 4.1 MI-DI"])
     assert "SVRE" in capsys.readouterr().out
-    assert len((tmp_path / "transfer.csv").read_text(encoding="utf-8").splitlines()) == 17
+    with (tmp_path / "transfer.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 16
+    assert {(row["gradients"], row["models"]) for row in rows if "one model" in row["set"]} == {("20", "1")}
+    assert {(row["gradients"], row["models"]) for row in rows if "one model" not in row["set"]} == {("20", "2")}
     assert len((tmp_path / "pairs.md").read_text(encoding="utf-8").splitlines()) == 2 + 11 + 2
 
 
