@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from benchmark.contestants import adv_lib
 from benchmark.race import machine
-from benchmark.tasks import THOUSAND, mnist_tasks, thousand_classes
+from benchmark.tasks import DEPTHWISE, THOUSAND, depthwise, mnist_tasks, thousand_classes
 from benchmark.whole_job import Job, whole_job
 from rich.console import Console
 from rich.table import Table
@@ -38,6 +38,7 @@ def benchmark_attacks(
     only: str = "",
     network: str = "squeezenet_v1_1",
     weights: Path | None = None,
+    separable: str = "fdmobilenet_wd4",
     device: str = "cpu",
 ) -> None:
     """Times our attacks against other libraries' and prints the ratios.
@@ -51,6 +52,7 @@ def benchmark_attacks(
         only: text in the names of the tasks to do; by default all are done.
         network: pytorchcv network of 1000 classes for 224×224 images.
         weights: weight file of the network; by default its weights are random.
+        separable: pytorchcv network of depthwise convolutions for 224×224 images, with random weights.
         device: cpu or cuda.
     """
     torch.set_num_threads(threads)
@@ -58,11 +60,13 @@ def benchmark_attacks(
     console = Console()
     results = []
     tasks = mnist_tasks(opened, cw_steps, where)
-    known = [*(task.name for task in tasks), THOUSAND, WHOLE]
+    known = [*(task.name for task in tasks), THOUSAND, DEPTHWISE, WHOLE]
     if not any(only in name for name in known):
         raise InputError(f"--only {only}: no task has that in its name; there are {'; '.join(known)}")
     if only in THOUSAND:
         tasks.append(thousand_classes(network, weights and expanded(weights), where))
+    if only in DEPTHWISE:
+        tasks.append(depthwise(separable, where))
     for task in tasks:
         if only in task.name:
             console.print(f"{task.name}: {', '.join(task.contestants)} …", highlight=False)

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from benchmark.contestants import EPSILON, NEIGHBOURS, ours, passes, peers
 from benchmark.race import Task, over
+from torch import Tensor, nn
 from torch.nn import functional
 
 from datamodules.mnist import load_mnist
@@ -16,6 +17,7 @@ from lit_adv.perturbations.noise import gaussian_noise
 from lit_adv.zoo.zoo import Zoo
 
 THOUSAND = "DeepFool, 1000 classes, top 10"
+DEPTHWISE = "BIM 10, depthwise"
 
 
 def mnist_tasks(zoo: Zoo, cw_steps: int, device: torch.device) -> list[Task]:
@@ -61,6 +63,8 @@ def mnist_tasks(zoo: Zoo, cw_steps: int, device: torch.device) -> list[Task]:
                     "ours": over([Stack(eager)], x.repeat(10, 1, 1, 1), y.repeat(10), ours(attack)),
                     "ours, one by one": over(fast, x, y, ours(attack)),
                 }
+            else:
+                contestants["floor"] = over(fast, x, y, passes(steps))
             contestants |= {peer: over(eager, x, y, make) for peer, make in peers(kind, steps).items()}
             contestants["ours, exact"] = over(eager, x, y, ours(attack))
             sizes = (50, 100) if name == "100 images" else (100,)
@@ -70,18 +74,43 @@ def mnist_tasks(zoo: Zoo, cw_steps: int, device: torch.device) -> list[Task]:
 
 def thousand_classes(name: str, weights: Path | None, device: torch.device) -> Task:
     """DeepFool with the ten highest of 1000 classes on a pytorchcv network at 224×224."""
-    from pytorchcv.model_provider import get_model
-
-    torch.manual_seed(0)
-    eager = get_model(name).eval().requires_grad_(False)
-    if weights is not None:
-        eager.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
-    eager = eager.to(device)
-    coarse = gaussian_noise(0, [(0, i, 0) for i in range(16)], (3, 14, 14))
-    images = (0.5 + 0.15 * functional.interpolate(coarse, size=224, mode="bicubic")).clamp(0, 1).to(device)
+    eager = network(name, weights, device)
+    images = like_photographs(device)
     labels = eager(images).argmax(1)
     contestants = {"ours": over([fast_form(eager)], images, labels, ours(DeepFool(top_k=10)))}
     contestants |= {"foolbox": over([eager], images, labels, peers("DeepFool", 50)["foolbox"])}
     contestants["ours, exact"] = over([eager], images, labels, ours(DeepFool(top_k=10)))
     kind = "random weights" if weights is None else weights.name
     return Task(f"{THOUSAND}, {name}, {kind}", 16, contestants, (4, 16), whole=True)
+
+
+def depthwise(name: str, device: torch.device) -> Task:
+    """BIM on a pytorchcv network of depthwise convolutions at 224×224, with random weights."""
+    eager = network(name, None, device)
+    images, fast = like_photographs(device), fast_form(eager)
+    labels = eager(images).argmax(1)
+    attack = BIM(epsilon=EPSILON, steps=10)
+    contestants = {
+        "ours": over([fast], images, labels, ours(attack)),
+        "floor": over([fast], images, labels, passes(10)),
+        **{peer: over([eager], images, labels, make) for peer, make in peers("BIM", 10).items()},
+        "ours, exact": over([eager], images, labels, ours(attack)),
+    }
+    return Task(f"{DEPTHWISE}, {name}", 16, contestants, (4, 16))
+
+
+def network(name: str, weights: Path | None, device: torch.device) -> nn.Module:
+    """A pytorchcv network, frozen, with random weights where no file is given."""
+    from pytorchcv.model_provider import get_model
+
+    torch.manual_seed(0)
+    made: nn.Module = get_model(name).eval().requires_grad_(False)
+    if weights is not None:
+        made.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))
+    return made.to(device)
+
+
+def like_photographs(device: torch.device) -> Tensor:
+    """Sixteen smooth images `[16, 3, 224, 224]` in [0, 1]."""
+    coarse = gaussian_noise(0, [(0, i, 0) for i in range(16)], (3, 14, 14))
+    return (0.5 + 0.15 * functional.interpolate(coarse, size=224, mode="bicubic")).clamp(0, 1).to(device)
