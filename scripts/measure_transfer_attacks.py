@@ -23,7 +23,6 @@ from lit_adv.evaluation.table import INTERVAL, Table
 from lit_adv.evaluation.transfer import Transfer, points, transfer
 from lit_adv.figures.transfer import markdown, write_transfer
 from lit_adv.files import atomic_path, expanded
-from lit_adv.freed_memory import keep_freed_memory
 from lit_adv.models.ensemble import Ensemble
 from lit_adv.perturbations.replicas import check_whole
 from lit_adv.terminal import say
@@ -133,7 +132,6 @@ def measure_transfer_attacks(
         trust: packages whose code may run, where the zoo names some.
         leave_out: attacks that are not made.
     """
-    keep_freed_memory()  # photographs' tensors are large
     out, opened = expanded(out), Zoo.open(zoo, list(trust))
     check_whole("every", every, 1)
     check_whole("photographs", photographs, 1)

@@ -12,6 +12,7 @@ from lit_adv.cli.guard import run_guarded
 from lit_adv.cli.option_errors import clear
 from lit_adv.errors import InputError
 from lit_adv.files import expanded
+from lit_adv.freed_memory import keep_freed_memory
 
 
 def option_parser(command: str, description: str, epilog: str | None = None) -> ArgumentParser:
@@ -75,7 +76,8 @@ class OptionParser(ArgumentParser):
 
 
 def run_command(function: Callable[..., None]) -> None:
-    """Runs a script: the function's parameters are its command-line options, the docstring their help."""
+    """Runs a script as commands are run: the function's parameters are its options, the docstring their help."""
+    keep_freed_memory()
     run_guarded(lambda: auto_cli(function, underscored(sys.argv[1:]), parser_class=OptionParser, as_positional=False))
 
 
