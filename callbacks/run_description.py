@@ -7,8 +7,9 @@ from datamodules.replicas import ReplicaDataModule
 from lit_adv.attack_module import AttackModule
 from lit_adv.errors import InputError
 from lit_adv.perturbations.cells import GROUPS, Cells
-from lit_adv.perturbations.manifest import Manifest, SourceRecord, Weight
+from lit_adv.perturbations.manifest import Manifest, Weight
 from lit_adv.perturbations.run_manifest import begun, data_record
+from lit_adv.perturbations.source_records import SourceRecord
 
 
 def attack_and_data(trainer: pl.Trainer, module: pl.LightningModule) -> tuple[AttackModule, ReplicaDataModule]:

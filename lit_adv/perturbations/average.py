@@ -19,7 +19,7 @@ from lit_adv.perturbations.averaged_images import checked, data_described, refus
 from lit_adv.perturbations.cells import GROUPS, Cells
 from lit_adv.perturbations.exact_mean import MOST
 from lit_adv.perturbations.kept_sums import KeptSums
-from lit_adv.perturbations.manifest import Manifest, SourceRecord, Weight
+from lit_adv.perturbations.manifest import Manifest, Weight
 from lit_adv.perturbations.perturb import perturb_batch, refuse_extremes
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.plan import MOST_BATCHES, WorkPlan
@@ -28,6 +28,7 @@ from lit_adv.perturbations.replicas import Replicas, check_whole
 from lit_adv.perturbations.run_manifest import begun, data_record, ended
 from lit_adv.perturbations.run_sums import RunSums
 from lit_adv.perturbations.source_models import Given, SourceModels, Survey, classes_of, device_named, ready, record_of
+from lit_adv.perturbations.source_records import SourceRecord
 from lit_adv.perturbations.zeros import many_zeros
 from lit_adv.terminal import say
 

@@ -11,6 +11,7 @@ import lit_adv
 from lit_adv.data_sets import DATA_SETS, DataSet, own_images
 from lit_adv.errors import InputError
 from lit_adv.files import read_json, write_json
+from lit_adv.perturbations.source_records import MissingRecord, SourceRecord
 
 Weight = Literal["none", "norm"]
 """How perturbations are weighted in an average: as they are (Eq. 4.1), or each scaled to the same L2 norm."""
@@ -91,52 +92,6 @@ class DataRecord:
         """The record of the images at positions `index`."""
         details = {**self.details, "files": [self.files[i] for i in index]} if self.files else self.details
         return replace(self, details=details, images=tuple(self.images[i] for i in index) if self.images else ())
-
-
-@dataclass(frozen=True)
-class SourceRecord:
-    """A source model.
-
-    Attributes:
-        name: in the zoo.
-        checksum: of its weights, `ALGORITHM:DIGITS`.
-        members: those of the models of an ensemble; empty for a single model.
-    """
-
-    name: str
-    checksum: str
-    members: tuple[str, ...] = ()
-
-    @property
-    def attacked(self) -> frozenset[str]:
-        """Checksums of all that was attacked: its own, and those of its members."""
-        return frozenset({self.checksum, *self.members})
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Returns the record that JSON values stand for."""
-        return cls(**{**content, "members": tuple(content.get("members", ()))})
-
-    def to_json(self) -> dict[str, Any]:
-        """The JSON values, without an empty `members`."""
-        return {key: value for key, value in asdict(self).items() if key != "members" or value}
-
-
-@dataclass(frozen=True)
-class MissingRecord:
-    """A source model that failed and was left out.
-
-    Attributes:
-        name: in the zoo.
-        checksum: of its weights.
-        place: its position among the source models.
-        reason: the error.
-    """
-
-    name: str
-    checksum: str
-    place: int
-    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)

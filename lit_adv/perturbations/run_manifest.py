@@ -13,7 +13,8 @@ import lit_adv
 from lit_adv.arithmetic import arithmetic
 from lit_adv.attacks import Attack
 from lit_adv.perturbations.cells import Cells
-from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, SourceRecord, Weight, setting, versions
+from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, Weight, setting, versions
+from lit_adv.perturbations.source_records import SourceRecord
 
 
 def begun(

@@ -13,7 +13,7 @@ from lit_adv.logits import BrokenModel, call, logits_of, modules_of, refuse_trai
 from lit_adv.models.ensemble import Ensemble
 from lit_adv.models.fast import fast_form
 from lit_adv.models.fingerprint import fingerprint
-from lit_adv.perturbations.manifest import SourceRecord
+from lit_adv.perturbations.source_records import SourceRecord
 
 
 @runtime_checkable

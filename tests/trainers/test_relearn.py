@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from datamodules.labelled import Labelled
 from lit_adv.errors import InputError
 from lit_adv.files import read_json
-from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, SourceRecord
+from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest
 from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.perturbations.source_records import SourceRecord
 from lit_adv.zoo.zoo import Zoo
 from tests.helpers import TINY_ZOO
 from trainers.lessons import Lesson, spoken_for

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, SourceRecord
+from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest
 from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.perturbations.source_records import SourceRecord
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

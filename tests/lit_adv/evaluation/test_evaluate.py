@@ -15,8 +15,9 @@ from lit_adv.evaluation.evaluate import evaluate
 from lit_adv.evaluation.intervals import wilson
 from lit_adv.evaluation.rules import Rules
 from lit_adv.evaluation.strength import random_noise
-from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, SourceRecord
+from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest
 from lit_adv.perturbations.perturbation_set import PerturbationSet
+from lit_adv.perturbations.source_records import SourceRecord
 from lit_adv.zoo.zoo import Zoo
 
 

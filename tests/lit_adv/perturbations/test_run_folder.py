@@ -10,10 +10,11 @@ from filelock import FileLock
 
 from lit_adv.errors import AlreadyDone, InputError
 from lit_adv.perturbations.cell_sums import SUMS
-from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, SourceRecord
+from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest
 from lit_adv.perturbations.partial_sums import State, save_state
 from lit_adv.perturbations.perturbation_set import EVALUATION, MANIFEST, TENSORS, PerturbationSet
 from lit_adv.perturbations.run_folder import RunFolder, Start
+from lit_adv.perturbations.source_records import SourceRecord
 
 RUN = Manifest(
     setting="MM",

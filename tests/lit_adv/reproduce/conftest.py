@@ -14,10 +14,11 @@ from lit_adv.cli.figures import images_of
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.perturbations.batch import ReplicaBatch
 from lit_adv.perturbations.cells import Cells
-from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest, SourceRecord
+from lit_adv.perturbations.manifest import AttackRecord, DataRecord, Manifest
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.plan import WorkPlan
 from lit_adv.perturbations.run_sums import RunSums
+from lit_adv.perturbations.source_records import SourceRecord
 from lit_adv.reproduce.catalogue import CATALOGUE
 from lit_adv.reproduce.inputs import FigureInputs
 from lit_adv.reproduce.judges import Judges
