@@ -55,9 +55,9 @@ class BIM(Attack):
         x, delta = problem.images, torch.zeros_like(problem.images)
         low, high = x - self.epsilon, x + self.epsilon
         for _ in range(self.steps):
-            step = step_size * problem.direction(x).sign()
-            x = (x + step).clamp(low, high)
-            delta = (delta + step).clamp(-self.epsilon, self.epsilon)
+            step = problem.direction(x).sign().mul_(step_size)
+            x = (x + step).clamp_(low, high)
+            delta.add_(step).clamp_(-self.epsilon, self.epsilon)
             if self.clip is not None:
                 x = x.clamp(*self.clip)
                 delta = x - problem.images
