@@ -39,6 +39,7 @@ PAIRS: Final = (
     ("ENS VMI", "ENS MI"),
     ("SVRE", "ENS MI"),
     ("MI-DI, one model", "MI, one model"),
+    ("MI-TI, one model", "MI, one model"),
     ("VMI, one model", "MI, one model"),
     ("Eq. 4.1 BIM, no noise", "MI-DI, one model"),
 )
@@ -63,7 +64,7 @@ class Contestant:
     sigma: float = 0.0
 
 
-def contestants(models: int, each: int, epsilon: float, sigma: float) -> dict[str, Contestant]:
+def contestants(models: int, each: int, epsilon: float, sigma: float, smoothing: int = 3) -> dict[str, Contestant]:
     """Returns ways to spend `models`·`each` gradients on an image.
 
     Args:
@@ -71,6 +72,7 @@ def contestants(models: int, each: int, epsilon: float, sigma: float) -> dict[st
         each: gradients for each, a multiple of ten.
         epsilon: ε of attacks that have one.
         sigma: of noisy copies.
+        smoothing: side of TI's kernel in pixels.
     """
 
     def bim(steps: int, **parts: float) -> Attack:
@@ -88,13 +90,14 @@ def contestants(models: int, each: int, epsilon: float, sigma: float) -> dict[st
         "ENS (losses)": Contestant(attack=bim(each), kind="losses"),
         "ENS MI": Contestant(attack=bim(each, **mi), kind="ensemble"),
         "ENS MI-DI": Contestant(attack=bim(each, diversity=0.5, **mi), kind="ensemble"),
-        "ENS MI-TI": Contestant(attack=bim(each, smoothing=3, **mi), kind="ensemble"),
+        "ENS MI-TI": Contestant(attack=bim(each, smoothing=smoothing, **mi), kind="ensemble"),
         "ENS VMI": Contestant(attack=bim(few, neighbours=4, **mi), kind="ensemble"),
         "SVRE": Contestant(
             attack=lit_adv.SVRE(epsilon=epsilon, steps=each // 2, inner=models // 2, members=models), kind="ensemble"
         ),
         "MI, one model": Contestant(attack=bim(whole, **mi), kind="one"),
         "MI-DI, one model": Contestant(attack=bim(whole, diversity=0.5, **mi), kind="one"),
+        "MI-TI, one model": Contestant(attack=bim(whole, smoothing=smoothing, **mi), kind="one"),
         "VMI, one model": Contestant(attack=bim(whole // 5, neighbours=4, **mi), kind="one"),
         "gradient, one model": Contestant(attack=lit_adv.Gradient(), kind="one", copies=whole, sigma=sigma),
     }
@@ -153,7 +156,7 @@ def measure_transfer_attacks(
         "losses": [Ensemble(loaded, "losses")],
         "one": [sources.get(opened.single or "", loaded[0])],
     }
-    known = contestants(models, each, epsilon, sigma)
+    known = contestants(models, each, epsilon, sigma, smoothing=3 if root is None else 7)
     if unknown := set(leave_out) - set(known):
         raise InputError(f"there is no attack {', '.join(sorted(unknown))}; choose from {', '.join(known)}")
     rows = {}

@@ -28,10 +28,10 @@ def test_it_runs_on_a_zoo(zoo: Zoo, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "SVRE" in capsys.readouterr().out
     with (tmp_path / "transfer.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 16
+    assert len(rows) == 17
     assert {(row["gradients"], row["models"]) for row in rows if "one model" in row["set"]} == {("20", "1")}
     assert {(row["gradients"], row["models"]) for row in rows if "one model" not in row["set"]} == {("20", "2")}
-    assert len((tmp_path / "pairs.md").read_text(encoding="utf-8").splitlines()) == 2 + 11 + 2
+    assert len((tmp_path / "pairs.md").read_text(encoding="utf-8").splitlines()) == 2 + 12 + 2
 
 
 def test_photographs_are_spread_over_the_classes(tmp_path: Path) -> None:
