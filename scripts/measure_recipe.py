@@ -5,7 +5,7 @@ Each network judges what it had no part in: single perturbations of the others, 
 sets and figures are kept in FOLDER, and a second call continues.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -20,7 +20,6 @@ import lit_adv
 from datamodules.mnist import Source, load_mnist
 from datamodules.selection import first_per_class
 from lit_adv.attacks import Attack
-from lit_adv.attacks.attack import Problem
 from lit_adv.cli import run_command
 from lit_adv.errors import InputError
 from lit_adv.evaluation.intervals import two_way_interval
@@ -55,19 +54,8 @@ EPSILON: Final = 0.2
 class DescentCW(lit_adv.CW):
     """CW by plain gradient descent: each step is `lr` times the gradient, where Adam's is about `lr` in each pixel."""
 
-    def _perturb(self, problem: Problem) -> Tensor:
-        delta = torch.zeros_like(problem.images)
-        best, best_norm = delta, delta.new_full((len(delta),), torch.inf)
-        for _ in range(self.steps):
-            x = (problem.images + delta).requires_grad_()
-            margin = problem.margin(problem.logits(x))
-            gradient = problem.gradient(self.c * margin.clamp(min=-self.confidence), x) + 2 * delta
-            norm = delta.square().flatten(1).sum(1)
-            better = (margin < -self.confidence) & (norm < best_norm)
-            best = torch.where(better[:, None, None, None], delta, best)
-            best_norm = torch.where(better, norm, best_norm)
-            delta = delta - self.lr * gradient
-        return torch.where(best_norm.isfinite()[:, None, None, None], best, delta)
+    def _optimizer(self, delta: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+        return lambda delta, gradient: delta - self.lr * gradient
 
 
 def measure_recipe(

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from lit_adv.cli import run_command
 from lit_adv.errors import InputError
+from lit_adv.evaluation.judge import check_epsilon
 from lit_adv.evaluation.rules import Rules, judge_logits
 from lit_adv.files import expanded, write_json
 from lit_adv.perturbations.perturbation_set import PerturbationSet
@@ -84,8 +85,7 @@ def measure_transfer(
         seed: of the noise and of the bootstrap.
         epsilon: ε of the step x + ε·sign(δ) that judges are to be fooled by; the sets stay as they are.
     """
-    if not 0 < epsilon <= 1:
-        raise InputError(f"epsilon is {epsilon:g}; it must be above 0, and at most 1")
+    check_epsilon(epsilon)
     out, opened = expanded(out), Zoo.open(zoo)
     if len(opened.sources) < 2 or not opened.judges:
         raise InputError(f"zoo {zoo} needs two source models and a test model; give one with both")

@@ -4,7 +4,7 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar, final
 
 import torch
@@ -234,12 +234,14 @@ def at_least(attack: Attack, **bounds: float) -> None:
     Raises:
         InputError: one is not; the message names attack, parameter, value and bound.
     """
+    kinds = (int, int | None, "int", "int | None")  # text where annotations are not evaluated
+    whole = {field.name for field in fields(attack) if field.type in kinds}  # type: ignore[arg-type]
     for name, bound in bounds.items():
-        value, kind = getattr(attack, name), type(attack)
+        value = getattr(attack, name)
         if not bound <= value < math.inf:
-            raise InputError(f"{kind.__name__}: {name} is {value}; it must be {bound} or more")
-        if "int" in str(kind.__annotations__.get(name)) and value != int(value):
-            raise InputError(f"{kind.__name__}: {name} is {value}; it must be a whole number")
+            raise InputError(f"{type(attack).__name__}: {name} is {value}; it must be {bound} or more")
+        if name in whole and value != int(value):
+            raise InputError(f"{type(attack).__name__}: {name} is {value}; it must be a whole number")
 
 
 def check_clip(attack: Attack, clip: tuple[float, float] | None) -> None:

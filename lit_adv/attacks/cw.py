@@ -1,6 +1,8 @@
 """L2 attack of Carlini and Wagner."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import ClassVar, Final
 
 import torch
@@ -66,8 +68,8 @@ class CW(Attack):
         delta = torch.zeros_like(problem.images, dtype=torch.promote_types(problem.images.dtype, torch.float32))
         best = torch.zeros_like(delta)
         best_norm = delta.new_full((len(delta),), torch.inf)
-        mean, square = torch.zeros_like(delta), torch.zeros_like(delta)
-        for step in range(1, self.steps + 1):
+        stepped = self._optimizer(delta)
+        for _ in range(self.steps):
             x = (problem.images + delta).to(problem.images.dtype).requires_grad_()
             margin = problem.margin(problem.logits(x))
             gradient = problem.gradient(self.c * margin.clamp(min=-self.confidence), x) + 2 * delta
@@ -75,9 +77,19 @@ class CW(Attack):
             better = (margin < -self.confidence) & (norm < best_norm)
             best = torch.where(better[:, None, None, None], delta, best)
             best_norm = torch.where(better, norm, best_norm)
+            delta = stepped(delta, gradient)
+        chosen = torch.where(best_norm.isfinite()[:, None, None, None] & (not self.return_last), best, delta)
+        return chosen.to(problem.images.dtype)
+
+    def _optimizer(self, delta: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+        """Returns Adam: a function from δ `[B, C, H, W]` and the gradient at it to the next δ."""
+        mean, square, steps = torch.zeros_like(delta), torch.zeros_like(delta), count(1)
+
+        def stepped(delta: Tensor, gradient: Tensor) -> Tensor:
+            step = next(steps)
             mean.lerp_(gradient, 1 - BETA_1)
             square.mul_(BETA_2).addcmul_(gradient, gradient, value=1 - BETA_2)
             scale = (square / (1 - BETA_2**step)).sqrt_().add_(1e-8)
-            delta = delta.addcdiv(mean, scale, value=-self.lr / (1 - BETA_1**step))
-        chosen = torch.where(best_norm.isfinite()[:, None, None, None] & (not self.return_last), best, delta)
-        return chosen.to(problem.images.dtype)
+            return delta.addcdiv(mean, scale, value=-self.lr / (1 - BETA_1**step))
+
+        return stepped

@@ -18,7 +18,7 @@ from lit_adv.evaluation.strength import CHANGED, Scale
 from lit_adv.files import atomic_path, check_writable
 from lit_adv.logits import first_few
 from lit_adv.perturbations.perturbation_set import PerturbationSet
-from lit_adv.perturbations.rendering import as_bytes, in_eight_bits
+from lit_adv.perturbations.rendering import as_bytes, of_bytes
 
 LABELS: Final = "labels.csv"
 CLASSES: Final = "classes.txt"
@@ -64,7 +64,7 @@ def export(
     for name, picture in zip(names, pixels, strict=True):
         with atomic_path(out / name) as temporary:
             Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(temporary, "png")
-    files = in_eight_bits(examples)
+    files = of_bytes(pixels, examples)
     asked = {
         name: (answers(model, examples, name), answers(model, files, name)) for name, model in (judges or {}).items()
     }

@@ -134,7 +134,6 @@ def z_scores(values: Floats) -> Floats:
     return MAD_OF_NORMAL * away / spread if spread > 0 else np.zeros_like(away)
 
 
-@cache
 def bound(groups: int, classes: int = 1) -> float:
     """Returns the z that the lowest of `groups` ordinary groups passes in 2.5 % of sets, whatever the class.
 
@@ -145,10 +144,16 @@ def bound(groups: int, classes: int = 1) -> float:
         groups: number of groups.
         classes: number of classes of which the lowest z is taken.
     """
-    draws = np.random.default_rng(0).standard_normal((DRAWS, min(groups, MOST)), dtype=np.float32)
+    return float(np.quantile(_lowest(min(groups, MOST)), FALSE_ALARMS / classes))
+
+
+@cache
+def _lowest(groups: int) -> Floats:
+    """The lowest z of each simulated set `[DRAWS]` of so many ordinary groups."""
+    draws = np.random.default_rng(0).standard_normal((DRAWS, groups), dtype=np.float32)
     away = draws - np.median(draws, 1, keepdims=True)
-    lowest = MAD_OF_NORMAL * away.min(1) / np.median(np.abs(away), 1)
-    return float(np.quantile(lowest, FALSE_ALARMS / classes))
+    lowest: Floats = MAD_OF_NORMAL * away.min(1) / np.median(np.abs(away), 1)
+    return lowest
 
 
 def in_words(found: Sequence[Influence], names: Sequence[str]) -> list[str]:

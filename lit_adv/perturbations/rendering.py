@@ -61,6 +61,11 @@ def as_bytes(picture: Tensor) -> NDArray[np.uint8]:
     return scaled
 
 
+def of_bytes(pixels: NDArray[np.uint8], like: Tensor) -> Tensor:
+    """Converts `[N, H, W, C]` in 0 … 255 to `[N, C, H, W]` in [0, 1], of the type and device of `like`."""
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).to(like) / 255
+
+
 def in_eight_bits(picture: Tensor) -> Tensor:
     """Returns `[N, C, H, W]` as a picture file has it: clipped to [0, 1] and rounded to 256 values."""
-    return torch.from_numpy(as_bytes(picture)).permute(0, 3, 1, 2).to(picture) / 255
+    return of_bytes(as_bytes(picture), picture)

@@ -71,7 +71,7 @@ def test_it_runs_on_a_zoo(
     weaker = json.loads((tmp_path / "transfer-0.05.json").read_text())
     assert [one["recognized"] for one in weaker["sets"]] == [one["recognized"] for one in found["sets"]]
     assert [one["fooled"] for one in weaker["sets"]] != [one["fooled"] for one in found["sets"]]
-    with pytest.raises(InputError, match="epsilon is 0; it must be above 0"):
+    with pytest.raises(InputError, match=r"epsilon is 0\.0; it must be above 0"):
         measure_transfer(zoo.path, tmp_path, epsilon=0.0)
     with pytest.raises(InputError, match="neither a folder nor a file"):
         measure_transfer(tmp_path / "nothing", tmp_path)

@@ -1,6 +1,7 @@
 """What every attack owes its caller, checked for all of them alike."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lit_adv.attacks import BIM, CW, Attack, DeepFool, Gradient, Square
+from lit_adv.attacks import BIM, CW, Attack, DeepFool, Gradient, Square, TransferBIM
 from lit_adv.attacks.attack import Problem
 from lit_adv.errors import InputError
 from lit_adv.logits import BrokenModel
@@ -269,3 +270,17 @@ def test_deepfool_has_no_targets(name: str) -> None:
 def test_bad_parameters(attack: type[Attack], wrong: dict[str, float]) -> None:
     with pytest.raises(InputError, match=f"{attack.__name__}: {list(wrong)[-1]} is .* (must be|at most)"):
         attack(**wrong)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnBIM(BIM):
+    """An attack that inherits its parameters."""
+
+
+@pytest.mark.parametrize("kind", [BIM, OwnBIM, TransferBIM])
+def test_steps_are_whole_and_bounds_are_two(kind: type[BIM] | type[TransferBIM]) -> None:
+    with pytest.raises(InputError, match=rf"^{kind.__name__}: steps is 2\.5; it must be a whole number$"):
+        kind(epsilon=0.1, steps=2.5)  # type: ignore[arg-type]
+    for clip in ((1.0,), (0.5, 0.6, 0.7), (1.0, 0.0), (float("nan"), 1.0)):
+        with pytest.raises(InputError, match="it must be a lower and a higher bound"):
+            kind(epsilon=0.1, clip=clip)  # type: ignore[arg-type]
