@@ -39,7 +39,13 @@ SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
     "dropout": {"dropout": 0.5},
     "width 16": {"width": 16},
     "three epochs": {"epochs": 3},
-}
+    "ten epochs": {"epochs": 10},
+    "Adam, no batch normalisation": {
+        "optimizer": "adam", "learning_rate": 0.001, "weight_decay": 0.0, "batch_norm": False,
+    },
+    "Adam, three epochs": {"optimizer": "adam", "learning_rate": 0.001, "weight_decay": 0.0, "epochs": 3},
+    "normalised pixels, three epochs": {"normalise": True, "epochs": 3},
+}  # fmt: skip
 """What each differs in from the base."""
 RATES: Final = (0.001, 0.1)
 """Step sizes of CW on the base, beside the usual one."""
