@@ -40,6 +40,7 @@ KINDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "PGD 0.05": {"adversarial": 0.05},
     "gradient penalty": {"gradient_penalty": 1.0},
     "gradient penalty 0.1": {"gradient_penalty": 0.1},
+    "gradient penalty 0.03": {"gradient_penalty": 0.03},
     "gradient penalty 0.01": {"gradient_penalty": 0.01},
 }
 DRAWS: Final = 5
