@@ -40,11 +40,11 @@ SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
     "width 16": {"width": 16},
     "three epochs": {"epochs": 3},
     "ten epochs": {"epochs": 10},
-    "Adam, no batch normalisation": {
+    "Adam without batch normalisation": {
         "optimizer": "adam", "learning_rate": 0.001, "weight_decay": 0.0, "batch_norm": False,
     },
-    "Adam, three epochs": {"optimizer": "adam", "learning_rate": 0.001, "weight_decay": 0.0, "epochs": 3},
-    "normalised pixels, three epochs": {"normalise": True, "epochs": 3},
+    "Adam for three epochs": {"optimizer": "adam", "learning_rate": 0.001, "weight_decay": 0.0, "epochs": 3},
+    "normalised pixels for three epochs": {"normalise": True, "epochs": 3},
 }  # fmt: skip
 """What each differs in from the base."""
 RATES: Final = (0.001, 0.1)
