@@ -170,15 +170,17 @@ def grey(delta: Tensor) -> Tensor:
 
 
 def seen_otherwise(judges: Sequence[nn.Module], each: Tensor, labels: Tensor) -> dict[str, tuple[float, float, float]]:
-    """Recognized of three networks' single perturbations in grey: −δ, and two controls, |δ| and +δ.
+    """Recognized in grey of three networks, one at a time: −δ, and two controls, |δ| and +δ; and −δ of their average.
 
     Where |δ| is read as well as −δ, it says where the digit is, and not what the network takes it for.
     """
-    ways = {"grey": each[:3], "grey size": -each[:3].abs(), "grey opposite": -each[:3]}
-    return {
-        name: with_interval(torch.stack([asked(judges, grey(one), labels) for one in shown]).mean(0))
-        for name, shown in ways.items()
+    some = each[:3]
+    ways = {"grey": some, "grey size": -some.abs(), "grey opposite": -some, "average grey": some.sum(0)[None]}
+    seen = {
+        name: torch.stack([asked(judges, grey(one), labels) for one in shown]).mean(0) for name, shown in ways.items()
     }
+    found = {name: with_interval(right) for name, right in seen.items()}
+    return {**found, "grey size, less grey": change(seen["grey size"] - seen["grey"])}
 
 
 def cosines(each: Tensor, other: Tensor) -> Tensor:

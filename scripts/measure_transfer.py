@@ -111,6 +111,7 @@ def measure_transfer(
         point.attack: {
             "recognized": within_classes(point.recognized, point.fooled, label, generator),
             "margin": within_classes(-margin, point.fooled, label, generator),
+            "equal margin": within_classes(point.recognized, point.fooled, label, generator, given=margin),
         }
         for point in whole
     }
@@ -182,7 +183,13 @@ def across_sets(points: Sequence[Point], generator: np.random.Generator) -> Ends
     return with_ends(spearman(recognized.mean(1), np.nanmean(fooled, 1)), draws)
 
 
-def within_classes(first: Floats, second: Floats, label: NDArray[np.int64], generator: np.random.Generator) -> Ends:
+def within_classes(
+    first: Floats,
+    second: Floats,
+    label: NDArray[np.int64],
+    generator: np.random.Generator,
+    given: Floats | None = None,
+) -> Ends:
     """Spearman's correlation over images of one class, the mean over classes by Fisher's z; images are drawn anew.
 
     Args:
@@ -190,11 +197,17 @@ def within_classes(first: Floats, second: Floats, label: NDArray[np.int64], gene
         second: another; images where it is NaN are left out.
         label: `[N]`, classes.
         generator: of the draws.
+        given: `[N]`, a third value, which the correlation leaves out (a partial correlation).
     """
     classes = [np.flatnonzero((label == c) & np.isfinite(second)) for c in np.unique(label)]
 
+    def correlation(chosen: NDArray[np.int64]) -> float:
+        if given is None:
+            return spearman(first[chosen], second[chosen])
+        return partial_spearman(first[chosen], second[chosen], given[chosen])
+
     def mean(rows: Sequence[NDArray[np.int64]]) -> float:
-        each = np.array([spearman(first[chosen], second[chosen]) for chosen in rows])
+        each = np.array([correlation(chosen) for chosen in rows])
         known = each[np.isfinite(each)]
         return float(np.tanh(np.arctanh(np.clip(known, -0.999, 0.999)).mean())) if len(known) else float("nan")
 
@@ -207,6 +220,13 @@ def spearman(first: Floats, second: Floats) -> float:
     a, b = (rankdata(values) - (len(values) + 1) / 2 for values in (first, second))
     length = float(np.sqrt((a**2).sum() * (b**2).sum()))
     return float((a * b).sum()) / length if length > 0 else float("nan")
+
+
+def partial_spearman(first: Floats, second: Floats, given: Floats) -> float:
+    """Spearman's correlation of what a third value does not tell of the two; NaN where it tells all, or one is flat."""
+    both, one, other = spearman(first, second), spearman(first, given), spearman(second, given)
+    left = (1 - one**2) * (1 - other**2)
+    return (both - one * other) / float(np.sqrt(left)) if left > 1e-12 else float("nan")
 
 
 def with_ends(value: float, draws: Sequence[float]) -> Ends:
@@ -232,7 +252,7 @@ def show(points: Sequence[Point], across: dict[str, Ends], within: dict[str, dic
         found.add_row(f"recognized, from set to set: {title}", in_words(ends))
     for attack, values in within.items():
         for what, ends in values.items():
-            name = "recognized" if what == "recognized" else "small clean margin"
+            name = {"margin": "small clean margin", "equal margin": "recognized, at equal margin"}.get(what, what)
             found.add_row(f"{name}, from image to image of a class: {attack}", in_words(ends))
     for table in (sets, found):
         Console().print(table)

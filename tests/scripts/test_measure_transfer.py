@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scipy.stats import spearmanr
+from scipy.stats import rankdata, spearmanr
 
 from lit_adv.errors import InputError
 from lit_adv.zoo.zoo import Zoo
@@ -16,6 +16,7 @@ from scripts.measure_transfer import (
     across_sets,
     fooled_of,
     measure_transfer,
+    partial_spearman,
     spearman,
     within_classes,
 )
@@ -26,6 +27,23 @@ def test_the_correlation_is_that_of_scipy() -> None:
     first, second = generator.normal(size=40).round(1), generator.normal(size=40).round(1)
     assert spearman(first, second) == pytest.approx(spearmanr(first, second).statistic)
     assert np.isnan(spearman(first, np.ones(40)))
+
+
+def test_at_an_equal_third_value_nothing_is_left_of_what_it_causes() -> None:
+    generator = np.random.default_rng(4)
+    cause, noise, other = (generator.normal(size=2000) for _ in range(3))
+    first, second = cause + noise, cause + other
+    assert spearman(first, second) > 0.4
+    assert abs(partial_spearman(first, second, cause)) < 0.1
+    ranks = np.stack([rankdata(values) for values in (first, second, cause)])
+    inverse = np.linalg.inv(np.corrcoef(ranks))
+    expected = -inverse[0, 1] / np.sqrt(inverse[0, 0] * inverse[1, 1])
+    assert partial_spearman(first, second, cause) == pytest.approx(expected)
+    assert np.isnan(partial_spearman(first, second, first))
+    label = np.repeat(np.arange(20), 100)
+    value, low, high = within_classes(first, second, label, generator, given=cause)
+    assert low < 0 < high
+    assert abs(value) < 0.1
 
 
 def test_what_differs_between_classes_only_is_no_correlation_within(monkeypatch: pytest.MonkeyPatch) -> None:
