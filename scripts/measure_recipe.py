@@ -7,6 +7,7 @@ sets and figures are kept in FOLDER, and a second call continues.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from math import sqrt
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +23,7 @@ from datamodules.selection import first_per_class
 from lit_adv.attacks import Attack
 from lit_adv.cli import run_command
 from lit_adv.errors import InputError
-from lit_adv.evaluation.intervals import two_way_interval
+from lit_adv.evaluation.intervals import two_way_change_interval, two_way_interval
 from lit_adv.files import expanded, read_json, write_json
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.model_spec import ModelSpec
@@ -82,7 +83,8 @@ def measure_recipe(
     """Trains, attacks and judges the networks of each setting.
 
     Args:
-        out: folder for the zoos, the sets and `recipe.json`.
+        out: folder for the zoos, the sets and `recipe.json`; a setting that is measured after the base is compared with
+            it there, network by network and image by image.
         source: of the digits, see train_mnist_zoo.py.
         root: folder of the data.
         settings: names of settings, with commas between them.
@@ -104,16 +106,16 @@ def measure_recipe(
     rows: dict[str, Any] = read_json(out / "recipe.json") if (out / "recipe.json").is_file() else {}
     test = load_mnist(source, root)
     bim, cw = lit_adv.BIM(epsilon=EPSILON, steps=bim_steps), lit_adv.CW(steps=cw_steps)
-    for name in names:
+
+    @cache
+    def measured(name: str) -> tuple[float, dict[str, Tensor]]:
         zoo = out / "zoos" / name.replace(" ", "-")
         train_mnist_zoo(
             zoo, models, source, root, seed, processes=processes, **{"epochs": epochs, "width": width, **SETTINGS[name]}
         )
         specs = Zoo.open(zoo).models
 
-        def rights(
-            what: str, attack: Attack, share: int, noisy: int, specs: tuple[ModelSpec, ...] = specs, name: str = name
-        ) -> dict[str, Tensor]:
+        def rights(what: str, attack: Attack, share: int, noisy: int) -> dict[str, Tensor]:
             chosen = first_per_class(test.test_images, test.test_labels, max(1, per_class // share), 10)
             found = lit_adv.average(
                 specs, chosen.images, chosen.labels, attack, index=chosen.index, data="mnist", groups=len(specs),
@@ -129,18 +131,22 @@ def measure_recipe(
             for rate in DESCENTS:
                 plain = DescentCW(steps=cw_steps, lr=rate)
                 carlini[f"SM CW descent {rate}"] = rights(f"CW descent {rate}", plain, 5, 1)
-        measured = {
+        return sum(spec.training["accuracy"] for spec in specs) / len(specs), {
             "clean": single["clean"], "random signs": single["random signs"], "SM BIM": single["single attack"],
             **{which: one["single recognized"] for which, one in carlini.items()},
             "MM BIM": single["mean recognized"], "NMM BIM": noisy["mean recognized"],
             "SM BIM recognized": single["single recognized"], "MM BIM attack": single["mean attack"],
             "NMM BIM attack": noisy["mean attack"],
         }  # fmt: skip
-        rows[name] = {
-            "accuracy": sum(spec.training["accuracy"] for spec in specs) / len(specs),
-            **{which: with_interval(right) for which, right in measured.items()},
-        }
-        rows[name]["distance"] = distance(rows[name])
+
+    for name in names:
+        accuracy, rights = measured(name)
+        row = {"accuracy": accuracy, **{which: with_interval(right) for which, right in rights.items()}}
+        row["distance"] = distance(row)
+        if name != "base" and "base" in rows:
+            base = measured("base")[1]
+            row["less the base"] = {which: change(right - base[which]) for which, right in rights.items()}
+        rows[name] = row
         write_json(out / "recipe.json", rows)
         show({key: rows[key] for key in SETTINGS if key in rows})
 
@@ -172,6 +178,12 @@ def judged(specs: tuple[ModelSpec, ...], found: PerturbationSet) -> dict[str, Te
 def with_interval(right: Tensor) -> tuple[float, float, float]:
     """Mean of `[networks, images]` in percent, with the ends of its 95 % interval."""
     low, high = two_way_interval(right)
+    return round(100 * float(right.mean()), 1), round(100 * low, 1), round(100 * high, 1)
+
+
+def change(right: Tensor) -> tuple[float, float, float]:
+    """Mean change in points, likewise; network i has the same first weights in both settings, where they fit."""
+    low, high = two_way_change_interval(right)
     return round(100 * float(right.mean()), 1), round(100 * low, 1), round(100 * high, 1)
 
 

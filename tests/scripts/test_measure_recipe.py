@@ -23,6 +23,11 @@ def test_settings_are_measured_and_kept(tmp_path: Path, capsys: pytest.CaptureFi
     found = json.loads((tmp_path / "recipe.json").read_text())
     assert found["base"] == first["base"]
     assert set(found) == {"base", "normalised pixels"}
+    changes = found["normalised pixels"]["less the base"]
+    assert set(changes) <= set(found["base"])
+    for which, (mean, low, high) in changes.items():
+        assert mean == pytest.approx(found["normalised pixels"][which][0] - found["base"][which][0], abs=0.11)
+        assert low <= mean <= high
     assert {"SM CW 0.001", "SM CW 0.1", "SM CW descent 0.01"} <= set(found["base"])
     assert "normalised pixels" in capsys.readouterr().out
 
