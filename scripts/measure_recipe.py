@@ -39,12 +39,14 @@ SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
     "padded to 32": {"pad": 2},
     "dropout": {"dropout": 0.5},
     "width 16": {"width": 16},
+    "width 32": {"width": 32},
     "three epochs": {"epochs": 3},
     "ten epochs": {"epochs": 10},
     "Adam without batch normalisation": {
         "optimizer": "adam", "learning_rate": 0.001, "weight_decay": 0.0, "batch_norm": False,
     },
     "Adam for three epochs": {"optimizer": "adam", "learning_rate": 0.001, "weight_decay": 0.0, "epochs": 3},
+    "width 16 for three epochs": {"width": 16, "epochs": 3},
     "normalised pixels for three epochs": {"normalise": True, "epochs": 3},
 }  # fmt: skip
 """What each differs in from the base."""
