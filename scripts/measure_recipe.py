@@ -23,7 +23,7 @@ from datamodules.selection import first_per_class
 from lit_adv.attacks import Attack
 from lit_adv.cli import run_command
 from lit_adv.errors import InputError
-from lit_adv.evaluation.intervals import two_way_change_interval, two_way_interval
+from lit_adv.evaluation.intervals import percent, points
 from lit_adv.files import expanded, read_json, write_json
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.zoo.model_spec import ModelSpec
@@ -143,11 +143,12 @@ def measure_recipe(
 
     for name in names:
         accuracy, rights = measured(name)
-        row = {"accuracy": accuracy, **{which: with_interval(right) for which, right in rights.items()}}
+        row = {"accuracy": accuracy, **{which: percent(right) for which, right in rights.items()}}
         row["distance"] = distance(row)
         if name != "base" and "base" in rows:
             base = measured("base")[1]
-            row["less the base"] = {which: change(right - base[which]) for which, right in rights.items()}
+            # network i has the same first weights in both, where they fit
+            row["less the base"] = {which: points(right - base[which]) for which, right in rights.items()}
         rows[name] = row
         write_json(out / "recipe.json", rows)
         show({key: rows[key] for key in SETTINGS if key in rows})
@@ -175,18 +176,6 @@ def judged(specs: tuple[ModelSpec, ...], found: PerturbationSet) -> dict[str, Te
                 right = torch.stack([model(one).argmax(1) == label for one in pictures])
                 rows.setdefault(what, []).append(right.double().mean(0))
     return {what: torch.stack(right) for what, right in rows.items()}
-
-
-def with_interval(right: Tensor) -> tuple[float, float, float]:
-    """Mean of `[networks, images]` in percent, with the ends of its 95 % interval."""
-    low, high = two_way_interval(right)
-    return round(100 * float(right.mean()), 1), round(100 * low, 1), round(100 * high, 1)
-
-
-def change(right: Tensor) -> tuple[float, float, float]:
-    """Mean change in points, likewise; network i has the same first weights in both settings, where they fit."""
-    low, high = two_way_change_interval(right)
-    return round(100 * float(right.mean()), 1), round(100 * low, 1), round(100 * high, 1)
 
 
 def distance(row: Mapping[str, Any]) -> float:

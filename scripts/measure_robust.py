@@ -23,7 +23,7 @@ import lit_adv
 from lit_adv.cli import run_command
 from lit_adv.data_sets import DATA_SETS
 from lit_adv.errors import InputError
-from lit_adv.evaluation.intervals import two_way_change_interval, two_way_interval
+from lit_adv.evaluation.intervals import percent, points
 from lit_adv.figures.gallery import gallery_row
 from lit_adv.files import atomic_path, expanded, write_json
 from lit_adv.perturbations.outlook import Outlook
@@ -125,14 +125,14 @@ def measure_robust(
                 {
                     "kind": name, "noise": noise, "models": len(found_each),
                     "accuracy": float(np.mean([spec.training["accuracy"] for spec in specs[name]])),
-                    "recognized": with_interval(single), "average recognized": with_interval(whole),
-                    "more than one ordinary": change(single - curve.right[0]),
+                    "recognized": percent(single), "average recognized": percent(whole),
+                    "more than one ordinary": points(single - curve.right[0]),
                     **seen_otherwise(judges, found_each, labels),
                     "cosine": float(own[1].mean()), "rho": rho(scalars[name], copies),
                     "k by recognition": worth(curve, own, "right"), "k by cosine": worth(curve, own, "cosine"),
                 }
             )  # fmt: skip
-        grown = {str(m): with_interval(right) for m, right in zip(curve.sizes, curve.right, strict=True)}
+        grown = {str(m): percent(right) for m, right in zip(curve.sizes, curve.right, strict=True)}
         rows[-len(each)] |= {"recognized by size": grown, "cosine by size": curve.cosine.mean(1).tolist()}
         half = crossing(0.5, curve.sizes, curve.right.mean((1, 2)).numpy())
         rows[-len(each)]["for half"] = said(half, curve.sizes[-1])
@@ -179,8 +179,8 @@ def seen_otherwise(judges: Sequence[nn.Module], each: Tensor, labels: Tensor) ->
     seen = {
         name: torch.stack([asked(judges, grey(one), labels) for one in shown]).mean(0) for name, shown in ways.items()
     }
-    found = {name: with_interval(right) for name, right in seen.items()}
-    return {**found, "grey size, less grey": change(seen["grey size"] - seen["grey"])}
+    found = {name: percent(right) for name, right in seen.items()}
+    return {**found, "grey size, less grey": points(seen["grey size"] - seen["grey"])}
 
 
 def cosines(each: Tensor, other: Tensor) -> Tensor:
@@ -243,24 +243,8 @@ def said(value: float, most: int) -> str:
 
 def rho(scalars: Scalars, copies: int) -> tuple[float, float, float]:
     """Reliability of one network, with the ends of its 95 % interval."""
-    return rounded(Outlook.of(scalars).rho(1, copies), *interval(scalars, 1), digits=3)
-
-
-def with_interval(right: Tensor) -> tuple[float, float, float]:
-    """Mean of `[judges, images]` in percent, with the ends of its 95 % interval."""
-    low, high = two_way_interval(right)
-    return rounded(100 * float(right.mean()), 100 * low, 100 * high)
-
-
-def change(right: Tensor) -> tuple[float, float, float]:
-    """Mean change in points, likewise."""
-    low, high = two_way_change_interval(right)
-    return rounded(100 * float(right.mean()), 100 * low, 100 * high)
-
-
-def rounded(value: float, low: float, high: float, digits: int = 1) -> tuple[float, float, float]:
-    """Three values with few decimals."""
-    return round(value, digits), round(low, digits), round(high, digits)
+    value, low, high = (round(one, 3) for one in (Outlook.of(scalars).rho(1, copies), *interval(scalars, 1)))
+    return value, low, high
 
 
 def show(rows: list[dict[str, Any]]) -> None:

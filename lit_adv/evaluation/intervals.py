@@ -97,3 +97,18 @@ def two_way_change_interval(change: Tensor, estimate: float | None = None) -> tu
         return -most, most
     low, high = two_way_interval((change + 1) / 2, None if estimate is None else (estimate + 1) / 2)
     return 2 * low - 1, 2 * high - 1
+
+
+def percent(right: Tensor) -> tuple[float, float, float]:
+    """Returns the mean of `[groups, images]` in percent with the ends of `two_way_interval`, to one decimal."""
+    return _in_points(right, two_way_interval(right))
+
+
+def points(change: Tensor) -> tuple[float, float, float]:
+    """Returns the mean change of a share in points with the ends of `two_way_change_interval`, to one decimal."""
+    return _in_points(change, two_way_change_interval(change))
+
+
+def _in_points(values: Tensor, ends: tuple[float, float]) -> tuple[float, float, float]:
+    mean, low, high = (round(100 * value, 1) for value in (float(values.double().mean()), *ends))
+    return mean, low, high

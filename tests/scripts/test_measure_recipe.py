@@ -8,7 +8,7 @@ import torch
 
 from lit_adv.errors import InputError
 from lit_adv.perturbations.grouped_sums import GroupedSums
-from scripts.measure_recipe import THESIS, DescentCW, distance, judged, measure_recipe, with_interval
+from scripts.measure_recipe import THESIS, DescentCW, distance, judged, measure_recipe
 
 
 @pytest.mark.usefixtures("few_digits_here")
@@ -60,7 +60,6 @@ def test_the_distance_is_0_at_the_thesis_and_in_points() -> None:
     row = {which: (there, 0, 0) for which, there in THESIS.items()}
     assert distance(row) == 0
     assert distance({**row, "SM BIM": (23, 0, 0)}) == 10
-    assert with_interval(torch.ones(3, 8))[0] == 100
 
 
 def test_plain_descent_on_a_linear_model_moves_along_its_gradient_and_stops_behind_the_border() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, norm, ttest_rel
 
 from lit_adv.evaluation.auc import mean_auc, pseudo_values
-from lit_adv.evaluation.intervals import two_way_change_interval, two_way_interval, wilson
+from lit_adv.evaluation.intervals import percent, points, two_way_change_interval, two_way_interval, wilson
 
 
 @given(count=st.integers(1, 500), data=st.data())
@@ -24,6 +24,14 @@ def test_few_groups_count_as_given() -> None:
     assert two_way_interval(right.expand(2, -1)) == two_way_interval(right)
     assert two_way_interval(torch.ones(5, 10)) == wilson(1, 10)
     assert two_way_interval(torch.ones(5, 1)) == wilson(1, 1)
+
+
+def test_percent_and_points_are_the_same_intervals_a_hundred_times() -> None:
+    right = (torch.arange(120).reshape(3, 40) % 7 < 3).float()
+    assert percent(right)[1:] == pytest.approx([100 * end for end in two_way_interval(right)], abs=0.05)
+    assert percent(right)[0] == pytest.approx(100 * float(right.mean()), abs=0.05)
+    change = right - right.roll(1, 1)
+    assert points(change)[1:] == pytest.approx([100 * end for end in two_way_change_interval(change)], abs=0.05)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.4, 0.9])
