@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 from typing import Any, Final
 
+import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
@@ -30,6 +31,21 @@ class AtomicCheckpoint(TorchCheckpointIO):
         torch.save(checkpoint, content)
         with atomic_path(Path(path)) as temporary:
             temporary.write_bytes(content.getbuffer())
+
+
+class Draws(pl.Callback):
+    """Keeps the states of torch's global generators in the checkpoint: a training that goes on draws as if unbroken."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Returns the states of the processor's generator and of the current GPU's, where it is in use."""
+        gpu = {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_initialized() else {}
+        return {"cpu": torch.get_rng_state(), **gpu}
+
+    def load_state_dict(self, state_dict: dict[str, Tensor]) -> None:
+        """Sets them; a GPU's only where there is one."""
+        torch.set_rng_state(state_dict["cpu"])
+        if "cuda" in state_dict and torch.cuda.is_available():
+            torch.cuda.set_rng_state(state_dict["cuda"])
 
 
 def usable_checkpoint(folder: Path, module: nn.Module) -> Path | None:

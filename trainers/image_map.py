@@ -26,10 +26,11 @@ from lit_adv.perturbations.manifest import versions
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.reliability import Reliability
 from lit_adv.terminal import say
-from trainers.checkpoint import NAME, AtomicCheckpoint, usable_checkpoint
+from trainers.checkpoint import NAME, AtomicCheckpoint, Draws, usable_checkpoint
 from trainers.lightning_options import check_trainer, quieten, split, trainer_settings
 from trainers.map_module import MapModule
 from trainers.recipe import Recipe
+from trainers.stopped import stopped_in_words
 from trainers.train_model import EpochLine
 
 WEIGHTS: Final = "map.safetensors"
@@ -159,11 +160,13 @@ def _train(
     settings = trainer_settings(recipe, options, 0, out / "logs")
     settings["callbacks"] = [
         EpochLine("map"),
+        Draws(),
         ModelCheckpoint(unfinished, NAME, save_top_k=1, enable_version_counter=False),
         *settings["callbacks"],
     ]
     trainer = pl.Trainer(**settings, plugins=[AtomicCheckpoint()])
-    trainer.fit(module, datamodule=data, ckpt_path=usable_checkpoint(unfinished, module), weights_only=True)
+    with stopped_in_words():
+        trainer.fit(module, datamodule=data, ckpt_path=usable_checkpoint(unfinished, module), weights_only=True)
 
 
 def _judged(network: UNet, kept: PerturbationSet) -> dict[str, Any]:

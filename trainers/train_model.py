@@ -27,7 +27,7 @@ from lit_adv.tracking.records import Experiment, version_settings
 from lit_adv.tracking.wandb_run import recorded_fit
 from lit_adv.zoo.model_spec import ModelSpec
 from lit_adv.zoo.zoo import Zoo
-from trainers.checkpoint import NAME, AtomicCheckpoint, usable_checkpoint
+from trainers.checkpoint import NAME, AtomicCheckpoint, Draws, usable_checkpoint
 from trainers.classifier import Classifier
 from trainers.lightning_options import NO_OPTIONS, trainer_settings
 from trainers.recipe import SEEDS_PER_ZOO, ModelPlan, Recipe
@@ -103,6 +103,7 @@ def _train(
     settings["callbacks"] = [
         EpochLine(model.name),
         Snapshots(network, unfinished, epochs),
+        Draws(),
         ModelCheckpoint(unfinished, NAME, save_top_k=1, enable_version_counter=False),
         *settings["callbacks"],
     ]

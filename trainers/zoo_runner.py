@@ -25,6 +25,7 @@ from trainers.architecture import check_architecture
 from trainers.classifier import Diverged
 from trainers.lightning_options import NO_OPTIONS, check_trainer, quieten, uses_gpu
 from trainers.recipe import ModelPlan, Recipe, difference, is_finished
+from trainers.stopped import run_processes
 from trainers.train_model import train_model
 
 LOCK: Final = ".training.lock"
@@ -94,7 +95,7 @@ def train_zoo(
         refused = multiprocessing.get_context("spawn").SimpleQueue()
         try:
             arguments = (refused, os.getpid(), workers, recipe, todo, arrays, out, experiment, dict(options))
-            multiprocessing.spawn(_report_input_errors, arguments, nprocs=workers)
+            run_processes(_report_input_errors, arguments, workers)
         except multiprocessing.ProcessRaisedException as error:
             if refused.empty():
                 raise

@@ -16,7 +16,8 @@ PARENT: Final = os.getppid()
 
 
 def run_guarded(function: Callable[..., Any], *args: Any) -> None:
-    """Calls a function; bad input becomes one line on standard error and exit code 2, Ctrl-C one and 130.
+    """Calls a function; bad input becomes one line on standard error and exit code 2, Ctrl-C one and 130
+    (with the words of the KeyboardInterrupt, where it has any).
 
     Whatever is printed suits the terminal's encoding, and a pipe that nobody reads any more ends nothing.
     """
@@ -30,8 +31,8 @@ def _run_guarded(function: Callable[..., Any], *args: Any) -> None:
     except AlreadyDone as done:
         if _process_number() == 0:
             print(done)
-    except KeyboardInterrupt:
-        print("lit-adv: stopped", file=sys.stderr)
+    except KeyboardInterrupt as stopped:
+        print("; ".join(["lit-adv: stopped", *map(str, stopped.args)]), file=sys.stderr)
         raise SystemExit(128 + signal.SIGINT) from None
     except Exception as error:
         mistakes = (InputError, ArgumentError, PermissionError, *_misconfiguration())

@@ -102,6 +102,16 @@ def test_another_network(stopped: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert "is of another network" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+def test_it_goes_on_to_the_same_weights(stopped: Path, tmp_path: Path) -> None:
+    unfinished = tmp_path / "broken" / stopped.relative_to(stopped.parents[2])
+    unfinished.parent.mkdir(parents=True)
+    unfinished.write_bytes(stopped.read_bytes())
+    recipe, model = replace(TINY_RECIPE, epochs=2), mnist_models(2, width=2)[1]
+    broken, whole = (train_model(recipe, model, few_digits(), tmp_path / name) for name in ("broken", "whole"))
+    assert broken.checksum == whole.checksum
+
+
 def test_the_training_begins_anew(stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / stopped.parent.relative_to(stopped.parents[2])
     out.mkdir(parents=True)

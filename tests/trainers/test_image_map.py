@@ -78,10 +78,11 @@ def test_a_training_goes_on_where_it_was_stopped(
         trained(tmp_path, "stopped")
     monkeypatch.undo()
     assert not (tmp_path / "stopped/map.json").exists()
-    trained(tmp_path, "stopped")
+    made = trained(tmp_path, "stopped")
     said = capsys.readouterr().out
     assert said.count("map: epoch 1 of 3") == 1  # it began anew nowhere
     assert said.count("map: epoch 2 of 3") == 1
+    assert made["sha256"] == trained(tmp_path, "whole")["sha256"]
 
 
 def test_sets_that_are_refused(found: PerturbationSet) -> None:
