@@ -22,6 +22,7 @@ from lit_adv.attacks.unet import Sees, UNet
 from lit_adv.errors import InputError
 from lit_adv.evaluation.intervals import Z
 from lit_adv.files import atomic_path, check_writable, read_json, sha256, write_json
+from lit_adv.logits import first_few
 from lit_adv.perturbations.manifest import versions
 from lit_adv.perturbations.perturbation_set import PerturbationSet
 from lit_adv.perturbations.reliability import Reliability
@@ -35,6 +36,7 @@ from trainers.train_model import EpochLine
 
 WEIGHTS: Final = "map.safetensors"
 MANIFEST: Final = "map.json"
+UNFINISHED: Final = "unfinished"
 EPOCHS: Final = 20
 MOST: Final = 1_000_000
 """Most weights of a map: it shall cost less than what it stands for."""
@@ -87,7 +89,8 @@ def fit_map(
         What is in `map.json`.
 
     Raises:
-        InputError: a set or an option makes no sense, the training diverged, or `out` holds another map.
+        InputError: a set or an option makes no sense, the training diverged, or `out` holds another map or
+            other files.
     """
     learnt, tested = PerturbationSet.load(found), None if test is None else PerturbationSet.load(test)
     data = Averages(learnt, tested, settings.batch_size)
@@ -96,7 +99,7 @@ def fit_map(
         data=learnt.manifest.data.name,
         source=learnt.manifest.sha256,
         seed=seed,
-        epochs=trainer.get("max_epochs") or EPOCHS,
+        epochs=EPOCHS if trainer.get("max_epochs") is None else trainer["max_epochs"],
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
         weight_decay=0.0,
@@ -111,6 +114,11 @@ def fit_map(
             raise InputError(f"{out} holds a map of other settings or sets; choose another --out")
         say(f"map {out}: it is there", sys.stdout)
         return made
+    names = {path.name for path in out.glob("*") if not path.name.startswith(".")}
+    if strays := sorted(names - {WEIGHTS, MANIFEST, UNFINISHED}):
+        raise InputError(
+            f"{out} holds {first_few(strays)} already; a map takes a folder of its own: choose another --out"
+        )
     check_trainer(recipe, others, out)
     check_writable(out)
     quieten()
@@ -132,7 +140,7 @@ def fit_map(
         "sha256": sha256(out / WEIGHTS),
     }
     write_json(out / MANIFEST, made)
-    shutil.rmtree(out / "unfinished")
+    shutil.rmtree(out / UNFINISHED)
     return made
 
 
@@ -156,7 +164,7 @@ def cosines(network: UNet, found: PerturbationSet) -> Tensor:
 def _train(
     module: MapModule, data: Averages, recipe: Recipe, options: Mapping[str, Any], out: Path, asked: str
 ) -> None:
-    unfinished = out / "unfinished" / hashlib.sha256(asked.encode()).hexdigest()[:8]
+    unfinished = out / UNFINISHED / hashlib.sha256(asked.encode()).hexdigest()[:8]
     settings = trainer_settings(recipe, options, 0, out / "logs")
     settings["callbacks"] = [
         EpochLine("map"),

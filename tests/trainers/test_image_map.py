@@ -61,6 +61,9 @@ def test_it_is_there_the_same_again_and_no_other(
     assert trained(tmp_path, "other")["sha256"] == made["sha256"]
     with pytest.raises(InputError, match="holds a map of other settings or sets"):
         trained(tmp_path, sees="edges")
+    with pytest.raises(InputError, match=r"holds manifest\.json, perturbations\.safetensors already"):
+        trained(tmp_path, "set")
+    assert not (tmp_path / "set/map.json").exists()
 
 
 def test_a_training_goes_on_where_it_was_stopped(
@@ -104,6 +107,7 @@ def test_sets_that_are_refused(found: PerturbationSet) -> None:
         (["--trainer.max_epoch", "3"], "did you mean --trainer.max_epochs?"),
         (["--count", "3"], "there is no option --count"),
         (["--set", "nowhere"], "no finished perturbation set in nowhere"),
+        (["--trainer.max_epochs", "0"], "epochs is 0; it must be at least 1"),
     ],
 )
 def test_wrong_words(
