@@ -48,13 +48,13 @@ def data() -> Labelled:
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Lets the work of `train_zoo`'s processes be done here, one after the other: starting one takes seconds."""
 
-    def work(process: Callable[..., None], arguments: tuple[Any, ...], nprocs: int) -> None:
+    def work(process: Callable[..., None], arguments: tuple[Any, ...], count: int) -> None:
         refused, _, *others = arguments
-        for rank in range(nprocs):
+        for rank in range(count):
             process(rank, refused, os.getppid(), *others)
 
     threads = torch.get_num_threads()
     monkeypatch.setattr(zoo_runner, "cores", lambda: 1)  # for each process as many threads
-    monkeypatch.setattr(zoo_runner.multiprocessing, "spawn", work)
+    monkeypatch.setattr(zoo_runner, "run_processes", work)
     yield
     torch.set_num_threads(threads)

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,15 @@ def waits(rank: int, begun: Path) -> None:
     time.sleep(600)
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """SIGINT is heeded; a program in the background of a shell, or under nohup, begins with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 def test_processes_end_with_a_signal_that_only_their_parent_gets(tmp_path: Path) -> None:
     def interrupt() -> None:
         while not (tmp_path / "0").exists():
