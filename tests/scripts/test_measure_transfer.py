@@ -29,7 +29,8 @@ def test_the_correlation_is_that_of_scipy() -> None:
     assert np.isnan(spearman(first, np.ones(40)))
 
 
-def test_at_an_equal_third_value_nothing_is_left_of_what_it_causes() -> None:
+def test_at_an_equal_third_value_nothing_is_left_of_what_it_causes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure_transfer_module, "DRAWS", 100)
     generator = np.random.default_rng(4)
     cause, noise, other = (generator.normal(size=2000) for _ in range(3))
     first, second = cause + noise, cause + other
