@@ -37,6 +37,8 @@ from trainers.train_model import EpochLine
 WEIGHTS: Final = "map.safetensors"
 MANIFEST: Final = "map.json"
 UNFINISHED: Final = "unfinished"
+LOGS: Final = "logs"
+"""Where the trainer's own options write, such as a profiler."""
 EPOCHS: Final = 20
 MOST: Final = 1_000_000
 """Most weights of a map: it shall cost less than what it stands for."""
@@ -115,7 +117,7 @@ def fit_map(
         say(f"map {out}: it is there", sys.stdout)
         return made
     names = {path.name for path in out.glob("*") if not path.name.startswith(".")}
-    if strays := sorted(names - {WEIGHTS, MANIFEST, UNFINISHED}):
+    if strays := sorted(names - {WEIGHTS, MANIFEST, UNFINISHED, LOGS}):
         raise InputError(
             f"{out} holds {first_few(strays)} already; a map takes a folder of its own: choose another --out"
         )
@@ -165,7 +167,7 @@ def _train(
     module: MapModule, data: Averages, recipe: Recipe, options: Mapping[str, Any], out: Path, asked: str
 ) -> None:
     unfinished = out / UNFINISHED / hashlib.sha256(asked.encode()).hexdigest()[:8]
-    settings = trainer_settings(recipe, options, 0, out / "logs")
+    settings = trainer_settings(recipe, options, 0, out / LOGS)
     settings["callbacks"] = [
         EpochLine("map"),
         Draws(),

@@ -81,6 +81,7 @@ def test_a_training_goes_on_where_it_was_stopped(
         trained(tmp_path, "stopped")
     monkeypatch.undo()
     assert not (tmp_path / "stopped/map.json").exists()
+    (tmp_path / "stopped/logs").mkdir(exist_ok=True)
     made = trained(tmp_path, "stopped")
     said = capsys.readouterr().out
     assert said.count("map: epoch 1 of 3") == 1  # it began anew nowhere
